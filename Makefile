@@ -1,0 +1,57 @@
+# `make` lists what there is. `make check` is what CI runs, in the same order.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+GO ?= go
+TOOL := $(GO) tool -modfile=tools/go.mod
+PYTHON38 ?= $(shell ls -d $$HOME/.pyenv/versions/3.8.*/bin/python3.8 /usr/bin/python3.8 /usr/local/bin/python3.8 2>/dev/null | head -1)
+
+.PHONY: help build demo test test-python race lint fmt tidy vuln e2e lab lab-down check clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+build: ## the static binary, as bin/provision
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/provision ./cmd/provision
+
+demo: build ## the main job on two simulated hosts, in a few seconds: needs nothing but Go and make
+	./bin/provision demo
+
+test: test-python ## all tests that need no root and no real host
+	$(GO) vet ./...
+	$(GO) test ./...
+
+test-python: ## the tests of what lands in the images, with Python 3.8 where there is one
+	@if [ -n "$(PYTHON38)" ]; then cd files/prefect && $(PYTHON38) -m unittest discover -s tests; else echo "skipped: no Python 3.8 here for the tests of files/prefect"; fi
+
+race: ## the tests with the race detector
+	$(GO) test -race -shuffle=on ./...
+
+lint: ## formatting, linters, module files
+	@out=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted (make fmt):"; echo "$$out"; exit 1; }
+	$(TOOL) golangci-lint run ./...
+	$(TOOL) golangci-lint run --build-tags e2e ./e2e/...
+	$(GO) mod tidy -diff
+
+fmt: ## format the code
+	$(TOOL) gofumpt -w $$(git ls-files '*.go')
+
+tidy: ## tidy the module files
+	$(GO) mod tidy && cd tools && $(GO) mod tidy
+
+vuln: ## known vulnerabilities in what is reachable; says so where the database cannot be asked
+	@if cd tools && timeout 60 $(GO) run ./reach https://vuln.go.dev/index/db.json; then cd .. && $(TOOL) govulncheck ./...; else echo "govulncheck: NOT RUN, the vulnerability database cannot be reached from here"; fi
+
+e2e: ## the scenarios on real hosts: systemd, sshd, apt, Docker, PostgreSQL, Caddy, Prefect (root on Debian)
+	$(GO) run ./e2e/labctl missing
+	$(GO) test -tags e2e -count=1 -timeout 60m -v ./e2e/
+
+lab: ## two blank real hosts that stay up, and an inventory for them
+	$(GO) run ./e2e/labctl up
+
+lab-down: ## remove them
+	$(GO) run ./e2e/labctl down
+
+check: test lint race vuln e2e ## all of it, as CI does
+
+clean: ## remove what was built
+	rm -rf bin dist

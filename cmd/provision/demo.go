@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"provision/cmd/provision/ui"
+	"provision/provision"
+	"provision/remote/remotetest"
+)
+
+// demoDrift is what the demo breaks by hand, and its path on the simulated server.
+const demoDrift = "/var/lib/provision/prefect/server/caddy/Caddyfile"
+
+func (c *cli) demoCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "demo",
+		Short: "Show the main job on two simulated hosts inside this process",
+		Long: `Plans, applies, applies again, breaks a file and heals it, and shows the status, on two simulated
+hosts: real SSH on loopback and the product's real scripts, but the shell, apt, Docker and Prefect
+behind it are simulated. Needs no root and no Docker, and leaves nothing behind.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := reading(cmd.Context())
+			defer cancel()
+			return c.demo(ctx)
+		},
+	}
+}
+
+func (c *cli) demo(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "provision-demo")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	fleet := remotetest.NewFleet(remotetest.Options{})
+	defer fleet.Close()
+	inventory, err := demoInventory(fleet, dir)
+	if err != nil {
+		return err
+	}
+	say := func(format string, args ...any) {
+		fmt.Fprintf(c.stdout, "\n%s\n", "# "+fmt.Sprintf(format, args...))
+	}
+	c.inventory, c.yes = inventory, true
+	say("SIMULATED: two blank hosts in this process; SSH and the scripts are real, apt, Docker and Prefect are not")
+
+	say("provision apply: the plan, then the work")
+	if err := c.demoApply(ctx); err != nil {
+		return err
+	}
+	say("provision apply again: one connection and one exec a host, nothing to do")
+	if err := c.demoApply(ctx); err != nil {
+		return err
+	}
+	say("somebody edits the Caddyfile on the server by hand; apply names it and heals it")
+	server := fleet.Hosts()[0]
+	text, err := server.ReadFile(demoDrift)
+	if err != nil {
+		return err
+	}
+	if err := server.WriteFile(demoDrift, string(text)+"# a change by hand\n", 0o644); err != nil {
+		return err
+	}
+	if err := c.demoApply(ctx); err != nil {
+		return err
+	}
+	say("provision status")
+	if err := c.demoStatus(ctx); err != nil {
+		return err
+	}
+	if unknown := fleet.Unknown(); len(unknown) > 0 {
+		return fmt.Errorf("the simulation does not know: %s", strings.Join(unknown, "; "))
+	}
+	return nil
+}
+
+// demoInventory makes the hosts and writes the files that reach them.
+func demoInventory(fleet *remotetest.Fleet, dir string) (string, error) {
+	var b strings.Builder
+	key, known := filepath.Join(dir, "id_ed25519"), filepath.Join(dir, "known_hosts")
+	fmt.Fprintf(&b, "url = \"https://prefect.demo.test\"\n\n[ssh]\nuser = \"root\"\nidentity_file = %q\nknown_hosts = %q\n", key, known)
+	for _, h := range []struct{ name, role string }{{"prefect", "server"}, {"worker-1", "agent"}} {
+		host, err := fleet.Host(h.name, remotetest.HostOptions{})
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "\n[hosts.%s]\naddress = \"127.0.0.1\"\nport = %d\nroles = [%q]\n", h.name, host.Port(), h.role)
+	}
+	for name, text := range map[string]string{key: string(fleet.ClientKeyPEM()), known: fleet.KnownHosts()} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			return "", err
+		}
+	}
+	inventory := filepath.Join(dir, "onprem.toml")
+	return inventory, os.WriteFile(inventory, []byte(b.String()), 0o600)
+}
+
+func (c *cli) demoPass(ctx context.Context) (*provision.Pass, error) {
+	sys, err := c.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.pass(sys)
+	if err == nil {
+		// Only the demo's own files count, not the user's ssh_config and agent.
+		p.Dialer.ConfigFile, p.Dialer.AgentSocket = os.DevNull, "none"
+	}
+	return p, err
+}
+
+func (c *cli) demoApply(ctx context.Context) error {
+	p, err := c.demoPass(ctx)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	p.Confirm = c.confirm
+	report, err := p.Apply(ctx, ctx)
+	if err == nil {
+		ui.Report(c.stdout, c.style(c.stdout), report, "provision credentials")
+	}
+	return err
+}
+
+func (c *cli) demoStatus(ctx context.Context) error {
+	p, err := c.demoPass(ctx)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	p.Events = nil
+	hosts, err := p.Status(ctx)
+	ui.Status(c.stdout, c.style(c.stdout), p.System.Inventory.URL, hosts)
+	return err
+}

@@ -1,0 +1,87 @@
+//go:build linux && e2e
+
+package e2e
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"provision/e2e/lab"
+)
+
+// browser opens the UI through Caddy's HTTPS in a real browser, logs in, and sees the smoke run that
+// has ended. The browser trusts this one key and nothing else beyond its own store; that the key is
+// certified by the stack's root was checked before.
+func (s *site) browser(server *lab.Host) {
+	s.Helper()
+	root := x509.NewCertPool()
+	if !root.AppendCertsFromPEM([]byte(s.on(server, "cat /var/lib/provision/prefect/server/secrets/caddy/root.crt"))) {
+		s.Fatal("no root certificate on the server")
+	}
+	dialer := &tls.Dialer{NetDialer: &net.Dialer{Timeout: 10 * time.Second}, Config: &tls.Config{RootCAs: root}}
+	conn, err := dialer.DialContext(s.Context(), "tcp", net.JoinHostPort(server.Address, "443"))
+	if err != nil {
+		s.Fatalf("TLS with the stack's root: %v", err)
+	}
+	leaf := conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
+	conn.Close()
+	spki := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
+
+	out, _ := s.provision(0, "credentials", "--json")
+	var login struct{ URL, User, Password string }
+	if err := json.Unmarshal([]byte(out), &login); err != nil {
+		s.Fatal(err)
+	}
+	page, err := url.Parse(login.URL)
+	if err != nil {
+		s.Fatal(err)
+	}
+	page.User, page.Path = url.UserPassword(login.User, login.Password), "/flow-runs"
+
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 900),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("ignore-certificate-errors-spki-list", base64.StdEncoding.EncodeToString(spki[:])),
+		chromedp.UserDataDir(s.TempDir()))
+	alloc, stop := chromedp.NewExecAllocator(s.Context(), options...)
+	defer stop()
+	tab, stopTab := chromedp.NewContext(alloc)
+	defer stopTab()
+	ctx, cancel := context.WithTimeout(tab, 2*time.Minute)
+	defer cancel()
+	if err := chromedp.Do(ctx, chromedp.Navigate(page.String())); err != nil {
+		s.Fatalf("open the UI: %v", err)
+	}
+	// The page fills itself from the API, so what it says is asked for until it is there.
+	text := ""
+	for !strings.Contains(text, "provision-smoke") || !strings.Contains(text, "Completed") {
+		time.Sleep(500 * time.Millisecond)
+		if text, err = chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText")); err != nil {
+			s.Fatalf("the UI's page of flow runs: %v", err)
+		}
+	}
+	shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		s.Fatalf("screenshot: %v", err)
+	}
+	s.contains(text, "provision-smoke")
+	dir := os.Getenv("PROVISION_E2E_ARTIFACTS")
+	if dir == "" {
+		dir = s.TempDir()
+	}
+	if err := os.WriteFile(filepath.Join(dir, "ui.png"), shot, 0o644); err != nil {
+		s.Fatal(err)
+	}
+	s.Logf("the browser saw the completed run; screenshot of %d bytes in %s", len(shot), dir)
+}

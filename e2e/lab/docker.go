@@ -1,0 +1,149 @@
+//go:build linux
+
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// dockerPackages are the engine, Compose and buildx of Debian itself.
+var dockerPackages = []string{"docker.io", "docker-cli", "docker-compose", "docker-buildx"}
+
+// dockerLayer is the disk's layer that a host gets by installing Docker, and
+// with it the directories the engine made for itself.
+func dockerLayer(ctx context.Context, l *Lab, suite, root string) (string, error) {
+	if suite != "trixie" {
+		return "", fmt.Errorf("%s has no Compose v2 of its own", suite)
+	}
+	return cached(ctx, l.log, "docker-"+suite, digest(append([]string{filepath.Base(root)}, dockerPackages...)...), func(ctx context.Context, dir string) error {
+		h, err := l.Host(ctx, HostOptions{Name: "maker-of-docker", Suite: suite, Packages: dockerPackages})
+		if err != nil {
+			return errors.Join(err, l.discard(ctx, "maker-of-docker"))
+		}
+		if err := h.PowerOff(ctx); err != nil {
+			return errors.Join(err, h.Close(ctx))
+		}
+		// What is of this one host stays out of the layer.
+		for _, own := range []string{"etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/machine-id", "etc/ssh", "etc/systemd/network", "etc/docker/certs.d", "root", "var/log", "var/lib/systemd", "var/lib/apt/lists", "var/cache/apt", "var/tmp", "tmp"} {
+			if err := os.RemoveAll(h.path("upper", own)); err != nil {
+				return errors.Join(err, h.Close(ctx))
+			}
+		}
+		// cp, not rename: the state may be on another file system.
+		_, err = run(ctx, "cp", "-a", h.path("upper")+"/.", dir)
+		return errors.Join(err, h.Close(ctx))
+	})
+}
+
+// dockerData is /var/lib/docker of an engine that has loaded the images.
+func dockerData(ctx context.Context, l *Lab, suite string) (string, error) {
+	layout, err := images(ctx, l.log, l.machine)
+	if err != nil {
+		return "", err
+	}
+	root, err := base(ctx, l.log, l.machine, suite)
+	if err != nil {
+		return "", err
+	}
+	docker, err := dockerLayer(ctx, l, suite, root)
+	if err != nil {
+		return "", err
+	}
+	return cached(ctx, l.log, "data-"+suite, digest(filepath.Base(layout), filepath.Base(docker)), func(ctx context.Context, dir string) error {
+		const name = "maker-of-data"
+		h, err := l.Host(ctx, HostOptions{Name: name, Suite: suite, Docker: true})
+		if err != nil {
+			return errors.Join(err, l.discard(ctx, name))
+		}
+		fill := func() error {
+			if err := h.LoadImages(ctx); err != nil {
+				return err
+			}
+			if err := h.PowerOff(ctx); err != nil {
+				return err
+			}
+			// Two engines are not to be one.
+			if err := os.RemoveAll(h.path("docker", "engine-id")); err != nil {
+				return err
+			}
+			_, err = run(ctx, "cp", "-a", h.path("docker")+"/.", dir)
+			return err
+		}
+		return errors.Join(fill(), h.Close(ctx))
+	})
+}
+
+// discard removes a host that may have come to be in part.
+func (l *Lab) discard(ctx context.Context, name string) error {
+	for _, h := range l.Hosts() {
+		if h.Name == name {
+			return h.Close(ctx)
+		}
+	}
+	return nil
+}
+
+// LoadImages loads the images into the host's engine under their plain names,
+// without a registry.
+func (h *Host) LoadImages(ctx context.Context) error {
+	layout, err := images(ctx, h.lab.log, h.lab.machine)
+	if err != nil {
+		return err
+	}
+	pack := command(ctx, "tar", "-C", layout, "-c", ".")
+	pipe, err := pack.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	load, err := h.command(ctx, "docker", "load", "--quiet")
+	if err != nil {
+		return err
+	}
+	load.Stdin = pipe
+	if err := pack.Start(); err != nil {
+		return err
+	}
+	_, err = runCmd(load)
+	if err := errors.Join(err, pack.Wait()); err != nil {
+		return fmt.Errorf("loading images into %s: %w", h.Name, err)
+	}
+	return nil
+}
+
+// giveImages fills /var/lib/docker of a host that has not booted yet.
+func (h *Host) giveImages(ctx context.Context) error {
+	if !h.Options.Docker {
+		return errors.New("images without Docker: a blank host pulls them from the mirror")
+	}
+	data, err := dockerData(ctx, h.lab, h.Options.Suite)
+	if err != nil {
+		return err
+	}
+	_, err = run(ctx, "cp", "-a", "--reflink=auto", data+"/.", h.path("docker"))
+	return err
+}
+
+// MakeImages makes the images if the cache lacks them.
+func (l *Lab) MakeImages(ctx context.Context) error {
+	_, err := images(ctx, l.log, l.machine)
+	return err
+}
+
+// Warm fills the cache with all that labs take from it.
+func Warm(ctx context.Context, log Log) (err error) {
+	l, err := New(ctx, Options{Name: "warm-" + strconv.Itoa(os.Getpid()), Log: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close(context.WithoutCancel(ctx))) }()
+	if err := l.MakeImages(ctx); err != nil {
+		return err
+	}
+	_, err = dockerData(ctx, l, "trixie")
+	return err
+}

@@ -1,0 +1,111 @@
+//go:build linux && e2e
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"provision/e2e/lab"
+)
+
+// TestSplit takes two blank hosts to a verified stack, sees that a second apply changes nothing,
+// replaces the hello project by flows of the user's own, and looks at the result in a browser.
+func TestSplit(t *testing.T) {
+	s, hosts := newSite(t, "e2e-split", lab.HostOptions{Name: "prefect"}, lab.HostOptions{Name: "worker-1"})
+	server, worker := hosts[0], hosts[1]
+	for _, h := range hosts {
+		s.want(h, "command -v docker python3 || echo blank", "blank")
+	}
+
+	first := s.apply()
+	if len(first.Report.Outcomes) < 30 {
+		t.Errorf("a first apply of %d changes", len(first.Report.Outcomes))
+	}
+	s.hardened(server, 3)
+	s.hardened(worker, 2)
+	s.want(server, "docker network ls --format '{{.Name}}' --filter label=provision.stack | sort | xargs", "prefect-database-network prefect-server-network")
+	s.want(worker, "docker network ls --format '{{.Name}}' --filter label=provision.stack", "prefect-agent-network")
+	s.want(server, "docker exec prefect-server sh -c 'touch /var/lib/prefect/x && rm /var/lib/prefect/x && echo writable'", "writable")
+	s.want(server, "find /var/lib/provision -path '*/secrets/*' -type f -perm /077", "")
+	s.want(server, "ls -A /var/tmp | grep provision || true", "")
+
+	_, progress := s.provision(0, "verify", "--smoke")
+	s.contains(progress, "Completed in container business-logic-worker-1")
+	if got := s.query(server, "select count(*) from flow_run where state_type = 'COMPLETED'"); got == "0" {
+		t.Error("no completed run in the database")
+	}
+	s.again(2)
+
+	status, _ := s.provision(0, "status")
+	for _, c := range []string{"prefect-postgres", "prefect-server", "prefect-caddy", "prefect-agent", "prefect-business-logic"} {
+		s.contains(status, c)
+	}
+
+	s.browser(server)
+
+	// The user's own flows: the server is left alone.
+	flows, err := filepath.Abs("testdata/flows")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := s.on(server, "docker ps -q | sort | xargs")
+	stack := filepath.Join(filepath.Dir(s.inventory), "stack.toml")
+	text, err := os.ReadFile(stack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := `
+[business_logic]
+path = "` + flows + `"
+
+[[deployments]]
+flow = "desk/report.py:report"
+name = "nightly"
+schedule = { cron = "0 6 * * *", timezone = "Europe/Berlin" }
+parameters = { rows = 3 }
+
+[[deployments]]
+flow = "desk/ping.py:ping"
+name = "default"
+`
+	if err := os.WriteFile(stack, append(text, own...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	plan, _ := s.provision(2, "plan", "--detailed-exitcode")
+	if strings.Contains(plan, "prefect-server") || strings.Contains(plan, "prefect-caddy") {
+		t.Errorf("other flows change the server:\n%s", plan)
+	}
+	s.apply()
+	s.want(server, "docker ps -q | sort | xargs", before)
+	if got := s.query(server, "select string_agg(f.name || '/' || d.name, ' ' order by f.name) from deployment d join flow f on f.id = d.flow_id"); got != "ping/default provision-smoke/worker-1 report/nightly" {
+		t.Errorf("registered: %s", got)
+	}
+	s.run(server, "report", "nightly")
+	s.run(server, "ping", "default")
+	if got := s.query(server, "select message from log where message like 'table of%'"); got != "table of 3 rows by tabulate on business-logic-worker-1" {
+		t.Errorf("the flow logged %q", got)
+	}
+	s.again(2)
+
+	// A flow that cannot be imported: the registration says which and why, and prunes nothing.
+	broken := t.TempDir()
+	if err := os.CopyFS(broken, os.DirFS(flows)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(broken, "desk", "ping.py"), []byte("import nothing_of_this_name\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.edit("stack.toml", flows, broken)
+	_, said := s.provision(20, "apply", "--yes")
+	s.contains(said, "nothing_of_this_name")
+	s.contains(said, "desk/ping.py:ping")
+	if got := s.query(server, "select count(*) from deployment"); got != "3" {
+		t.Errorf("%s deployments are left", got)
+	}
+	s.edit("stack.toml", broken, flows)
+	s.apply()
+	s.provision(0, "verify")
+}

@@ -1,0 +1,210 @@
+package files
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"fmt"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"text/template"
+	"unicode"
+)
+
+// Modes of TLS, as written in the inventory.
+const (
+	TLSInternal = "internal" // the stack's own CA: secrets/caddy/{root.crt,intermediate.crt,intermediate.key}
+	TLSACME     = "acme"
+	TLSFiles    = "files" // secrets/caddy/{site.crt,site.key}
+	TLSOff      = "off"   // HTTP in clear on the url's port
+)
+
+// Caddyfile is the configuration of the proxy in front of the Prefect server.
+type Caddyfile struct {
+	TLS       string
+	PublicURL string   // scheme, host and optional port
+	UIUser    string   // its bcrypt hash is the file secrets/caddy/ui_password_hash
+	Agents    []string // hosts with token files secrets/caddy/tokens/HOST.{poll,run,register}; their order does not matter
+	APIAll    bool     // [business_logic] api = "all": run tokens may do at the API what register tokens may
+
+	Email    string // acme
+	ACMECA   string // acme: url of another directory
+	ACMERoot bool   // acme: trust secrets/caddy/acme_root.crt at ACMECA
+}
+
+// CaddyMounts is the content of the file "mounts" beside the Caddyfile. It names the state of the files that Caddy reads only when it loads its configuration
+// (secrets/caddy without tokens/): a digest, computed on the host. It must be written after these files and before the reload: then a loaded digest never
+// claims more than what was loaded.
+func CaddyMounts(digest string) []byte { return []byte(`mounts "` + digest + "\"\n") }
+
+// CaddyAnswer is the body that http://caddy:2020/ gives once the configuration with this digest was loaded while the file "mounts" named mounts.
+func CaddyAnswer(digest, mounts string) string { return digest + " " + mounts }
+
+//go:embed caddy/Caddyfile.tmpl
+var caddyfileText string
+
+// Render is pure and deterministic. The digest is part of the text, and what the loaded configuration answers on :2020 begins with it: see CaddyAnswer.
+func (c Caddyfile) Render() (text []byte, digest string, err error) {
+	site, err := parsePublicURL(c.TLS, c.PublicURL)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := c.validate(); err != nil {
+		return nil, "", err
+	}
+	tmpl, err := template.New("Caddyfile").Funcs(template.FuncMap{"q": quoteCaddy}).Parse(caddyfileText)
+	if err != nil {
+		return nil, "", fmt.Errorf("parse the Caddyfile's template: %w", err)
+	}
+	agents := slices.Clone(c.Agents)
+	slices.Sort(agents)
+	data := struct {
+		Caddyfile
+		Agents       []string
+		Kinds        []tokenRoutes
+		Site, Origin string
+		HostPart     string
+		IP           string
+		Port         uint16 // the url's is Caddy's own: on the agents' network it is reached without the engine between
+		Digest       string
+	}{
+		Caddyfile: c, Agents: agents, Kinds: tokenKinds(c.APIAll),
+		Site: site.scheme + "://" + site.hostPart(), Origin: site.origin(), HostPart: site.hostPart(), Port: site.port,
+	}
+	if c.TLS == TLSOff {
+		data.Site += fmt.Sprintf(":%d", site.port)
+	}
+	if site.ip.IsValid() {
+		data.IP = site.ip.String()
+	}
+	var out bytes.Buffer
+	if err := tmpl.Execute(&out, data); err != nil {
+		return nil, "", fmt.Errorf("render the Caddyfile: %w", err)
+	}
+	sum := sha256.Sum256(out.Bytes())
+	data.Digest = hex.EncodeToString(sum[:])
+	out.Reset()
+	if err := tmpl.Execute(&out, data); err != nil {
+		return nil, "", fmt.Errorf("render the Caddyfile: %w", err)
+	}
+	return out.Bytes(), data.Digest, nil
+}
+
+// A host's name becomes a file name and a matcher's name.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+func (c Caddyfile) validate() error {
+	if c.UIUser == "" || strings.ContainsRune(c.UIUser, ':') {
+		return fmt.Errorf("ui user %q: must not be empty or contain a colon", c.UIUser)
+	}
+	seen := map[string]bool{}
+	for _, host := range c.Agents {
+		if !hostName.MatchString(host) {
+			return fmt.Errorf("host name %q: letters, digits, dots, dashes and underscores only", host)
+		}
+		if seen[host] {
+			return fmt.Errorf("host name %q is given twice", host)
+		}
+		seen[host] = true
+	}
+	if c.Email != "" {
+		if a, err := mail.ParseAddress(c.Email); err != nil || a.Address != c.Email {
+			return fmt.Errorf("acme email %q is not an address", c.Email)
+		}
+	}
+	if c.ACMECA != "" {
+		if u, err := url.Parse(c.ACMECA); err != nil || u.Scheme != "https" || u.Host == "" {
+			return fmt.Errorf("acme_ca %q is not an https url", c.ACMECA)
+		}
+	}
+	return nil
+}
+
+// quoteCaddy makes one token of a Caddyfile out of any text that has no meaning to Caddy beyond the lexer. Braces are refused, because they would be
+// placeholders wherever the value ends up, and so is the backtick, for which there is no quote left when a value also has a double one.
+func quoteCaddy(s string) (string, error) {
+	for _, r := range s {
+		if r == '{' || r == '}' || r == '`' || r == unicode.ReplacementChar || unicode.IsControl(r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {
+			return "", fmt.Errorf("%q cannot be written into a Caddyfile: it has the character %q", s, r)
+		}
+	}
+	switch {
+	case plainToken.MatchString(s):
+		return s, nil
+	case strings.ContainsAny(s, `"\`):
+		return "`" + s + "`", nil // here a backslash stays itself; between double quotes one at the end cannot be written
+	default:
+		return `"` + s + `"`, nil
+	}
+}
+
+var plainToken = regexp.MustCompile(`^[A-Za-z0-9/][A-Za-z0-9._:/@\[\]-]*$`)
+
+const digestPort = 2020
+
+// publicURL is the url under which browsers and agents reach the stack.
+type publicURL struct {
+	scheme string
+	host   string     // lower case, without brackets
+	ip     netip.Addr // valid if host is an address
+	port   uint16     // explicit or the scheme's own
+}
+
+var dnsName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+
+func parsePublicURL(tlsMode, raw string) (publicURL, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return publicURL{}, fmt.Errorf("url %q: %w", raw, err)
+	}
+	want, port := "https", uint16(443)
+	switch tlsMode {
+	case TLSInternal, TLSACME, TLSFiles:
+	case TLSOff:
+		want, port = "http", 80
+	default:
+		return publicURL{}, fmt.Errorf("unknown tls mode %q", tlsMode)
+	}
+	if u.Scheme != want {
+		return publicURL{}, fmt.Errorf("url %q: tls mode %q needs the scheme %s", raw, tlsMode, want)
+	}
+	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
+		return publicURL{}, fmt.Errorf("url %q: only scheme, host and port may be given", raw)
+	}
+	p := publicURL{scheme: u.Scheme, host: strings.ToLower(u.Hostname()), port: port}
+	if ip, err := netip.ParseAddr(p.host); err == nil && ip.Zone() == "" {
+		p.ip, p.host = ip.Unmap(), ip.Unmap().String()
+	} else if !dnsName.MatchString(p.host) || len(p.host) > 253 {
+		return publicURL{}, fmt.Errorf("url %q: %q is neither a host name nor an address", raw, p.host)
+	}
+	if s := u.Port(); s != "" {
+		if _, err := fmt.Sscanf(s, "%d", &p.port); err != nil || p.port == 0 {
+			return publicURL{}, fmt.Errorf("url %q: bad port", raw)
+		}
+	}
+	if p.port == digestPort || (p.port == 80 && want == "https") {
+		return publicURL{}, fmt.Errorf("url %q: the proxy needs port %d for something else", raw, p.port)
+	}
+	return p, nil
+}
+
+// hostPart is the host as it stands in a url.
+func (p publicURL) hostPart() string {
+	if p.ip.Is6() {
+		return "[" + p.host + "]"
+	}
+	return p.host
+}
+
+// origin is what browsers send in the header Origin: without the scheme's own port.
+func (p publicURL) origin() string {
+	if (p.scheme == "https" && p.port == 443) || (p.scheme == "http" && p.port == 80) {
+		return p.scheme + "://" + p.hostPart()
+	}
+	return fmt.Sprintf("%s://%s:%d", p.scheme, p.hostPart(), p.port)
+}

@@ -1,0 +1,226 @@
+package files
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Compose is a rendered Compose project.
+type Compose struct {
+	YAML     []byte
+	Services []Service // sorted by name
+}
+
+// Service is what a caller must know of a rendered service to tell whether its container is up to date.
+type Service struct {
+	Name  string
+	Image string
+	// Definition is the value of the container's label provision.definition: it differs if and only if the container has to be replaced for another
+	// reason than its mounts.
+	Definition string
+	// Mounts are the directories, relative to the project's own, whose content the container takes at its start only. The caller digests them on the host
+	// and passes the result as the environment variable MountsVar when it starts the service.
+	Mounts []string
+	// MountsVar is the variable that Compose substitutes into the label provision.mounts; empty if there are no such directories.
+	MountsVar string
+	// OneShot says that the service is run by hand, is never "up" and has no lasting container.
+	OneShot bool
+}
+
+// Networks names the stack's Docker networks.
+func Networks(stack string) (server, agent, database string) {
+	return stack + "-server-network", stack + "-agent-network", stack + "-database-network"
+}
+
+// Volumes names the stack's Docker volumes.
+func Volumes(stack string) (postgres, artifacts, caddy string) {
+	return stack + "-postgres", stack + "-artifacts", stack + "-caddy"
+}
+
+// The shape of a Compose file, as far as it is used here. Services and what has names are maps, which are written in the order of their keys.
+type (
+	project struct {
+		Name     string              `yaml:"name"`
+		Services map[string]*service `yaml:"services"`
+		Networks map[string]external `yaml:"networks,omitempty"`
+		Volumes  map[string]external `yaml:"volumes,omitempty"`
+	}
+	// external objects are made by provision: a network that one project makes cannot be shared with another, and a volume must outlive them.
+	external struct {
+		Name     string `yaml:"name"`
+		External bool   `yaml:"external"`
+	}
+	service struct {
+		Image         string                `yaml:"image"`
+		PullPolicy    string                `yaml:"pull_policy"`
+		Profiles      []string              `yaml:"profiles,omitempty"`
+		ContainerName string                `yaml:"container_name,omitempty"`
+		Hostname      string                `yaml:"hostname,omitempty"`
+		User          string                `yaml:"user"`
+		Entrypoint    []string              `yaml:"entrypoint,omitempty"`
+		Command       []string              `yaml:"command"`
+		WorkingDir    string                `yaml:"working_dir,omitempty"`
+		Environment   map[string]string     `yaml:"environment,omitempty"`
+		Networks      map[string]attachment `yaml:"networks"`
+		ExtraHosts    map[string]string     `yaml:"extra_hosts,omitempty"`
+		Sysctls       map[string]string     `yaml:"sysctls,omitempty"`
+		Ports         []published           `yaml:"ports,omitempty"`
+		Volumes       []mount               `yaml:"volumes,omitempty"`
+		Tmpfs         []string              `yaml:"tmpfs,omitempty"`
+		ShmSize       string                `yaml:"shm_size,omitempty"`
+		DependsOn     map[string]dependency `yaml:"depends_on,omitempty"`
+		HealthCheck   *healthCheck          `yaml:"healthcheck,omitempty"`
+		StopGrace     string                `yaml:"stop_grace_period,omitempty"`
+		Restart       string                `yaml:"restart"`
+		Init          bool                  `yaml:"init"`
+		ReadOnly      bool                  `yaml:"read_only"`
+		CapDrop       []string              `yaml:"cap_drop"`
+		SecurityOpt   []string              `yaml:"security_opt"`
+		PidsLimit     int                   `yaml:"pids_limit"`
+		Logging       logging               `yaml:"logging"`
+		Labels        map[string]string     `yaml:"labels,omitempty"`
+
+		startMounts []string // see Service.Mounts
+	}
+	attachment struct {
+		Aliases []string `yaml:"aliases,omitempty"`
+	}
+	published struct {
+		Target    int    `yaml:"target"`
+		Published string `yaml:"published"`
+		Protocol  string `yaml:"protocol"`
+	}
+	mount struct {
+		Type     string    `yaml:"type"`
+		Source   string    `yaml:"source"`
+		Target   string    `yaml:"target"`
+		ReadOnly bool      `yaml:"read_only,omitempty"`
+		Bind     *bindRule `yaml:"bind,omitempty"`
+	}
+	bindRule struct {
+		CreateHostPath bool `yaml:"create_host_path"`
+	}
+	dependency struct {
+		Condition string `yaml:"condition"`
+	}
+	healthCheck struct {
+		Test        []string `yaml:"test"`
+		Interval    string   `yaml:"interval"`
+		Timeout     string   `yaml:"timeout"`
+		Retries     int      `yaml:"retries"`
+		StartPeriod string   `yaml:"start_period"`
+	}
+	logging struct {
+		Driver  string            `yaml:"driver"`
+		Options map[string]string `yaml:"options"`
+	}
+)
+
+// harden gives a service what all have in common.
+func harden(s service) *service {
+	s.PullPolicy = "never" // images are there before: pulled or built as changes of their own
+	s.Init = true
+	s.ReadOnly = true
+	s.CapDrop = []string{"ALL"}
+	s.SecurityOpt = []string{"no-new-privileges:true"}
+	s.Tmpfs = append([]string{"/tmp:mode=1777"}, s.Tmpfs...)
+	s.Logging = logging{Driver: "local", Options: map[string]string{"max-size": "10m", "max-file": "5"}}
+	s.Restart = "unless-stopped"
+	if s.Profiles != nil {
+		s.Restart = "no"
+	}
+	if s.PidsLimit == 0 {
+		s.PidsLimit = 512
+	}
+	return &s
+}
+
+// bind mounts a directory of the host. One that is missing is an error: made by the engine, it would be empty and owned by root.
+func bind(source, target string) mount {
+	return mount{Type: "bind", Source: source, Target: target, ReadOnly: true, Bind: &bindRule{}}
+}
+
+func volume(source, target string) mount {
+	return mount{Type: "volume", Source: source, Target: target}
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%ds", int64(d/time.Second)) }
+
+const mountsLabel = "provision.mounts"
+
+// render writes the project, after it has given every service its labels.
+func (p project) render(stack, id string) (Compose, error) {
+	p.Networks, p.Volumes = map[string]external{}, map[string]external{}
+	var out Compose
+	for _, name := range slices.Sorted(maps.Keys(p.Services)) {
+		s := p.Services[name]
+		for network := range s.Networks {
+			p.Networks[network] = external{Name: network, External: true}
+		}
+		for _, m := range s.Volumes {
+			if m.Type == "volume" {
+				p.Volumes[m.Source] = external{Name: m.Source, External: true}
+			}
+		}
+		definition, err := s.definition()
+		if err != nil {
+			return Compose{}, fmt.Errorf("digest the service %s: %w", name, err)
+		}
+		s.Labels = map[string]string{"provision.stack": stack, "provision.definition": definition}
+		if id != "" {
+			s.Labels["provision.id"] = id
+		}
+		described := Service{Name: name, Image: s.Image, Definition: definition, Mounts: s.startMounts, OneShot: s.Profiles != nil}
+		if len(s.startMounts) > 0 {
+			described.MountsVar = "PROVISION_MOUNTS_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+			s.Labels[mountsLabel] = "${" + described.MountsVar + ":-}"
+		}
+		out.Services = append(out.Services, described)
+	}
+	var root yaml.Node
+	if err := root.Encode(p); err != nil {
+		return Compose{}, fmt.Errorf("render the project %s: %w", p.Name, err)
+	}
+	escape(&root)
+	var text bytes.Buffer
+	text.WriteString("# Rendered by provision: what is changed here by hand is undone by the next apply.\n")
+	enc := yaml.NewEncoder(&text)
+	enc.SetIndent(2)
+	if err := enc.Encode(&root); err != nil {
+		return Compose{}, fmt.Errorf("render the project %s: %w", p.Name, err)
+	}
+	out.YAML = text.Bytes()
+	return out, nil
+}
+
+// definition is a digest of all that Compose replaces a container for, but for the labels that are made from it.
+func (s service) definition() (string, error) {
+	s.Labels, s.DependsOn, s.Profiles, s.PullPolicy = nil, nil, nil, ""
+	text, err := yaml.Marshal(s)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// escape keeps Compose from substituting variables in any value but the one that is made for it.
+func escape(n *yaml.Node) {
+	for i, child := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 1 && n.Content[i-1].Value == mountsLabel {
+			continue
+		}
+		escape(child)
+	}
+	if n.Kind == yaml.ScalarNode {
+		n.Value = strings.ReplaceAll(n.Value, "$", "$$")
+	}
+}

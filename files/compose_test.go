@@ -1,0 +1,373 @@
+package files
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+)
+
+const stackID = "3f0c3c55-8b0f-4b53-9d0e-0f2f3c0f6a11"
+
+func serverProject() ComposeServer {
+	return ComposeServer{
+		Stack: "prefect", ID: stackID, BaseDir: "/var/lib/provision/prefect",
+		PostgresImage: "postgres:13.3", PrefectImage: "prefect-prefect:0123456789abcdef", CaddyImage: "prefect-caddy:fedcba9876543210",
+		TLS: TLSInternal, PublicURL: "https://prefect.example.org",
+	}
+}
+
+func agentProject() ComposeAgent {
+	return ComposeAgent{
+		Stack: "prefect", ID: stackID, Host: "worker-1", BaseDir: "/var/lib/provision/prefect",
+		PrefectImage: "prefect-prefect:0123456789abcdef", BusinessImage: "prefect-business-logic:0011223344556677",
+		TLS: TLSInternal, PublicURL: "https://prefect.example.org", CA: true, ExtraHosts: map[string]string{"prefect.example.org": "192.168.7.11"},
+		Queues: []string{"default"}, Concurrency: 10, StopGrace: 2 * time.Minute,
+	}
+}
+
+type renderer interface{ Render() (Compose, error) }
+
+func composeVariants() map[string]renderer {
+	server := func(change func(*ComposeServer)) ComposeServer {
+		s := serverProject()
+		change(&s)
+		return s
+	}
+	agent := func(change func(*ComposeAgent)) ComposeAgent {
+		a := agentProject()
+		change(&a)
+		return a
+	}
+	return map[string]renderer{
+		"server": serverProject(),
+		"server-single": server(func(s *ComposeServer) {
+			s.AgentHere = true
+			s.Stack = "reports"
+		}),
+		"server-off": server(func(s *ComposeServer) {
+			s.TLS, s.PublicURL, s.AgentHere = TLSOff, "http://192.0.2.7:4200", true
+		}),
+		"server-settings": server(func(s *ComposeServer) {
+			s.PublicURL = "https://[2001:db8::7]:9443"
+			s.Settings = map[string]string{"PREFECT_LOGGING_LEVEL": "DEBUG", "PREFECT_API_DATABASE_TIMEOUT": "20", "PREFECT_UI_URL": "$HOME ${X} \"'\n: no"}
+			s.Proxy, s.NoProxy = "http://proxy.example.org:3128", []string{".example.org"}
+		}),
+		"agent": agentProject(),
+		"agent-public": agent(func(a *ComposeAgent) {
+			a.TLS, a.CA, a.ExtraHosts, a.Queues = TLSACME, false, nil, []string{"default", "large jobs"}
+			a.Proxy = "http://proxy.example.org:3128"
+		}),
+	}
+}
+
+func TestComposeGolden(t *testing.T) {
+	t.Parallel()
+	for name, p := range composeVariants() {
+		c, err := p.Render()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		golden(t, "compose/"+name+".yaml", c.YAML)
+	}
+}
+
+// composeDocument reads a rendered project as Compose would before it substitutes variables.
+type composeDocument struct {
+	Name     string
+	Services map[string]struct {
+		Image           string
+		User            string
+		ReadOnly        bool     `yaml:"read_only"`
+		CapDrop         []string `yaml:"cap_drop"`
+		CapAdd          []string `yaml:"cap_add"`
+		SecurityOpt     []string `yaml:"security_opt"`
+		PidsLimit       int      `yaml:"pids_limit"`
+		Privileged      bool
+		Init            bool
+		Restart         string
+		Profiles        []string
+		Environment     map[string]string
+		Labels          map[string]string
+		Command         []string
+		Logging         struct{ Driver string }
+		HealthCheck     map[string]any `yaml:"healthcheck"`
+		Volumes         []struct{ Type, Source, Target string }
+		Networks        map[string]any
+		Ports           []struct{ Target, Published, Protocol string }
+		StopGracePeriod string `yaml:"stop_grace_period"`
+	}
+	Networks, Volumes map[string]struct {
+		Name     string
+		External bool
+	}
+}
+
+func parse(t *testing.T, c Compose) composeDocument {
+	t.Helper()
+	var d composeDocument
+	if err := yaml.Unmarshal(c.YAML, &d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// TestComposeHardening holds for every service of every variant.
+func TestComposeHardening(t *testing.T) {
+	t.Parallel()
+	for name, p := range composeVariants() {
+		c, err := p.Render()
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := parse(t, c)
+		secrets := map[string]string{}
+		for _, described := range c.Services {
+			s, ok := d.Services[described.Name]
+			if !ok {
+				t.Fatalf("%s: %s is described but not rendered", name, described.Name)
+			}
+			where := name + "/" + described.Name
+			uid, _, _ := strings.Cut(s.User, ":")
+			if uid == "" || uid == "0" || uid == "root" {
+				t.Errorf("%s: user %q", where, s.User)
+			}
+			if !s.ReadOnly || !s.Init || s.Privileged || len(s.CapAdd) > 0 || s.PidsLimit <= 0 || s.Logging.Driver != "local" ||
+				!slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Equal(s.SecurityOpt, []string{"no-new-privileges:true"}) {
+				t.Errorf("%s: not hardened: %+v", where, s)
+			}
+			if oneShot := len(s.Profiles) > 0; oneShot != described.OneShot || (s.Restart == "no") != oneShot || (s.HealthCheck == nil) != oneShot {
+				t.Errorf("%s: one-shot %v, restart %q, health check %v", where, oneShot, s.Restart, s.HealthCheck)
+			}
+			if s.Labels["provision.definition"] != described.Definition || s.Labels["provision.stack"] == "" || s.Labels["provision.id"] != stackID {
+				t.Errorf("%s: labels %v", where, s.Labels)
+			}
+			wantMounts := ""
+			if len(described.Mounts) > 0 {
+				wantMounts = "${" + described.MountsVar + ":-}"
+			}
+			if s.Labels["provision.mounts"] != wantMounts {
+				t.Errorf("%s: mounts label %q", where, s.Labels["provision.mounts"])
+			}
+			for _, m := range s.Volumes {
+				if strings.Contains(m.Source, "docker.sock") {
+					t.Errorf("%s: mounts the engine", where)
+				}
+				if m.Target != "/run/secrets" {
+					continue
+				}
+				if other, taken := secrets[m.Source]; taken && (described.Name != "server" || other != "migrate") {
+					t.Errorf("%s: shares its secrets with %s", where, other)
+				}
+				secrets[m.Source] = described.Name
+			}
+			for key, value := range s.Environment {
+				if (strings.Contains(key, "PASSWORD") || strings.Contains(key, "KEY") || strings.Contains(key, "TOKEN")) && !strings.HasPrefix(value, "/run/secrets/") && key != "PREFECT_SERVER_API_KEEPALIVE_TIMEOUT" {
+					t.Errorf("%s: a secret's value in the environment: %s", where, key)
+				}
+			}
+			for network := range s.Networks {
+				if !d.Networks[network].External || d.Networks[network].Name != network {
+					t.Errorf("%s: network %s is not external", where, network)
+				}
+			}
+		}
+		for volume, v := range d.Volumes {
+			if !v.External || v.Name != volume {
+				t.Errorf("%s: volume %s is not external", name, volume)
+			}
+		}
+		if db, ok := d.Services["caddy"]; ok {
+			if _, reaches := db.Networks[strings.TrimSuffix(d.Name, "-server")+"-database-network"]; reaches {
+				t.Errorf("%s: caddy reaches the database", name)
+			}
+			for other, s := range d.Services {
+				if other != "caddy" && len(s.Ports) > 0 {
+					t.Errorf("%s: %s publishes ports", name, other)
+				}
+			}
+		}
+	}
+}
+
+func definitions(t *testing.T, p renderer) map[string]string {
+	t.Helper()
+	c, err := p.Render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, s := range c.Services {
+		out[s.Name] = s.Definition
+	}
+	return out
+}
+
+func changed(before, after map[string]string) []string {
+	var names []string
+	for name, digest := range before {
+		if after[name] != digest {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// TestComposeDefinitions names, for each change of what is rendered, the services that it replaces.
+func TestComposeDefinitions(t *testing.T) {
+	t.Parallel()
+	servers := []struct {
+		name   string
+		change func(*ComposeServer)
+		want   []string
+	}{
+		{"nothing", func(*ComposeServer) {}, nil},
+		{"identity", func(s *ComposeServer) { s.ID = "other" }, nil},
+		{"database image", func(s *ComposeServer) { s.PostgresImage = "postgres:13.23" }, []string{"postgres"}},
+		{"prefect image", func(s *ComposeServer) { s.PrefectImage = "prefect-prefect:new" }, []string{"migrate", "server"}},
+		{"caddy image", func(s *ComposeServer) { s.CaddyImage = "prefect-caddy:new" }, []string{"caddy"}},
+		{"setting", func(s *ComposeServer) { s.Settings = map[string]string{"PREFECT_LOGGING_LEVEL": "DEBUG"} }, []string{"migrate", "server"}},
+		{"url's port", func(s *ComposeServer) { s.PublicURL += ":9443" }, []string{"caddy", "migrate", "server"}},
+		{"other certificates", func(s *ComposeServer) { s.TLS = TLSFiles }, nil},
+		{"an agent on the same host", func(s *ComposeServer) { s.AgentHere = true }, []string{"caddy"}},
+	}
+	for _, tt := range servers {
+		s := serverProject()
+		before := definitions(t, s)
+		tt.change(&s)
+		if diff := cmp.Diff(tt.want, changed(before, definitions(t, s))); diff != "" {
+			t.Errorf("%s: -want +got\n%s", tt.name, diff)
+		}
+	}
+	agents := []struct {
+		name   string
+		change func(*ComposeAgent)
+		want   []string
+	}{
+		{"nothing", func(*ComposeAgent) {}, nil},
+		{"concurrency", func(a *ComposeAgent) { a.Concurrency = 11 }, []string{"agent"}},
+		{"queues", func(a *ComposeAgent) { a.Queues = []string{"default", "more"} }, []string{"agent"}},
+		{"flows", func(a *ComposeAgent) { a.BusinessImage = "prefect-business-logic:new" }, []string{"business-logic", "register"}},
+		{"prefect image", func(a *ComposeAgent) { a.PrefectImage = "prefect-prefect:new" }, []string{"agent"}},
+		{"stop grace", func(a *ComposeAgent) { a.StopGrace = time.Minute }, []string{"business-logic"}},
+		{"address of the server", func(a *ComposeAgent) { a.ExtraHosts = nil }, []string{"agent", "business-logic", "register"}},
+	}
+	for _, tt := range agents {
+		a := agentProject()
+		before := definitions(t, a)
+		tt.change(&a)
+		if diff := cmp.Diff(tt.want, changed(before, definitions(t, a))); diff != "" {
+			t.Errorf("%s: -want +got\n%s", tt.name, diff)
+		}
+	}
+}
+
+// TestComposeValuesStayValues puts hostile text where a user's text goes, and reads it back as Compose would.
+func TestComposeValuesStayValues(t *testing.T) {
+	t.Parallel()
+	for _, hostile := range []string{
+		"${PROVISION_MOUNTS_SERVER:-}", "$HOME", "$$", "a: b", "x\n    privileged: true", "#c", "'", `"`, "yes", "0x10", "1e3", "~", "", " ", "- a", "&a", "*a", "!!binary x", "{a: b}", "[", "2001-01-01", "12:30:45", "\u0085", "\u2028", "\ttab", "\x01",
+	} {
+		s := serverProject()
+		s.Settings = map[string]string{"PREFECT_X": hostile}
+		c, err := s.Render()
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := parse(t, c)
+		if got := strings.ReplaceAll(d.Services["server"].Environment["PREFECT_X"], "$$", "$"); got != hostile {
+			t.Errorf("setting %q became %q", hostile, got)
+		}
+		if strings.Count(string(c.YAML), "${PROVISION") != strings.Count(string(c.YAML), "$${PROVISION")+1 {
+			t.Errorf("setting %q is substituted", hostile)
+		}
+		a := agentProject()
+		a.Queues = []string{hostile}
+		c, err = a.Render()
+		if err != nil {
+			t.Fatal(err)
+		}
+		command := parse(t, c).Services["agent"].Command
+		if i := slices.Index(command, "--work-queue"); i < 0 || strings.ReplaceAll(command[i+1], "$$", "$") != hostile {
+			t.Errorf("queue %q became %q", hostile, command)
+		}
+	}
+}
+
+func TestComposeRefuses(t *testing.T) {
+	t.Parallel()
+	for setting, want := range map[string]string{
+		"LD_PRELOAD":                            "must begin with PREFECT_",
+		"PREFECT_API_DATABASE_CONNECTION_URL":   "cannot be changed",
+		"PREFECT_API_DATABASE_PASSWORD":         "cannot be changed",
+		"PREFECT_SERVER_ENCRYPTION_KEY":         "cannot be changed",
+		"PREFECT_API_DATABASE_MIGRATE_ON_START": "cannot be changed",
+		"PREFECT_HOME":                          "cannot be changed",
+	} {
+		s := serverProject()
+		s.Settings = map[string]string{setting: "x"}
+		if _, err := s.Render(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", setting, err)
+		}
+	}
+	s := serverProject()
+	s.PublicURL = "https://a b"
+	if _, err := s.Render(); err == nil {
+		t.Error("a bad url is accepted")
+	}
+}
+
+func TestDaemon(t *testing.T) {
+	t.Parallel()
+	subnets := []netip.Prefix{netip.MustParsePrefix("10.210.0.0/24"), netip.MustParsePrefix("10.210.1.0/24"), netip.MustParsePrefix("192.168.7.0/24")}
+	text, err := Daemon{Avoid: subnets}.Render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "daemon.json", text)
+	text, err = Daemon{Avoid: subnets, Proxy: "http://proxy.example.org:3128", NoProxy: []string{"localhost", ".example.org"}}.Render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "daemon-proxy.json", text)
+
+	for avoid, want := range map[string]string{
+		"10.211.7.9/24":                "10.212.0.0/16",
+		"10.0.0.0/8":                   "172.20.0.0/16",
+		"10.0.0.0/8 172.20.0.1/32":     "172.21.0.0/16",
+		"10.0.0.0/8 172.16.0.0/12":     "",
+		"0.0.0.0/0":                    "",
+		"10.211.0.0/16 2001:db8::1/64": "10.212.0.0/16",
+	} {
+		var d Daemon
+		for _, p := range strings.Fields(avoid) {
+			d.Avoid = append(d.Avoid, netip.MustParsePrefix(p))
+		}
+		text, err := d.Render()
+		if (err != nil) != (want == "") || (want != "" && !strings.Contains(string(text), fmt.Sprintf("%q", want))) {
+			t.Errorf("avoiding %s: %s, %v, want %s", avoid, text, err, want)
+		}
+	}
+}
+
+func TestComposeIsDeterministic(t *testing.T) {
+	t.Parallel()
+	for _, name := range slices.Sorted(maps.Keys(composeVariants())) {
+		first, err := composeVariants()[name].Render()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			if again, _ := composeVariants()[name].Render(); string(again.YAML) != string(first.YAML) {
+				t.Fatalf("%s: rendered differently", name)
+			}
+		}
+	}
+}

@@ -1,0 +1,119 @@
+package files
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Context is a build context. Everything that decides the image is in it, and so in its hash; where packages come from (index, proxy) is not: those are
+// build arguments.
+type Context struct {
+	Tar   []byte   // uncompressed; the same input gives the same bytes
+	Hash  string   // 16 hex digits
+	Files []string // sorted
+}
+
+// Bytes is the tar.
+func (c Context) Bytes() ([]byte, error) { return c.Tar, nil }
+
+// tree is the content of a build context, by slash-separated path. Directories are implied by what is in them.
+type tree map[string]entry
+
+type entry struct {
+	content    []byte
+	executable bool
+	link       string // target, if it is a symbolic link
+}
+
+// context makes the tar: sorted, with fixed times, owners and modes.
+func (t tree) context() (Context, error) {
+	dirs := map[string]bool{}
+	for name := range t {
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			dirs[dir+"/"] = true
+		}
+	}
+	names := make([]string, 0, len(t)+len(dirs))
+	for name := range t {
+		names = append(names, name)
+	}
+	c := Context{Files: slices.Sorted(slices.Values(names))}
+	for dir := range dirs {
+		names = append(names, dir)
+	}
+	slices.Sort(names)
+
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	for _, name := range names {
+		e := t[name]
+		h := &tar.Header{Name: name, ModTime: time.Unix(0, 0), Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(e.content))}
+		switch {
+		case strings.HasSuffix(name, "/"):
+			h.Typeflag, h.Mode = tar.TypeDir, 0o755
+		case e.link != "":
+			h.Typeflag, h.Linkname, h.Mode = tar.TypeSymlink, e.link, 0o777
+		case e.executable:
+			h.Mode = 0o755
+		}
+		if err := w.WriteHeader(h); err != nil {
+			return Context{}, fmt.Errorf("pack %s: %w", name, err)
+		}
+		if _, err := w.Write(e.content); err != nil {
+			return Context{}, fmt.Errorf("pack %s: %w", name, err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		return Context{}, err
+	}
+	sum := sha256.Sum256(buf.Bytes())
+	c.Tar, c.Hash = buf.Bytes(), hex.EncodeToString(sum[:])[:16]
+	return c, nil
+}
+
+// addFS adds the files of a directory of fsys that match one of the patterns, below another path. Only entrypoints are executable.
+func (t tree) addFS(fsys fs.FS, dir, below string, patterns ...string) error {
+	for _, pattern := range patterns {
+		names, err := fs.Glob(fsys, path.Join(dir, pattern))
+		if err != nil {
+			return err
+		}
+		if len(names) == 0 {
+			return fmt.Errorf("nothing matches %s in %s", pattern, dir)
+		}
+		for _, name := range names {
+			content, err := fs.ReadFile(fsys, name)
+			if err != nil {
+				return err
+			}
+			t[path.Join(below, strings.TrimPrefix(name, dir+"/"))] = entry{content: content, executable: bytes.HasPrefix(content, []byte("#!"))}
+		}
+	}
+	return nil
+}
+
+// addCertificates adds extra authorities (PEM), each ended by a newline so that they can be joined.
+func (t tree) addCertificates(pem []byte) {
+	if pem = bytes.TrimSpace(pem); len(pem) > 0 {
+		t["ca/extra.pem"] = entry{content: append(slices.Clone(pem), '\n')}
+	}
+}
+
+// An image's name as it may stand in a Dockerfile.
+var imageName = regexp.MustCompile(`^[a-z0-9][A-Za-z0-9._:/@-]*$`)
+
+func checkImageName(name string) error {
+	if !imageName.MatchString(name) {
+		return fmt.Errorf("%q is no name of an image", name)
+	}
+	return nil
+}

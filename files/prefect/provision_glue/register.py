@@ -1,0 +1,203 @@
+"""Makes the deployments of a stack what its specification says, from the container that has the flows.
+
+    python -m provision_glue.register [FILE]      FILE defaults to /opt/provision-spec/deployments.json
+
+    {"stack": "prefect", "pool": "provision", "record": "DIGEST", "agents": ["worker-1"],
+     "deployments": [{"flow": "hello.py:hello", "name": "default", "queue": "default", "cron": "0 6 * * *" | "interval": 900, "timezone": "UTC",
+                      "parameters": {}, "tags": []}]}
+
+Every flow is imported before anything is written: if one cannot be, there is one line for each, exit code 65, and the API is as it was. Deployments that
+carry this stack's tag and are not in the list are deleted; others are somebody's. The record is written last, so a registration that was cut short shows.
+Run again it changes nothing. A deployment that was paused by hand stays paused.
+"""
+
+import json
+import os
+import sys
+import traceback
+import warnings
+
+from .api import API, Refused, Unreachable
+from .lost import BLOCK
+from .observe import RECORD
+
+PROJECT = os.environ.get("PROVISION_PROJECT", "/opt/business")
+SPECIFICATION = "/opt/provision-spec/deployments.json"
+COMMAND = ["provision-bridge", "run", "--", "prefect", "flow-run", "execute"]
+SMOKE = "provision_glue.flows.smoke"
+RESULTS = "/tmp/prefect/storage"
+# An interval counts from here, so that registering again moves no schedule.
+ANCHOR = "2020-01-01T00:00:00+00:00"
+
+
+class Bad(Exception):
+    """The specification or a flow is wrong; each argument is one line."""
+
+
+def wanted(specification):
+    """What to register: the user's deployments and one smoke deployment for each agent host. Imports all flows."""
+    tag = "provision:" + specification["stack"]
+    result, problems, flows = {}, [], {}
+    listed = list(specification.get("deployments") or [])
+    for host in specification.get("agents") or []:
+        listed.append({"flow": SMOKE, "name": host, "queue": "host-" + host})
+    for entry in listed:
+        try:
+            entrypoint = entry["flow"]
+            if entrypoint not in flows:
+                flows[entrypoint] = load(entrypoint)
+            row = _row(flows[entrypoint], entry, specification["pool"], tag)
+            row["version"] = specification["record"][:40]
+            key = (flows[entrypoint].name, row["name"])
+            if key in result:
+                raise Bad("flow %s: there are two deployments named %s/%s" % ((entrypoint,) + key))
+            result[key] = row
+        except Bad as problem:
+            problems += [line for line in problem.args if line not in problems]
+    if problems:
+        raise Bad(*problems)
+    return result
+
+
+def _row(flow, entry, pool, tag):
+    from prefect.utilities.callables import parameter_schema
+    schema = parameter_schema(flow).dict()
+    parameters = entry.get("parameters") or {}
+    unknown = sorted(set(parameters) - set(schema["properties"]))
+    if unknown:
+        raise Bad("flow %s: deployment %s gives parameters that the flow does not take: %s" % (entry["flow"], entry["name"], ", ".join(unknown)))
+    own = entry["flow"] == SMOKE
+    return {
+        "name": entry["name"], "entrypoint": entry["flow"], "path": None if own else PROJECT, "description": flow.description,
+        "parameters": parameters, "parameter_openapi_schema": schema, "tags": sorted(set(entry.get("tags") or []) | {tag}),
+        "work_pool_name": pool, "work_queue_name": entry["queue"], "schedules": _schedules(entry),
+    }
+
+
+def _schedules(entry):
+    timezone = entry.get("timezone") or "UTC"
+    if entry.get("cron"):
+        schedule = {"cron": entry["cron"], "timezone": timezone}
+    elif entry.get("interval"):
+        schedule = {"interval": entry["interval"], "timezone": timezone, "anchor_date": ANCHOR}
+    else:
+        return []
+    return [{"schedule": schedule, "active": True}]
+
+
+def load(entrypoint):
+    """The flow, or Bad with one line that says why there is none."""
+    from prefect.exceptions import MissingFlowError, ScriptError
+    from prefect.flows import load_flow_from_entrypoint
+    file, colon, function = entrypoint.rpartition(":")
+    path = os.path.join(PROJECT, file) if colon else entrypoint
+    where = path if colon else entrypoint
+    if colon and not os.path.isfile(path):
+        raise Bad("flow %s: there is no file %s in the project" % (entrypoint, file))
+    try:
+        return load_flow_from_entrypoint("%s:%s" % (path, function) if colon else entrypoint, use_placeholder_flow=False)
+    except MissingFlowError as error:
+        raise Bad("flow %s: %s" % (entrypoint, " ".join(str(error).split()))) from None
+    except ScriptError as error:
+        raise Bad(_import_line(entrypoint, where, error.user_exc)) from None
+    except (Exception, SystemExit) as error:  # a flow file may raise anything while it is imported
+        raise Bad(_import_line(entrypoint, where, error)) from None
+
+
+def _import_line(entrypoint, where, error):
+    last = traceback.format_exception_only(type(error), error)[-1].strip()
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(PROJECT)]
+    line = " line %d of %s" % (frames[-1].lineno, os.path.relpath(frames[-1].filename, PROJECT)) if frames else ""
+    return "flow %s: cannot be imported from %s:%s %s" % (entrypoint, where, line + ":" if line else "", last)
+
+
+def save_blocks():
+    """The block that has the agent carry a run over the bridge; gives its id. Saving it again keeps the id.
+
+    Beside it the storage for results that flows keep: without a named one each run would have to write an anonymous block, which it may not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from prefect.filesystems import LocalFileSystem
+        from prefect.infrastructure import Process
+        LocalFileSystem(basepath=RESULTS).save("provision-results", overwrite=True)
+        return str(Process(command=COMMAND, stream_output=True).save(BLOCK, overwrite=True))
+
+
+def register(api, specification, deployments, block):
+    """Writes all of it; gives the lines of what was done."""
+    tag, done = "provision:" + specification["stack"], []
+    there = {row["id"]: row for row in api.all("/deployments/filter", {"deployments": {"tags": {"all_": [tag]}}})}
+    kept = set()
+    for (flow, name), row in sorted(deployments.items()):
+        flow_id = api.post("/flows/", {"name": flow})["id"]
+        before = api.find("/deployments/name/%s/%s" % (_quote(flow), _quote(name)))
+        if before is not None and tag not in before["tags"]:
+            raise Bad("flow %s: there is a deployment %s/%s that provision did not make; rename or delete it" % (row["entrypoint"], flow, name))
+        if not (before and _same(before, row, block)):
+            body = dict(row, flow_id=flow_id, infrastructure_document_id=block, paused=bool(before and before["paused"]))
+            before_id = api.post("/deployments/", body)["id"]
+            done.append("deployment %s/%s: %s" % (flow, name, "updated" if before else "created"))
+        else:
+            before_id = before["id"]
+        kept.add(before_id)
+    for unwanted in sorted(set(there) - kept):
+        api.call("DELETE", "/deployments/" + unwanted)
+        done.append("deployment %s (%s): deleted" % (there[unwanted]["name"], unwanted))
+    _write_record(api, specification["record"])
+    return done
+
+
+def _same(before, row, block):
+    """Nothing to write: an upsert would delete the scheduled runs and make them anew."""
+    if before["infrastructure_document_id"] != block:
+        return False
+    schedules = [{"schedule": {k: v for k, v in s["schedule"].items() if v is not None}, "active": s["active"]} for s in before["schedules"]]
+    for have, want in zip(schedules, row["schedules"]):
+        have["schedule"] = {key: have["schedule"].get(key) for key in want["schedule"]}
+    simple = ("entrypoint", "path", "description", "parameters", "parameter_openapi_schema", "work_pool_name", "work_queue_name", "version")
+    return (
+        len(schedules) == len(row["schedules"]) and schedules == row["schedules"]
+        and sorted(before["tags"]) == row["tags"] and all(before[key] == row[key] for key in simple)
+    )
+
+
+def _write_record(api, value):
+    path = "/variables/name/" + RECORD
+    before = api.find(path)
+    if before is None:
+        api.post("/variables/", {"name": RECORD, "value": value, "tags": ["provision"]})
+    elif before["value"] != value:
+        api.call("PATCH", path, {"value": value})
+
+
+def _quote(name):
+    from urllib.parse import quote
+    return quote(name, safe="")
+
+
+def main(arguments):
+    path = arguments[0] if arguments else SPECIFICATION
+    try:
+        with open(path) as file:
+            specification = json.load(file)
+        os.chdir(PROJECT)
+    except (OSError, ValueError) as error:
+        print("register: %s" % error, file=sys.stderr)
+        return 65
+    try:
+        deployments = wanted(specification)
+        for line in register(API.of_environment(timeout=30.0), specification, deployments, save_blocks()):
+            print(line)
+    except Bad as problem:
+        for line in problem.args:
+            print("register: %s" % line, file=sys.stderr)
+        return 65
+    except (Unreachable, Refused) as error:
+        print("register: %s" % error, file=sys.stderr)
+        return 69
+    print("%d deployments registered" % len(deployments))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,166 @@
+"""What runs in the server's container: pool, observe, smoke."""
+
+import unittest
+
+import fake
+from provision_glue import observe, pool, smoke
+from provision_glue.api import Unreachable
+from provision_glue.clock import age, parse
+
+
+class Pools:
+    """The routes of one pool, kept in memory."""
+
+    def __init__(self, queues=(), kind="prefect-agent", exists=True):
+        self.kind, self.exists = kind, exists
+        self.queues = {name: {"name": name, "concurrency_limit": limit, "priority": n + 1} for n, (name, limit) in enumerate(queues)}
+
+    def __call__(self, method, path, body, _):
+        tail = path.rpartition("/")[2]
+        if (method, path) == ("POST", "/work_pools/"):
+            self.exists, self.kind = True, body["type"]
+            self.queues["default"] = {"name": "default", "concurrency_limit": None, "priority": 1}
+            return 201, {}
+        if not self.exists:
+            return 404, {"detail": "Work pool not found."}
+        if (method, path) == ("GET", "/work_pools/provision"):
+            return 200, {"name": "provision", "type": self.kind, "is_paused": False, "concurrency_limit": None}
+        if path.endswith("/queues/filter"):
+            return 200, fake.page([dict(row) for row in self.queues.values()], body)
+        if method == "POST":
+            self.queues[body["name"]] = dict({"concurrency_limit": None, "priority": len(self.queues) + 1}, **body)
+        elif method == "PATCH":
+            self.queues[tail].update(body)
+        elif method == "DELETE":
+            del self.queues[tail]
+        return 200, {}
+
+
+class Pool(unittest.TestCase):
+    WANTED = {"pool": "provision", "queues": [{"name": "default", "concurrency": 7}, {"name": "host-a"}]}
+
+    def test_makes_what_is_missing_once(self):
+        pools = Pools(exists=False)
+        server = fake.Fake(self, pools)
+        self.assertEqual(pool.setup(server.api(), self.WANTED), ["pool provision: created", "queue default: concurrency_limit None -> 7", "queue host-a: created"])
+        self.assertEqual(sorted(pools.queues), ["default", "host-a"])
+        self.assertEqual(pools.queues["default"]["concurrency_limit"], 7)
+        server.calls.clear()
+        self.assertEqual(pool.setup(server.api(), self.WANTED), [])
+        self.assertEqual(server.calls, [])
+
+    def test_removes_own_queues_alone(self):
+        pools = Pools([("default", 7), ("host-a", 3), ("host-gone", None), ("theirs", 1)])
+        server = fake.Fake(self, pools)
+        self.assertEqual(pool.setup(server.api(), self.WANTED), ["queue host-gone: deleted"])
+        self.assertEqual(sorted(pools.queues), ["default", "host-a", "theirs"])
+        self.assertEqual(pools.queues["host-a"]["concurrency_limit"], 3, "what was not said was changed")
+
+    def test_leaves_another_kind_of_pool_alone(self):
+        server = fake.Fake(self, Pools(kind="process"))
+        with self.assertRaises(pool.Wrong):
+            pool.setup(server.api(), self.WANTED)
+        self.assertEqual(server.calls, [])
+
+    def test_more_queues_than_one_page(self):
+        pools = Pools([("q%d" % n, None) for n in range(450)] + [("host-gone", None)])
+        pool.setup(fake.Fake(self, pools).api(), {"pool": "provision", "queues": []})
+        self.assertEqual(len(pools.queues), 450)
+
+
+class Observe(unittest.TestCase):
+    def answer(self, method, path, body, _):
+        if path == "/admin/version":
+            return 200, "2.20.25"
+        if path == "/work_pools/provision":
+            return 200, {"name": "provision", "type": "prefect-agent", "is_paused": False, "concurrency_limit": None}
+        if path == "/work_pools/provision/queues/filter":
+            row = {"name": "host-a", "concurrency_limit": None, "priority": 2, "is_paused": False, "last_polled": "2023-11-14T22:13:08.500Z"}
+            return 200, fake.page([row], body)
+        if path == "/deployments/filter":
+            self.assertEqual(body["deployments"], {"tags": {"all_": ["provision:mine"]}})
+            return 500, b"oops"
+        if path == "/variables/name/provision_registration":
+            return 404, {}
+        if path == "/flow_runs/filter":
+            rows = [{"state_type": "RUNNING", "infrastructure_pid": "agent-a:12"}] * 3 + [{"state_type": "PENDING", "infrastructure_pid": None}]
+            return 200, fake.page(rows, body)
+        if path == "/flow_runs/count":
+            return 200, 4
+        return 404, {}
+
+    def test_each_part_stands_alone(self):
+        got = observe.observe(fake.Fake(self, self.answer).api(), "mine", "provision")
+        self.assertEqual(got["queues"][0]["age"], 11.5)
+        self.assertEqual(got["runs"], {"total": {"RUNNING": 3, "PENDING": 1, "SCHEDULED": 4, "LATE": 4}, "hosts": {"agent-a": {"RUNNING": 3}}})
+        self.assertIsNone(got["registration"])
+        self.assertIn("500", got["deployments"]["error"])
+        self.assertTrue("free" in got["volume"] or "error" in got["volume"])
+
+    def test_no_pool(self):
+        got = observe.observe(fake.Fake(self, lambda m, p, b, h: (200, "2.20.25") if p == "/admin/version" else (404, {})).api(), "mine", "provision")
+        self.assertIsNone(got["pool"])
+        self.assertEqual(got["queues"], [])
+
+    def test_nobody_there(self):
+        server = fake.Fake(self, self.answer)
+        server.server.server_close()
+        with self.assertRaises(Unreachable):
+            observe.observe(server.api(), "mine", "provision")
+
+
+class Smoke(unittest.TestCase):
+    def prove(self, states, host="a", logged="business-logic-a", nonce=None, timeout=30):
+        """The result when a run goes through these states and its flow logs this host name."""
+        states = list(states)
+        started = {}
+
+        def run():
+            name = states[0] if len(states) == 1 else states.pop(0)
+            return {"id": "1", "name": "n", "state_type": name.upper(), "state": {"name": name, "message": "because"}}
+
+        def answer(method, path, body, _):
+            if path.startswith("/deployments/name/"):
+                return (200, {"id": "d"}) if path == "/deployments/name/provision-smoke/a" else (404, {})
+            if path == "/deployments/d/create_flow_run":
+                started.update(body["parameters"])
+                return 201, run()
+            if path == "/logs/filter":
+                return 200, fake.page([{"message": "other"}, {"message": "provision-smoke nonce=%s host=%s" % (nonce or started["nonce"], logged)}], body)
+            return 200, run()
+
+        self.server = fake.Fake(self, answer)
+        return smoke.smoke(self.server.api(), host, timeout)
+
+    def test_proven(self):
+        got = self.prove(["Scheduled", "Pending", "Running", "Completed"])
+        self.assertTrue(got["ok"], got)
+        self.assertEqual((got["hostname"], got["state"]), ("business-logic-a", "Completed"))
+
+    def test_elsewhere(self):
+        self.assertIn("executed on agent-a", self.prove(["Completed"], logged="agent-a")["error"])
+
+    def test_not_completed(self):
+        for state in ("Failed", "Crashed", "Cancelled"):
+            self.assertEqual(self.prove([state])["error"], state + ": because")
+
+    def test_not_registered(self):
+        self.assertIn("not registered", self.prove(["Completed"], host="b")["error"])
+
+    def test_too_late(self):
+        got = self.prove(["Scheduled"], timeout=0)
+        self.assertFalse(got["ok"])
+        self.assertIn("still Scheduled", got["error"])
+        self.assertEqual(self.server.calls[-1][1:], ("/flow_runs/1/set_state", {"state": {"type": "CANCELLED", "name": "Cancelled", "message": "The smoke test gave up."}}))
+
+
+class Clock(unittest.TestCase):
+    def test_forms(self):
+        for text in ("2023-11-14T22:13:10Z", "2023-11-14T22:13:10.1Z", "2023-11-14T22:13:10.123456789+00:00", "2023-11-14T23:13:10.123+01:00", "2023-11-14T22:13:10"):
+            self.assertEqual(int(parse(text).timestamp()), 1699999990, text)
+        self.assertIsNone(parse(None))
+        self.assertIsNone(age("2023-11-14T22:13:10Z", None))
+
+
+if __name__ == "__main__":
+    unittest.main()

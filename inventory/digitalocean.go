@@ -1,0 +1,192 @@
+package inventory
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// DigitalOcean is the account that droplets are created in, and what they have in common.
+type DigitalOcean struct {
+	// Name is in the names and tags of all that is created. Two inventories of one account need two.
+	Name string `toml:"name"`
+	// Token is an API token of the account.
+	Token SecretRef `toml:"token"`
+	// APIURL is another endpoint of the API; empty for DigitalOcean's own.
+	APIURL string `toml:"api_url"`
+	// Region is where everything is created, for example "fra1".
+	Region string `toml:"region"`
+	// Image is the system of the droplets; default "debian-13-x64".
+	Image string `toml:"image"`
+	// Size is the droplets' size; default "s-2vcpu-4gb".
+	Size string `toml:"size"`
+	// SSHKeys are files with the public keys that may log in.
+	SSHKeys []string `toml:"ssh_keys"`
+	// VPC is the name of an existing private network; empty to have one made.
+	VPC string `toml:"vpc"`
+	// AdminCIDRs are the networks that may reach port 22.
+	AdminCIDRs []netip.Prefix `toml:"admin_cidrs"`
+	// Domain is managed in the account; the url's host gets its record in it. Empty leaves DNS alone.
+	Domain string `toml:"domain"`
+	// Project is the name of the project that everything is put into; empty for the account's default.
+	Project string `toml:"project"`
+	// Monitoring installs DigitalOcean's metrics agent; default true.
+	Monitoring bool `toml:"monitoring"`
+	// Backups are DigitalOcean's own, of whole droplets.
+	Backups bool `toml:"backups"`
+}
+
+// Droplet is one machine, or Count alike, to be created.
+type Droplet struct {
+	// Name is the host's name; with Count above 1 the hosts are NAME-1, NAME-2 and so on.
+	Name string `toml:"-"`
+	// Roles is what the host is for. Empty cleans it of the stack and keeps the volumes.
+	Roles []Role `toml:"roles"`
+	// Count is how many there are; default 1.
+	Count int `toml:"count"`
+	// Region is [digitalocean] region unless given.
+	Region string `toml:"region"`
+	// Image is [digitalocean] image unless given.
+	Image string `toml:"image"`
+	// Size is [digitalocean] size unless given.
+	Size string `toml:"size"`
+	// Volume is the size of a block volume for the database, for example "20GiB"; 0 for none.
+	Volume GiB `toml:"volume"`
+	// ReservedIP gives it an address that outlives the droplet.
+	ReservedIP bool `toml:"reserved_ip"`
+	// Concurrency is how many flow runs it executes at once; 0 for the stack's [agent] concurrency.
+	Concurrency int `toml:"concurrency"`
+	// Queues are the shared queues that it polls; nil for the stack's [agent] queues. Its own queue comes on top.
+	Queues []string `toml:"queues"`
+}
+
+// GiB is a size in units of 2^30 bytes, written "20GiB".
+type GiB int
+
+// DecodeTOML takes a string of digits and the unit.
+func (g *GiB) DecodeTOML(value any) (problem, hint string) {
+	text, ok := value.(string)
+	if digits, unit := strings.CutSuffix(text, "GiB"); ok && unit {
+		if n, err := strconv.Atoi(digits); err == nil && n >= 1 && n <= 16384 && strconv.Itoa(n) == digits {
+			*g = GiB(n)
+			return "", ""
+		}
+	}
+	return "not a size", `write it as "20GiB", 1 to 16384`
+}
+
+// Names are the names of the hosts that the droplet stands for.
+func (d *Droplet) Names() []string {
+	if d.Count <= 1 {
+		return []string{d.Name}
+	}
+	var names []string
+	for n := range min(d.Count, maxCount) {
+		names = append(names, fmt.Sprintf("%s-%d", d.Name, n+1))
+	}
+	return names
+}
+
+const maxCount = 500
+
+var (
+	cloudName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
+	cloudSlug = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*$`)
+)
+
+func (c checker) digitalocean(do *DigitalOcean) {
+	at := func(name string) string { return Key("digitalocean", name) }
+	if !c.Has(at("monitoring")) {
+		do.Monitoring = true
+	}
+	switch {
+	case do.Name == "":
+		c.Add(at("name"), "missing", `it is in the names and tags of all that is created: name = "prod"`)
+	case !cloudName.MatchString(do.Name):
+		c.Add(at("name"), Show(do.Name)+" is not a name for tags", "lower-case letters, digits and dashes, at most 32")
+	}
+	if !do.Token.Set() {
+		c.Add(at("token"), "missing", `token = { env = "DIGITALOCEAN_TOKEN" }`)
+	}
+	c.link(at("api_url"), do.APIURL, "https", "http")
+	if do.Region == "" {
+		c.Add(at("region"), "missing", `where everything is created: region = "fra1"`)
+	}
+	c.slugs("digitalocean", &do.Region, &do.Image, &do.Size, "", "debian-13-x64", "s-2vcpu-4gb")
+	if len(do.SSHKeys) == 0 {
+		c.Add(at("ssh_keys"), "missing: without a key nobody can log in", `ssh_keys = ["~/.ssh/id_ed25519.pub"]`)
+	}
+	for n := range do.SSHKeys {
+		c.content(Key(at("ssh_keys"), n), &do.SSHKeys[n], publicKey)
+	}
+	if len(do.AdminCIDRs) == 0 {
+		c.Add(at("admin_cidrs"), "missing: nobody could reach port 22", `the networks of the operators: admin_cidrs = ["203.0.113.7/32"]`)
+	}
+	for _, text := range []struct{ name, value string }{{"vpc", do.VPC}, {"project", do.Project}} {
+		if c.clean(at(text.name), text.value) && len(text.value) > 255 {
+			c.Add(at(text.name), "is too long", "")
+		}
+	}
+	do.Domain = strings.ToLower(strings.TrimSuffix(do.Domain, "."))
+	if do.Domain != "" && (!isDNSName(do.Domain) || !strings.Contains(do.Domain, ".")) {
+		c.Add(at("domain"), Show(do.Domain)+" is not a domain", "")
+	}
+}
+
+func publicKey(text []byte) error {
+	if strings.Contains(string(text), "PRIVATE KEY") {
+		return errors.New("is a private key; the public one ends in .pub")
+	}
+	if _, _, _, _, err := ssh.ParseAuthorizedKey(text); err != nil {
+		return errors.New("has no public key in OpenSSH's form")
+	}
+	return nil
+}
+
+// slugs gives region, image and size their defaults and checks them.
+func (c checker) slugs(table string, region, image, size *string, defaults ...string) {
+	for n, slug := range []struct {
+		name  string
+		value *string
+	}{{"region", region}, {"image", image}, {"size", size}} {
+		if *slug.value == "" {
+			*slug.value = defaults[n]
+			continue
+		}
+		if len(*slug.value) > 128 || !cloudSlug.MatchString(*slug.value) {
+			c.Add(Key(table, slug.name), Show(*slug.value)+" is not a name that DigitalOcean uses", "`doctl compute "+slug.name+" list` shows them")
+		}
+	}
+}
+
+func (c checker) droplet(d *Droplet, do *DigitalOcean) {
+	key := Key("droplets", d.Name)
+	c.name(key, d.Name)
+	if do == nil {
+		c.Add(key, "there is no [digitalocean] to create it in", "")
+		do = &DigitalOcean{}
+	}
+	c.slugs(key, &d.Region, &d.Image, &d.Size, do.Region, do.Image, do.Size)
+	c.role(key, &d.Roles)
+	c.work(key, d.Roles, d.Concurrency, d.Queues)
+	if c.Has(Key(key, "count")) && (d.Count < 1 || d.Count > maxCount) {
+		c.Add(Key(key, "count"), fmt.Sprintf("must be 1 to %d", maxCount), "remove the table to have none")
+	}
+	d.Count = max(d.Count, 1)
+	for _, name := range d.Names() {
+		if len(name) > maxHostName {
+			c.name(key, name)
+		}
+	}
+	if d.Volume > 0 && d.Count > 1 {
+		c.Add(Key(key, "volume"), "is for one droplet, and there are several", "")
+	}
+	if d.ReservedIP && d.Count > 1 {
+		c.Add(Key(key, "reserved_ip"), "is for one droplet, and there are several", "")
+	}
+}

@@ -1,0 +1,241 @@
+package inventory
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/BurntSushi/toml"
+)
+
+// maxDocument bounds what is read of a configuration file: a path that names a device or a disk image must not fill the memory.
+const maxDocument = 1 << 20
+
+// Document is one configuration file while it is being checked: its values, the line of each, and the mistakes found so far.
+// It is not safe for concurrent use.
+type Document struct {
+	File string // as the caller named it
+	Dir  string // what relative paths in it count from
+
+	tree     map[string]any
+	lines    map[string]int
+	settled  map[string]bool // keys with a problem: a second one about the same key would only confuse
+	unusable map[string]bool // keys without a usable value: nothing is said of what is below them
+	problems Problems
+}
+
+// Open reads and parses a TOML file. It returns nil and the problem if that cannot be done.
+func Open(path string) (*Document, Problems) {
+	text, err := readFile(path, maxDocument)
+	if err != nil {
+		return nil, Problems{{File: path, Problem: plainFileError(err), Hint: "`provision init` writes a first one"}}
+	}
+	return Parse(path, text)
+}
+
+// Parse is Open for a text at hand; path is where it comes from.
+func Parse(path string, text []byte) (*Document, Problems) {
+	d := &Document{File: path, Dir: filepath.Dir(path), tree: map[string]any{}, settled: map[string]bool{}, unusable: map[string]bool{}}
+	if _, err := toml.Decode(string(text), &d.tree); err != nil {
+		return nil, Problems{syntaxProblem(path, string(text), err)}
+	}
+	d.lines = locate(string(text))
+	return d, nil
+}
+
+// syntaxProblem is the library's error without what it may quote of a secret's value.
+func syntaxProblem(path, text string, err error) Problem {
+	p := Problem{File: path, Line: 1, Problem: "not TOML"}
+	var parse toml.ParseError
+	if !errors.As(err, &parse) {
+		return p
+	}
+	// Where a line ended too early the library names the next one; what it could not read began before that.
+	began := 1 + strings.Count(text[:min(max(parse.Position.Start, 0), len(text))], "\n")
+	p.Line = max(min(parse.Position.Line, began), 1)
+	p.Problem = "not TOML: " + strings.ToValidUTF8(strings.Map(printable, parse.Message), "?")
+	for part := range strings.SplitSeq(strings.ToLower(parse.LastKey), ".") {
+		if secretName(strings.Trim(part, `"'`)) {
+			p.Problem = "not TOML: the value is not well formed"
+			p.Hint = secretForms
+		}
+	}
+	return p
+}
+
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return '?'
+}
+
+// secretName says whether a value under this key is likely to be a secret, wherever the key stands.
+func secretName(key string) bool {
+	return strings.Contains(key, "password") || strings.Contains(key, "token") || strings.Contains(key, "secret")
+}
+
+// Key joins the parts of a key's path, strings for tables and ints for elements: hosts.worker-1.queues[0].
+// Empty strings at the front are left out; a string at the front is taken as a path, the others as one part each.
+func Key(path string, parts ...any) string {
+	var b strings.Builder
+	b.WriteString(path)
+	for _, part := range parts {
+		switch part := part.(type) {
+		case int:
+			fmt.Fprintf(&b, "[%d]", part)
+		case string:
+			if b.Len() > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(bare(part))
+		}
+	}
+	return b.String()
+}
+
+// bare is the part as TOML writes it, quoted where it must be.
+func bare(part string) string {
+	plain := part != ""
+	for _, r := range part {
+		plain = plain && (r == '-' || r == '_' || r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)))
+	}
+	if plain {
+		return part
+	}
+	return strconv.Quote(part)
+}
+
+// Show is a value as a message may quote it: never one with control characters, never endless.
+func Show(value string) string {
+	const most = 80
+	for _, r := range value {
+		if !unicode.IsPrint(r) || r == utf8.RuneError {
+			return "a value with unprintable characters"
+		}
+	}
+	if len(value) > most {
+		return strconv.Quote(strings.ToValidUTF8(value[:most], "")) + "..."
+	}
+	return strconv.Quote(value)
+}
+
+// Has says whether the key is in the file.
+func (d *Document) Has(key string) bool {
+	_, ok := d.lines[key]
+	return ok
+}
+
+// Line is the line of the key, else of the nearest table around it, else 1.
+func (d *Document) Line(key string) int {
+	for key != "" {
+		if line, ok := d.lines[key]; ok {
+			return line
+		}
+		key = parent(key)
+	}
+	return 1
+}
+
+// parent is the path without its last part.
+func parent(key string) string {
+	if strings.HasSuffix(key, `"`) { // a quoted part may hold dots and brackets
+		for i := len(key) - 2; i >= 0; i-- {
+			if key[i] == '"' && (i == 0 || key[i-1] == '.') {
+				return strings.TrimSuffix(key[:i], ".")
+			}
+		}
+		return ""
+	}
+	return key[:max(strings.LastIndexAny(key, ".["), 0)]
+}
+
+// Add records a problem at the key. Of several at one key the first is kept, and nothing is added within a value that has the wrong type.
+func (d *Document) Add(key, problem, hint string) {
+	for k := key; k != ""; k = parent(k) {
+		if d.unusable[k] {
+			return
+		}
+	}
+	if d.settled[key] {
+		return
+	}
+	if key != "" {
+		d.settled[key] = true
+	}
+	d.problems = append(d.problems, Problem{File: d.File, Line: d.Line(key), Key: key, Problem: problem, Hint: hint})
+}
+
+// told says whether there is a problem with the key or something in it.
+func (d *Document) told(key string) bool {
+	for k := range d.settled {
+		if k == key || strings.HasPrefix(k, key+".") || strings.HasPrefix(k, key+"[") {
+			return true
+		}
+	}
+	return d.unusable[key]
+}
+
+// Problems are the mistakes so far, in the order of the file.
+func (d *Document) Problems() Problems { return d.problems.sorted() }
+
+// Path makes a path from the file usable: `~/` becomes the home directory, and a relative one counts from the file's directory.
+func (d *Document) Path(path string) string {
+	if path == "" {
+		return ""
+	}
+	return from(d.Dir, path)
+}
+
+func from(dir, path string) string {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		if home, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(home, rest)
+		}
+	}
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, path)
+}
+
+func readFile(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil {
+		return nil, err
+	} else if info.IsDir() {
+		return nil, errors.New("is a directory, not a file")
+	}
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(text)) > most {
+		return nil, fmt.Errorf("is larger than %d KiB", most>>10)
+	}
+	return text, nil
+}
+
+// plainFileError says what is wrong with a file without repeating its name, which the message around it has.
+func plainFileError(err error) string {
+	var pathErr *os.PathError
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return "does not exist"
+	case errors.Is(err, os.ErrPermission):
+		return "may not be read by this user"
+	case errors.As(err, &pathErr):
+		return pathErr.Err.Error()
+	}
+	return err.Error()
+}

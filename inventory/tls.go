@@ -1,0 +1,238 @@
+package inventory
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"net/mail"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxFile bounds certificates and keys; a whole system's bundle of roots has a quarter of a megabyte.
+const maxFile = 2 << 20
+
+// tls checks the mode and that the keys of one mode are not given for another.
+func (c checker) tls(inv *Inventory) {
+	t := &inv.TLS
+	if !c.OneOf("tls.mode", t.Mode, TLSInternal, TLSACME, TLSFiles, TLSOff) {
+		return
+	}
+	for _, k := range []struct{ name, value, mode string }{
+		{"email", t.Email, TLSACME},
+		{"acme_ca", t.ACMECA, TLSACME},
+		{"acme_ca_root", t.ACMECARoot, TLSACME},
+		{"certificate", t.Certificate, TLSFiles},
+		{"key", t.Key, TLSFiles},
+	} {
+		if k.value != "" && t.Mode != k.mode {
+			c.Add(Key("tls", k.name), fmt.Sprintf("is for mode %q, and the mode is %q", k.mode, t.Mode), "")
+		}
+	}
+	switch t.Mode {
+	case TLSACME:
+		c.acme(t)
+	case TLSFiles:
+		for _, k := range []struct{ name, value string }{{"certificate", t.Certificate}, {"key", t.Key}} {
+			if k.value == "" {
+				c.Add(Key("tls", k.name), `missing, with mode "files"`, "the path of a PEM file")
+			}
+		}
+	case TLSOff:
+		if !t.AllowPlaintext {
+			c.Add("tls.mode", `with "off" passwords and tokens travel in clear`, `"internal" needs nothing else; to go without all the same, set allow_plaintext = true`)
+		}
+	}
+	c.certificates("tls.acme_ca_root", &t.ACMECARoot)
+	certificate, key := t.Certificate, t.Key
+	c.file("tls.certificate", &t.Certificate)
+	c.file("tls.key", &t.Key)
+	if t.Mode == TLSFiles && certificate != "" && key != "" {
+		c.pair(inv, certificate, key)
+	}
+}
+
+func (c checker) acme(t *TLS) {
+	if t.Email != "" {
+		if a, err := mail.ParseAddress(t.Email); err != nil || a.Address != t.Email || strings.ContainsFunc(t.Email, Control) {
+			c.Add("tls.email", Show(t.Email)+" is not an e-mail address", "")
+		}
+	}
+	c.link("tls.acme_ca", t.ACMECA, "https")
+	if t.ACMECARoot != "" && t.ACMECA == "" {
+		c.Add("tls.acme_ca_root", "is the root of acme_ca, which is not given", "")
+	}
+}
+
+// pair checks that the certificate and the key belong together and are good for the url's host.
+func (c checker) pair(inv *Inventory, certificate, key string) {
+	chain, err := readFile(c.Path(certificate), maxFile)
+	if err != nil {
+		return // reported with the file
+	}
+	private, err := readFile(c.Path(key), maxFile)
+	if err != nil {
+		return
+	}
+	pair, err := tls.X509KeyPair(chain, private)
+	if err != nil {
+		switch {
+		case len(pemCertificates(chain)) == 0:
+			c.Add("tls.certificate", Show(certificate)+" has no certificate in PEM form", "")
+		case strings.Contains(string(private), "ENCRYPTED"):
+			c.Add("tls.key", Show(key)+" is encrypted", "Caddy needs it without a passphrase")
+		case !strings.Contains(string(private), "PRIVATE KEY-----"):
+			c.Add("tls.key", Show(key)+" has no private key in PEM form", "")
+		default:
+			c.Add("tls.key", fmt.Sprintf("%s is not the key of %s", Show(key), Show(certificate)), "the server's own certificate comes first in its file, then the chain")
+		}
+		return
+	}
+	leaf := pair.Leaf
+	host := inv.Hostname()
+	if host == "" && inv.Server() != nil {
+		host = inv.Server().Address
+	}
+	if now := time.Now(); now.After(leaf.NotAfter) {
+		c.Add("tls.certificate", fmt.Sprintf("%s ended on %s", Show(certificate), leaf.NotAfter.UTC().Format(time.DateOnly)), "")
+	} else if err := leaf.VerifyHostname(host); host != "" && err != nil {
+		c.Add("tls.certificate", fmt.Sprintf("%s is not for %s, the url's host", Show(certificate), host), "")
+	}
+}
+
+// file makes the path of a file usable that must be there and readable.
+func (c checker) file(key string, path *string) bool {
+	return c.content(key, path, func([]byte) error { return nil })
+}
+
+// certificates is file for certificates in PEM form.
+func (c checker) certificates(key string, path *string) {
+	c.content(key, path, func(text []byte) error {
+		if strings.Contains(string(text), "PRIVATE KEY-----") {
+			return errors.New("has a private key, which does not belong among certificates")
+		}
+		blocks := pemCertificates(text)
+		if len(blocks) == 0 {
+			return errors.New("has no certificate in PEM form")
+		}
+		for n, block := range blocks {
+			if _, err := x509.ParseCertificate(block); err != nil {
+				return fmt.Errorf("has a broken certificate, its number %d", n+1)
+			}
+		}
+		return nil
+	})
+}
+
+func (c checker) content(key string, path *string, check func([]byte) error) bool {
+	shown := Show(*path)
+	if c.path(key, path); *path == "" {
+		return false
+	}
+	if info, err := os.Stat(*path); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		c.Add(key, shown+" is not a regular file", "") // reading from a pipe could wait for ever
+		return false
+	}
+	text, err := readFile(*path, maxFile)
+	if err != nil {
+		c.Add(key, shown+" "+plainFileError(err), "")
+		return false
+	}
+	if err := check(text); err != nil {
+		c.Add(key, shown+" "+err.Error(), "")
+		return false
+	}
+	return true
+}
+
+func pemCertificates(text []byte) [][]byte {
+	var found [][]byte
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			found = append(found, block.Bytes)
+		}
+	}
+	return found
+}
+
+// url checks the url against the mode, brings it into one form, or makes it from the server's address.
+func (c checker) url(inv *Inventory) {
+	if inv.URL == "" {
+		if c.Has("url") {
+			c.Add("url", "is empty", "without the key it is made from the server's address")
+		}
+		if server := inv.Server(); server != nil && server.Address != "" && !c.settled[Key("hosts", server.Name, "address")] {
+			inv.URL = defaultURL(inv.TLS.Mode, server.Address)
+		}
+		if inv.TLS.Mode == TLSACME {
+			c.publicName(inv)
+		}
+		return
+	}
+	scheme := "https"
+	if inv.TLS.Mode == TLSOff {
+		scheme = "http"
+	}
+	u, ok := c.link("url", inv.URL, "https", "http")
+	if !ok {
+		inv.URL = ""
+		return
+	}
+	port := u.Port()
+	switch {
+	case u.Scheme != scheme && scheme == "https":
+		c.Add("url", "must begin with https://", `for http without TLS set [tls] mode = "off" and allow_plaintext = true`)
+	case u.Scheme != scheme:
+		c.Add("url", `must begin with http://, as [tls] mode is "off"`, "")
+	case u.Path != "" && u.Path != "/":
+		c.Add("url", "must have no path: Prefect answers at a host's root only", "give it a host name of its own")
+	case scheme == "http" && port != strconv.Itoa(plainPort):
+		c.Add("url", fmt.Sprintf("without TLS the port is %d", plainPort), "write http://"+net.JoinHostPort(strings.ToLower(u.Hostname()), strconv.Itoa(plainPort)))
+	case scheme == "https" && port != "" && port != "443":
+		c.Add("url", "the port is 443", "leave it out")
+	case strings.ToLower(u.Hostname()) == "localhost":
+		c.Add("url", "localhost is another machine for everyone who opens it", "")
+	}
+	u.Host = strings.ToLower(u.Host)
+	if scheme == "https" {
+		u.Host = strings.TrimSuffix(u.Host, ":443")
+	}
+	u.Path = ""
+	inv.URL = u.String()
+	if inv.TLS.Mode == TLSACME {
+		c.publicName(inv)
+	}
+	if do := inv.DigitalOcean; do != nil && do.Domain != "" && !strings.HasSuffix("."+inv.Hostname(), "."+do.Domain) {
+		c.Add("url", fmt.Sprintf("%s is not in the domain %s, which gets its record", inv.Hostname(), do.Domain), "")
+	}
+}
+
+// publicName checks that an ACME CA can issue for the url's host. A CA named in acme_ca may know private names.
+func (c checker) publicName(inv *Inventory) {
+	host := inv.Hostname()
+	hint := `with a private name use mode "internal" or "files"`
+	if host == "" || !c.Has("url") {
+		c.Add("url", `missing: mode "acme" needs a public DNS name`, `for example url = "https://prefect.example.org"`)
+		return
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		c.Add("url", `mode "acme" needs a DNS name, not an IP address`, hint)
+		return
+	}
+	if inv.TLS.ACMECA != "" {
+		return
+	}
+	private := !strings.Contains(host, ".")
+	for _, end := range []string{".local", ".localhost", ".internal", ".lan", ".home.arpa", ".test", ".invalid", ".example"} {
+		private = private || strings.HasSuffix(host, end)
+	}
+	if private {
+		c.Add("url", fmt.Sprintf("%s is not a public DNS name, and mode \"acme\" needs one", host), hint)
+	}
+}

@@ -1,0 +1,189 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"provision/provision/resource"
+)
+
+// Report is what became of an apply.
+type Report struct {
+	Outcomes  []Outcome `json:"outcomes"`
+	Unchanged int       `json:"unchanged"`
+	Rounds    int       `json:"rounds"`
+	Seconds   float64   `json:"seconds"`
+	URL       string    `json:"url,omitempty"`
+	User      string    `json:"user,omitempty"`
+	Stats     Stats     `json:"stats"`
+	ExitCode  int       `json:"exit_code"`
+	Errors    []*Error  `json:"errors,omitempty"`
+}
+
+// Stats counts what went over the wire.
+type Stats struct {
+	Connections int   `json:"connections"`
+	Execs       int   `json:"execs"`
+	BytesIn     int64 `json:"bytes_in"`
+	BytesOut    int64 `json:"bytes_out"`
+}
+
+// maxRounds bounds the rounds of one apply. Two suffice where every fact can be known beforehand.
+const maxRounds = 5
+
+// ErrDeclined says that the operator did not confirm the plan.
+var ErrDeclined = &Error{Code: ExitFailed, Cause: "not confirmed, nothing was changed"}
+
+// Apply goes in rounds: diff, run, observe again, until nothing differs; then it verifies. The
+// report is returned also beside an error. stop ends it after the changes in hand, ctx at once.
+func (p *Pass) Apply(ctx, stop context.Context) (report *Report, err error) {
+	begun := time.Now()
+	report = &Report{URL: p.System.Inventory.URL, User: p.System.Stack.UI.User}
+	defer func() {
+		s := p.Stats()
+		report.Seconds = time.Since(begun).Seconds()
+		report.ExitCode, report.Errors = ExitCode(err), Errors(err)
+		report.Stats = Stats{int(s.Connections), int(s.Execs), int64(s.BytesIn), int64(s.BytesOut)}
+		p.emit(Event{Type: "report", Report: report, Seconds: report.Seconds})
+	}()
+	plan, facts, err := p.Plan(ctx)
+	if plan != nil {
+		p.emit(Event{Type: "plan", Plan: plan})
+	}
+	if err != nil {
+		return report, err
+	}
+	changed := map[resource.ID]bool{}
+	if !plan.Empty() {
+		if plan, facts, err = p.confirmAndLock(ctx, plan, facts); err != nil {
+			return report, err
+		}
+	}
+	for report.Rounds = 1; !plan.Empty(); report.Rounds++ {
+		if report.Rounds > maxRounds {
+			return report, notConverged(plan)
+		}
+		p.emit(Event{Type: "round", Round: report.Rounds, Text: fmt.Sprintf("%d changes", len(plan.Changes))})
+		if err := p.lockAll(ctx, p.affected(plan)); err != nil {
+			return report, err
+		}
+		outcomes, err := p.run(ctx, stop, plan, report.Rounds)
+		report.Outcomes = append(report.Outcomes, outcomes...)
+		for _, c := range plan.Changes {
+			changed[c.Planned.ID] = true
+		}
+		if stop.Err() != nil {
+			err = errors.Join(err, &Error{Code: ExitInterrupted, Cause: "interrupted; run the same command again to go on"})
+		}
+		if err != nil {
+			return report, err
+		}
+		if facts, err = p.facts(ctx); err != nil {
+			return report, err
+		}
+		if plan, err = p.diff(facts); err == nil {
+			err = refusals(plan)
+		}
+		if err != nil {
+			return report, err
+		}
+	}
+	report.Unchanged = len(p.System.Resources) - len(changed)
+	return report, p.check(facts)
+}
+
+// confirmAndLock asks, takes the locks of all hosts that are affected, all or none and in the order
+// of their names, and makes the plan again under them.
+func (p *Pass) confirmAndLock(ctx context.Context, plan *Plan, facts Facts) (*Plan, Facts, error) {
+	if err := p.confirm(ctx, plan, false); err != nil {
+		return nil, nil, err
+	}
+	for {
+		affected := p.affected(plan)
+		if err := p.lockAll(ctx, affected); err != nil {
+			return nil, nil, err
+		}
+		again := maps.Clone(facts)
+		if err := p.observe(ctx, affected, again); err != nil {
+			return nil, nil, err
+		}
+		locked, err := p.diff(again)
+		if err == nil {
+			err = refusals(locked)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if locked.Equal(plan) || locked.Empty() {
+			return locked, again, nil
+		}
+		p.emit(Event{Type: "plan", Plan: locked, Text: "the hosts have changed since the plan was made"})
+		if err := p.confirm(ctx, locked, true); err != nil {
+			return nil, nil, err
+		}
+		plan, facts = locked, again
+	}
+}
+
+// lockAll takes the locks that are not held yet, in the order of the hosts' names. Close releases
+// what was taken before one could not be had.
+func (p *Pass) lockAll(ctx context.Context, hosts []string) error {
+	for _, host := range hosts {
+		if p.locks[host] != nil {
+			continue
+		}
+		l, err := p.lock(ctx, host)
+		if err != nil {
+			return err
+		}
+		p.locks[host] = l
+	}
+	return nil
+}
+
+func (p *Pass) confirm(ctx context.Context, plan *Plan, changed bool) error {
+	if p.Confirm == nil {
+		if changed {
+			return &Error{Code: ExitStale, Cause: "the hosts have changed since the plan was made, nothing was changed", Hint: "run the same command again"}
+		}
+		return nil
+	}
+	ok, err := p.Confirm(ctx, plan, changed)
+	if err == nil && !ok {
+		err = ErrDeclined
+	}
+	return err
+}
+
+// affected are the hosts that change, and those whose values the changes copy.
+func (p *Pass) affected(plan *Plan) []string {
+	hosts := map[string]bool{}
+	for _, c := range plan.Changes {
+		hosts[c.Host] = true
+		for _, n := range p.System.byID[c.Planned.ID].Needs() {
+			hosts[n.Host] = true
+		}
+	}
+	for _, l := range plan.Later {
+		hosts[l.Host] = true
+	}
+	return slices.Sorted(maps.Keys(hosts))
+}
+
+func notConverged(plan *Plan) error {
+	var errs []error
+	for _, c := range plan.Changes {
+		errs = append(errs, &Error{
+			Code: ExitStep, Host: c.Host, Step: c.Step, Cause: fmt.Sprintf("still differs after %d rounds: %s", maxRounds, c.Why),
+			Hint: "something else on the host may be changing it",
+		})
+	}
+	for _, l := range plan.Later {
+		errs = append(errs, &Error{Code: ExitUnknown, Host: l.Host, Step: l.Step, Cause: fmt.Sprintf("still cannot be observed after %d rounds", maxRounds)})
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,64 @@
+package provision
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestArchitecture holds the direction of imports: cmd, provision, then resource and stack, then
+// inventory, files and remote, which know nothing of each other or of anything above.
+func TestArchitecture(t *testing.T) {
+	t.Parallel()
+	layer := func(path string) int {
+		switch {
+		case strings.HasPrefix(path, "provision/cmd"):
+			return 5
+		case path == "provision/provision":
+			return 4
+		case path == "provision/provision/stack":
+			return 3
+		case path == "provision/provision/resource":
+			return 2
+		case strings.HasPrefix(path, "provision/inventory"), strings.HasPrefix(path, "provision/files"), strings.HasPrefix(path, "provision/remote"):
+			return 1
+		}
+		return 0
+	}
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "provision/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		from := layer(p.ImportPath)
+		// remotecontract holds test cases and is linked into no binary.
+		if from == 0 || p.ImportPath == "provision/remote/remotecontract" {
+			continue
+		}
+		seen++
+		for _, i := range p.Imports {
+			if to := layer(i); to >= from && !strings.HasPrefix(p.ImportPath, "provision/cmd") && !(from == 1 && strings.HasPrefix(p.ImportPath, "provision/files") && i == "provision/files/pki") {
+				t.Errorf("%s imports %s", p.ImportPath, i)
+			}
+			if (i == "os/signal" || i == "github.com/spf13/cobra") && from != 5 {
+				t.Errorf("%s imports %s, which is the command line's", p.ImportPath, i)
+			}
+		}
+	}
+	if seen < 8 {
+		t.Errorf("only %d packages were looked at", seen)
+	}
+}

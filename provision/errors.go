@@ -1,0 +1,186 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"provision/inventory"
+	"provision/provision/resource"
+	"provision/remote"
+)
+
+// Exit codes of the command line.
+const (
+	ExitDone        = 0
+	ExitFailed      = 1 // several classes at once, or declined
+	ExitChanges     = 2
+	ExitUsage       = 3
+	ExitUnreachable = 10
+	ExitHostKey     = 11
+	ExitAuth        = 12
+	ExitPrivilege   = 13
+	ExitLocked      = 14
+	ExitPreflight   = 15
+	ExitStale       = 16
+	ExitStep        = 20
+	ExitUnknown     = 21
+	ExitUnhealthy   = 22
+	ExitCloud       = 30
+	ExitData        = 40
+	ExitInterrupted = 130
+)
+
+// Error is one thing that went wrong: where, in which step, why, what was seen, what to do next.
+type Error struct {
+	Code     int    `json:"code"`
+	Host     string `json:"host,omitempty"`
+	Step     string `json:"step,omitempty"`
+	Cause    string `json:"cause"`
+	Evidence string `json:"evidence,omitempty"` // last lines of what a host printed, made printable
+	Hint     string `json:"hint,omitempty"`
+	Err      error  `json:"-"`
+}
+
+func (e *Error) Error() string {
+	var parts []string
+	for _, p := range []string{e.Host, e.Step, e.Cause} {
+		if p != "" {
+			parts = append(parts, p)
+		}
+	}
+	return strings.Join(parts, ": ")
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errors lists the errors that err joins, in their order.
+func Errors(err error) []*Error {
+	var problems inventory.Problems
+	var e *Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &problems) && len(problems) > 0:
+		var out []*Error
+		for _, p := range problems {
+			hint := p.Hint
+			p.Hint = ""
+			out = append(out, &Error{Code: ExitUsage, Cause: p.String(), Hint: hint})
+		}
+		return out
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var out []*Error
+		for _, one := range joined.Unwrap() {
+			out = append(out, Errors(one)...)
+		}
+		return out
+	}
+	if errors.As(err, &e) {
+		return []*Error{e}
+	}
+	if errors.Is(err, context.Canceled) {
+		return []*Error{{Code: ExitInterrupted, Cause: "interrupted", Err: err}}
+	}
+	return []*Error{{Code: ExitFailed, Cause: err.Error(), Err: err}}
+}
+
+// ExitCode is the code of the command line for an error: that of its class, or 1 if several classes
+// are in it. Cancellation by the user outranks what it caused.
+func ExitCode(err error) int {
+	code := ExitDone
+	for _, e := range Errors(err) {
+		switch {
+		case e.Code == ExitInterrupted:
+			return ExitInterrupted
+		case code == ExitDone || code == e.Code:
+			code = e.Code
+		default:
+			code = ExitFailed
+		}
+	}
+	return code
+}
+
+// Usage is an error of the caller's making: an argument or a file that is wrong.
+func Usage(hint, format string, args ...any) error {
+	return &Error{Code: ExitUsage, Cause: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// hostError classifies what a connection or a script returned.
+func hostError(host, step string, fallback int, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := &Error{Code: fallback, Host: host, Step: step, Cause: err.Error(), Err: err}
+	var re *remote.Error
+	var xe *remote.ExitError
+	switch {
+	case errors.As(err, &re):
+		e.Evidence, e.Hint = re.Evidence, re.Hint
+		if e.Cause = re.Err.Error(); re.Op != "" {
+			e.Cause = re.Op + ": " + e.Cause
+		}
+		if strings.HasPrefix(re.Host, host+" (jump") {
+			e.Host = re.Host
+		}
+		switch re.Kind {
+		case remote.Unreachable, remote.Busy:
+			e.Code = ExitUnreachable
+		case remote.HostKey:
+			e.Code = ExitHostKey
+		case remote.Auth:
+			e.Code = ExitAuth
+		case remote.Privilege:
+			e.Code = ExitPrivilege
+		case remote.Lost, remote.Timeout:
+			e.Code = ExitUnknown
+			if e.Hint == "" {
+				e.Hint = "what was running may have ended either way; run the same command again, it finds out and goes on"
+			}
+		}
+	case errors.As(err, &xe):
+		e.Evidence = tail(xe.Stderr+xe.Stdout, 12)
+		e.Cause = xe.Error()
+		if last := lastLine(xe.Stderr); strings.HasPrefix(last, "unhealthy: ") {
+			e.Code, e.Cause = ExitUnhealthy, strings.TrimPrefix(last, "unhealthy: ")
+		} else if last != "" && xe.Code == 1 {
+			e.Cause = last
+		}
+	}
+	if errors.Is(err, context.Canceled) {
+		e.Code = ExitInterrupted
+	}
+	return e
+}
+
+func lastLine(s string) string {
+	s = strings.TrimSpace(s)
+	return s[strings.LastIndex(s, "\n")+1:]
+}
+
+func tail(s string, n int) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	if len(lines) > n {
+		lines = lines[len(lines)-n:]
+	}
+	return strings.Join(lines, "\n")
+}
+
+// refusals turns the plan's refusals into errors.
+func refusals(p *Plan) error {
+	var errs []error
+	for _, c := range p.Changes {
+		if c.Planned.Act != resource.Refuse {
+			continue
+		}
+		code := ExitPreflight
+		if c.Planned.Risk == resource.Data {
+			code = ExitData
+		}
+		errs = append(errs, &Error{Code: code, Host: c.Host, Step: c.Step, Cause: c.Why, Hint: c.Planned.Hint})
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,125 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"provision/provision/resource"
+)
+
+// Outcome is what became of one change.
+type Outcome struct {
+	Host    string  `json:"host"`
+	Step    string  `json:"step"`
+	Act     string  `json:"act"`
+	State   string  `json:"state"` // done, failed, skipped, unknown
+	Why     string  `json:"why,omitempty"`
+	Seconds float64 `json:"seconds"`
+}
+
+// States of an outcome.
+const (
+	Done    = "done"
+	Failed  = "failed"
+	Skipped = "skipped"
+	// Unsure means that the connection ended while the change ran.
+	Unsure = "unknown"
+)
+
+// run carries out the changes of a plan as a graph: the changes of one host follow each other in
+// the plan's order, hosts go on beside each other, and a change waits for what it needs on other
+// hosts. A failed change stops what depends on it, and nothing else.
+//
+// Canceling stop lets the change in hand end and starts no other; canceling ctx abandons it.
+func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome, error) {
+	type node struct {
+		outcome Outcome
+		done    chan struct{}
+	}
+	nodes := make([]*node, len(plan.Changes))
+	byID := map[resource.ID]*node{}
+	byHost := map[string][]int{}
+	for i, c := range plan.Changes {
+		nodes[i] = &node{Outcome{Host: c.Host, Step: c.Step, Act: c.Act}, make(chan struct{})}
+		byID[c.Planned.ID] = nodes[i]
+		byHost[c.Host] = append(byHost[c.Host], i)
+	}
+	r := &resource.Run{
+		Resources: p.System.byID,
+		Say:       func(host, line string) { p.emit(Event{Type: "note", Host: host, Text: line}) },
+		Host: func(_ context.Context, host string) (resource.Host, error) {
+			l := p.locks[host]
+			if l == nil {
+				return nil, fmt.Errorf("%s is not locked by this run", host)
+			}
+			return l, nil
+		},
+	}
+	var mu sync.Mutex
+	var errs []error
+	var wg sync.WaitGroup
+	for host, changes := range byHost {
+		wg.Go(func() {
+			for _, i := range changes {
+				c, n := plan.Changes[i], nodes[i]
+				for _, need := range p.System.needs[c.Planned.ID] {
+					m := byID[need]
+					if m == nil || m == n {
+						continue
+					}
+					<-m.done
+					if m.outcome.State != Done && n.outcome.State == "" {
+						n.outcome.State, n.outcome.Why = Skipped, fmt.Sprintf("it needs %s on %s", m.outcome.Step, m.outcome.Host)
+					}
+				}
+				if stop.Err() != nil && n.outcome.State == "" {
+					n.outcome.State, n.outcome.Why = Skipped, "interrupted"
+				}
+				if n.outcome.State == "" {
+					if err := p.change(ctx, r, c, &n.outcome, round); err != nil {
+						mu.Lock()
+						errs = append(errs, err)
+						mu.Unlock()
+					}
+				} else {
+					p.emit(Event{Type: "change", Host: host, Step: c.Step, Act: c.Act, State: Skipped, Text: n.outcome.Why, Round: round})
+				}
+				close(n.done)
+			}
+		})
+	}
+	wg.Wait()
+	outcomes := make([]Outcome, len(nodes))
+	for i, n := range nodes {
+		outcomes[i] = n.outcome
+	}
+	return outcomes, errors.Join(errs...)
+}
+
+func (p *Pass) change(ctx context.Context, r *resource.Run, c Change, o *Outcome, round int) error {
+	l := p.locks[c.Host]
+	if l != nil {
+		l.say = func(line string) {
+			p.emit(Event{Type: "progress", Host: c.Host, Step: c.Step, Text: line, Round: round})
+		}
+	}
+	p.emit(Event{Type: "change", Host: c.Host, Step: c.Step, Act: c.Act, State: "start", Text: c.Why, Round: round})
+	start := time.Now()
+	err := hostError(c.Host, c.Step, ExitStep, p.System.byID[c.Planned.ID].Do(ctx, r, c.Planned))
+	o.State, o.Seconds = Done, time.Since(start).Seconds()
+	if err != nil {
+		o.State, o.Why = Failed, err.Error()
+		var e *Error
+		if errors.As(err, &e) {
+			o.Why = e.Cause
+			if e.Code == ExitUnknown {
+				o.State = Unsure
+			}
+		}
+	}
+	p.emit(Event{Type: "change", Host: c.Host, Step: c.Step, Act: c.Act, State: o.State, Text: o.Why, Seconds: o.Seconds, Round: round})
+	return err
+}

@@ -1,0 +1,234 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"provision/provision/resource"
+	"provision/remote"
+)
+
+// lock is a host's lock, held by the apply shell itself: the kernel frees it when the last process
+// that the shell started has ended, and no clock is involved. Changes of the host run in that shell.
+type lock struct {
+	host  string
+	conn  *remote.Conn
+	shell *remote.Shell
+	say   func(line string)
+
+	mu      sync.Mutex // the shell runs one script at a time
+	staging string
+	staged  int
+	stop    context.CancelFunc // ends the heartbeat
+	beating sync.WaitGroup
+}
+
+const (
+	lockPath = resource.Root + "/lock"
+	notePath = resource.Root + "/lock.note"
+	// lockedCode is what flock ends with when somebody else holds the lock.
+	lockedCode = 75
+	heartbeat  = 5 * time.Second
+	// staleAfter is the age of a note, by the host's own clock, from which its writer is taken to
+	// have lost the connection. Its session is then ended, and the kernel's lock waited for.
+	staleAfter = 60 * time.Second
+	lockPoll   = 2 * time.Second
+)
+
+// lockStart takes the lock and becomes the apply shell, or ends with lockedCode.
+var lockStart = fmt.Sprintf("umask 077; mkdir -p %[1]s && chmod 0755 %[1]s && exec flock -n -E %[3]d %[2]s /bin/sh", resource.Root, lockPath, lockedCode)
+
+// writeNote says who works here since when, and which process that is.
+const writeNote = `s=$(cut -d' ' -f22 "/proc/$$/stat")
+t=%s.$$; printf '%%s\nsince %%s\npid %%s %%s\n' %s "$(date -u +%%Y-%%m-%%dT%%H:%%M:%%SZ)" "$$" "$s" >"$t"; chmod 0644 "$t"; mv -f "$t" %s`
+
+// readNote prints the note and its age in seconds by the host's clock.
+const readNote = `n=%s; [ -f "$n" ] || exit 0; echo "$(( $(date +%%s) - $(stat -c %%Y "$n") ))"; head -c 2000 "$n"`
+
+// endSession ends the recorded shell if that process is still the same one. What it started goes on
+// and keeps the lock until it is done.
+const endSession = `p=%d s=%s; [ "$(cut -d' ' -f22 "/proc/$p/stat" 2>/dev/null)" = "$s" ] && kill -KILL "$p" || true`
+
+func (p *Pass) lock(ctx context.Context, host string) (*lock, error) {
+	conn, err := p.conn(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	deadline := time.Now().Add(p.LockWait)
+	ended := false
+	for said := false; ; {
+		shell, err := conn.Shell(ctx, remote.ShellOptions{Root: true, Start: lockStart})
+		var exit *remote.ExitError
+		if err == nil {
+			return p.hold(ctx, host, conn, shell)
+		}
+		if !errors.As(err, &exit) || exit.Code != lockedCode {
+			return nil, hostError(host, "lock", ExitLocked, err)
+		}
+		res, err := conn.Run(ctx, remote.Command{Root: true, Script: fmt.Sprintf(readNote, notePath)})
+		if err != nil {
+			return nil, hostError(host, "lock", ExitLocked, err)
+		}
+		who, age, pid, start := parseNote(string(res.Stdout))
+		if pid > 0 && age > staleAfter && !ended {
+			ended = true
+			p.emit(Event{Type: "note", Host: host, Text: fmt.Sprintf("%s, but gave no sign of life for %s; ending that session and waiting for what it still runs", who, age)})
+			if _, err := conn.Run(ctx, remote.Command{Root: true, Script: fmt.Sprintf(endSession, pid, remote.Quote(start))}); err != nil {
+				return nil, hostError(host, "lock", ExitLocked, err)
+			}
+			if d := time.Now().Add(10 * time.Minute); d.After(deadline) {
+				deadline = d
+			}
+		}
+		if time.Now().After(deadline) {
+			return nil, &Error{Code: ExitLocked, Host: host, Step: "lock", Cause: who, Hint: "wait for it: provision apply --lock-wait 10m"}
+		}
+		if !said {
+			said = true
+			p.emit(Event{Type: "lock", Host: host, State: "start", Text: "waiting: " + who})
+		}
+		select {
+		case <-ctx.Done():
+			return nil, hostError(host, "lock", ExitLocked, context.Cause(ctx))
+		case <-time.After(lockPoll):
+		}
+	}
+}
+
+// parseNote reads what readNote printed. All of it comes from the host, so numbers are parsed and
+// the rest is only shown.
+func parseNote(out string) (who string, age time.Duration, pid int, start string) {
+	who = "somebody else works on this host"
+	l := strings.Split(strings.TrimSpace(out), "\n")
+	if len(l) < 4 {
+		return who, 0, 0, ""
+	}
+	seconds, err := strconv.Atoi(l[0])
+	if err != nil {
+		return who, 0, 0, ""
+	}
+	f := strings.Fields(l[3])
+	if len(f) == 3 {
+		pid, _ = strconv.Atoi(f[1])
+		start = f[2]
+	}
+	if pid <= 1 {
+		pid = 0
+	}
+	return fmt.Sprintf("%s works on this host, %s", remote.Sanitize(l[1]), remote.Sanitize(l[2])), time.Duration(seconds) * time.Second, pid, start
+}
+
+func (p *Pass) hold(ctx context.Context, host string, conn *remote.Conn, shell *remote.Shell) (*lock, error) {
+	l := &lock{host: host, conn: conn, shell: shell}
+	// Staging is private to the login user, who uploads into it; root checks what it takes from there.
+	out, err := shell.Run(ctx, fmt.Sprintf(writeNote, notePath, remote.Quote(p.Who), notePath)+`
+rm -rf /var/tmp/.provision-????????
+d=$(mktemp -d /var/tmp/.provision-XXXXXXXX); chown "${SUDO_UID:-0}" "$d"; printf '%s' "$d"`, nil)
+	if err != nil {
+		shell.Close()
+		return nil, hostError(host, "lock", ExitStep, err)
+	}
+	l.staging = strings.TrimSpace(string(out))
+	beatCtx, stop := context.WithCancel(context.Background())
+	l.stop = stop
+	l.beating.Add(1)
+	go l.beat(beatCtx)
+	p.emit(Event{Type: "lock", Host: host, State: "done"})
+	return l, nil
+}
+
+// beat touches the note while the lock is held. It needs a shell of its own: the apply shell may be
+// busy for minutes.
+func (l *lock) beat(ctx context.Context) {
+	defer l.beating.Done()
+	tick := time.NewTicker(heartbeat)
+	defer tick.Stop()
+	var shell *remote.Shell
+	defer func() {
+		if shell != nil {
+			shell.Close()
+		}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		var err error
+		if shell == nil {
+			if shell, err = l.conn.Shell(ctx, remote.ShellOptions{Root: true}); err != nil {
+				shell = nil
+				return // the connection is gone; whoever works in the apply shell hears of it there
+			}
+		}
+		if _, err := shell.Run(ctx, "touch -c "+notePath, nil); err != nil {
+			return
+		}
+	}
+}
+
+// release ends the apply shell and with it the lock. What was staged is removed first.
+func (l *lock) release() {
+	l.stop()
+	l.beating.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shell.Run(ctx, "rm -rf "+remote.Quote(l.staging)+"; rm -f "+notePath, nil)
+	l.shell.Close()
+}
+
+// stepTimeout bounds one change; what waits inside a change has a shorter limit of its own.
+const stepTimeout = 50 * time.Minute
+
+// Sh runs a change's script in the apply shell.
+func (l *lock) Sh(ctx context.Context, script string) (string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ctx, cancel := context.WithTimeoutCause(ctx, stepTimeout, fmt.Errorf("no end within %s", stepTimeout))
+	defer cancel()
+	out, err := l.shell.Run(ctx, script, l.progress)
+	return string(out), err
+}
+
+// Get runs a script whose output is a value: it is shown nowhere, not even where it fails. It has a
+// channel of its own, for the apply shell may be busy for minutes.
+func (l *lock) Get(ctx context.Context, script string) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, valueTimeout, fmt.Errorf("no answer within %s", valueTimeout))
+	defer cancel()
+	res, err := l.conn.Run(ctx, remote.Command{Root: true, Script: script})
+	var exit *remote.ExitError
+	if errors.As(err, &exit) {
+		exit.Stdout = ""
+	}
+	return string(res.Stdout), err
+}
+
+const valueTimeout = time.Minute
+
+func (l *lock) progress(line string) {
+	if l.say != nil {
+		l.say(line)
+	}
+}
+
+// Stage uploads content as the login user into the run's private directory.
+func (l *lock) Stage(ctx context.Context, name string, content []byte) (string, error) {
+	l.staged++
+	dst := path.Join(l.staging, strconv.Itoa(l.staged)+"-"+name)
+	total := len(content)
+	err := l.conn.Upload(ctx, dst, strings.NewReader(string(content)), int64(total), 0o600, func(done int64) {
+		if total > 1<<20 {
+			l.progress(fmt.Sprintf("uploading %s: %d of %d MiB", name, done>>20, total>>20))
+		}
+	})
+	return dst, err
+}

@@ -1,0 +1,252 @@
+package provision
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"provision/inventory"
+	"provision/provision/resource"
+	"provision/remote"
+)
+
+// Pass carries a system from what is to what should be. Its exported fields are set before its
+// first use; it is used once, by one goroutine, and closed.
+type Pass struct {
+	System *System
+	Dialer *remote.Dialer
+	// Events receives what happens, one event at a time.
+	Events func(Event)
+	// Confirm asks whether the plan is to be carried out; changed says that it differs from the one
+	// that was confirmed before. nil: yes, but never to a changed plan.
+	Confirm func(ctx context.Context, plan *Plan, changed bool) (bool, error)
+	// Who is written into the lock's note.
+	Who string
+	// Options are what the operator allowed by name.
+	Options map[string]bool
+	// Limit restricts changes (never observation) to these hosts; empty: all.
+	Limit []string
+	// Parallel is how many hosts are dialled and changed at once.
+	Parallel int
+	// LockWait is how long to wait for a lock that somebody else holds.
+	LockWait time.Duration
+
+	eventMu sync.Mutex
+	nonce   string
+	conns   map[string]*remote.Conn
+	connMu  sync.Mutex
+	locks   map[string]*lock
+}
+
+const defaultParallel = 32
+
+// observeTimeout bounds the one read-only script of a host; its own parts have shorter limits.
+const observeTimeout = 3 * time.Minute
+
+func (p *Pass) start() {
+	if p.nonce != "" {
+		return
+	}
+	b := make([]byte, 16)
+	rand.Read(b)
+	p.nonce = hex.EncodeToString(b)
+	p.conns, p.locks = map[string]*remote.Conn{}, map[string]*lock{}
+	if p.Parallel <= 0 {
+		p.Parallel = defaultParallel
+	}
+}
+
+// Close releases the locks, removes what was staged and ends the connections.
+func (p *Pass) Close() {
+	for _, l := range p.locks {
+		l.release()
+	}
+	p.locks = nil
+	for _, c := range p.conns {
+		c.Close()
+	}
+	p.conns = nil
+}
+
+// Stats sums up what was sent over all connections.
+func (p *Pass) Stats() (s remote.Stats) {
+	p.connMu.Lock()
+	defer p.connMu.Unlock()
+	for _, c := range p.conns {
+		one := c.Stats()
+		s.Connections += one.Connections
+		s.Execs += one.Execs
+		s.Channels += one.Channels
+		s.SFTPOps += one.SFTPOps
+		s.BytesIn += one.BytesIn
+		s.BytesOut += one.BytesOut
+	}
+	return s
+}
+
+func (p *Pass) conn(ctx context.Context, host string) (*remote.Conn, error) {
+	p.connMu.Lock()
+	c := p.conns[host]
+	p.connMu.Unlock()
+	if c != nil {
+		return c, nil
+	}
+	h := p.System.Host(host)
+	p.emit(Event{Type: "connect", Host: host, State: "start", Text: h.Address})
+	start := time.Now()
+	c, err := p.Dialer.Dial(ctx, p.System.target(h))
+	if err != nil {
+		p.emit(Event{Type: "connect", Host: host, State: "failed", Seconds: time.Since(start).Seconds()})
+		return nil, hostError(host, "connect", ExitUnreachable, err)
+	}
+	p.emit(Event{Type: "connect", Host: host, State: "done", Seconds: time.Since(start).Seconds()})
+	p.connMu.Lock()
+	p.conns[host] = c
+	p.connMu.Unlock()
+	return c, nil
+}
+
+// each runs f for every host at once and joins all errors; no host waits for another's failure.
+func (p *Pass) each(hosts []string, f func(host string) error) error {
+	var g errgroup.Group
+	g.SetLimit(p.Parallel)
+	errs := make([]error, len(hosts))
+	for i, h := range hosts {
+		g.Go(func() error {
+			errs[i] = f(h)
+			return nil
+		})
+	}
+	g.Wait()
+	return errors.Join(errs...)
+}
+
+// observe reads the facts of the given hosts: for each the one exec, or, where the apply shell is
+// open, one script in it.
+func (p *Pass) observe(ctx context.Context, hosts []string, into Facts) error {
+	p.start()
+	var mu sync.Mutex
+	return p.each(hosts, func(host string) error {
+		script := resource.NewScript(p.nonce)
+		for _, r := range p.System.Resources {
+			if r.ID().Host == host {
+				r.Probe(script)
+			}
+		}
+		start := time.Now()
+		out, asked, err := p.ask(ctx, host, script.String())
+		if err != nil {
+			return err
+		}
+		answered := time.Now()
+		facts, complete := script.Parse(out)
+		if !complete {
+			return &Error{Code: ExitUnknown, Host: host, Step: "observe", Cause: "the host's answer was cut off", Hint: "run the same command again"}
+		}
+		sys := facts[resource.SystemID(host)]
+		if clock, err := strconv.ParseFloat(sys.Fields[resource.ClockField], 64); err == nil {
+			// The host read its clock somewhere between the asking and the answer, so only what lies
+			// outside of the two is an offset.
+			low, high := float64(asked.UnixMicro())/1e6, float64(answered.UnixMicro())/1e6
+			sys.Fields[resource.OffsetField] = strconv.FormatFloat(min(clock-low, 0)+max(clock-high, 0), 'f', 3, 64)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for id, f := range facts {
+			into[id] = f
+		}
+		p.emit(Event{Type: "observe", Host: host, State: "done", Seconds: answered.Sub(start).Seconds()})
+		return nil
+	})
+}
+
+func (p *Pass) ask(ctx context.Context, host, script string) (out []byte, asked time.Time, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, observeTimeout, fmt.Errorf("no answer within %s", observeTimeout))
+	defer cancel()
+	if l := p.locks[host]; l != nil {
+		asked = time.Now()
+		out, err = l.shell.Run(ctx, script, nil)
+		return out, asked, hostError(host, "observe", ExitUnknown, err)
+	}
+	c, err := p.conn(ctx, host)
+	if err != nil {
+		return nil, asked, err
+	}
+	asked = time.Now()
+	res, err := c.Run(ctx, remote.Command{Script: script, Root: true})
+	return res.Stdout, asked, hostError(host, "observe", ExitUnknown, err)
+}
+
+// Facts observes every host once.
+func (p *Pass) facts(ctx context.Context) (Facts, error) {
+	f := Facts{}
+	return f, p.observe(ctx, p.System.HostNames(), f)
+}
+
+// Plan observes every host and says what differs. A plan with refusals is returned beside the
+// error that lists them.
+func (p *Pass) Plan(ctx context.Context) (*Plan, Facts, error) {
+	facts, err := p.facts(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	plan, err := p.diff(facts)
+	if err != nil {
+		return plan, facts, err
+	}
+	return plan, facts, refusals(plan)
+}
+
+func (p *Pass) diff(facts Facts) (*Plan, error) {
+	plan, err := diff(p.System.Resources, p.System.needs, facts, p.Options)
+	plan.Warnings = p.System.Warnings
+	if err != nil || len(p.Limit) == 0 {
+		return plan, err
+	}
+	return p.limited(plan)
+}
+
+// limited keeps the changes of the chosen hosts. If one of them needs a change elsewhere first, that
+// is said and nothing is done.
+func (p *Pass) limited(plan *Plan) (*Plan, error) {
+	out := &Plan{Warnings: plan.Warnings}
+	outside := map[resource.ID]bool{}
+	var errs []error
+	for _, c := range plan.Changes {
+		if !slices.Contains(p.Limit, c.Host) {
+			outside[c.Planned.ID] = true
+			continue
+		}
+		if first, ok := pendingAncestor(c.Planned.ID, p.System.needs, outside); ok {
+			errs = append(errs, Usage("add "+first.Host+" to --limit, or leave --limit out",
+				"%s: %s needs %s on %s first, which --limit leaves out", c.Host, c.Step, first, first.Host))
+			continue
+		}
+		out.Changes = append(out.Changes, c)
+	}
+	for _, l := range plan.Later {
+		if slices.Contains(p.Limit, l.Host) {
+			out.Later = append(out.Later, l)
+		}
+	}
+	return out, errors.Join(errs...)
+}
+
+func (s *System) target(h *inventory.Host) remote.Target {
+	t := remote.Target{
+		Name: h.Name, Address: h.Address, Port: h.Port, User: h.User, IdentityFile: h.IdentityFile, KnownHosts: h.KnownHosts,
+		HostKey: h.HostKey, HostKeyChecking: h.HostKeyChecking, Jump: h.Jump, ConnectTimeout: h.ConnectTimeout,
+	}
+	if ref := s.Inventory.Sudo.Password; ref.Set() {
+		t.SudoPassword = func(ctx context.Context) (string, error) { return ref.Resolve(ctx, s.Inventory.Dir) }
+	}
+	return t
+}

@@ -1,0 +1,172 @@
+package provision
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"provision/inventory"
+	"provision/provision/resource"
+	"provision/remote"
+)
+
+// prove asks from every agent host what its token opens and what it does not, and runs the built-in
+// flow on the hosts that were named.
+func (p *Pass) prove(ctx context.Context, smoke []string) error {
+	var agents []string
+	for _, h := range p.System.Inventory.Agents() {
+		agents = append(agents, h.Name)
+	}
+	err := p.each(agents, func(host string) error {
+		for _, r := range p.System.Resources {
+			route, ok := r.(*resource.Route)
+			if !ok || route.Host != host {
+				continue
+			}
+			script, problem := route.Prove()
+			out, err := p.root(ctx, host, "prove the token", script, 2*time.Minute)
+			if err != nil {
+				return err
+			}
+			if why := problem(out); why != "" {
+				return &Error{Code: ExitUnhealthy, Host: host, Step: "prove the token", Cause: why}
+			}
+			p.emit(Event{Type: "verify", Host: host, State: Done, Text: "through Caddy: its queue answers; with a wrong token 401; a write to deployments 403"})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, host := range smoke {
+		errs = append(errs, p.smoke(ctx, host))
+	}
+	return errors.Join(errs...)
+}
+
+// smoke runs the built-in flow on one agent host and wants it Completed, executed there.
+func (p *Pass) smoke(ctx context.Context, host string) error {
+	server := p.System.Inventory.Server().Name
+	p.emit(Event{Type: "verify", Host: host, State: "start", Text: "a run of the built-in flow (an agent polls every 15 s)"})
+	out, err := p.root(ctx, server, "smoke", resource.SmokeScript(p.System.Stack.Name+"-server", host)+" || true", 6*time.Minute)
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		OK       bool    `json:"ok"`
+		Run      string  `json:"run"`
+		State    string  `json:"state"`
+		Seconds  float64 `json:"seconds"`
+		Hostname string  `json:"hostname"`
+		Error    string  `json:"error"`
+	}
+	if err := json.Unmarshal([]byte(out), &answer); err != nil {
+		return &Error{Code: ExitUnhealthy, Host: host, Step: "smoke", Cause: "the server's container gave no answer that is understood", Evidence: remote.Sanitize(tail(out, 5))}
+	}
+	if !answer.OK {
+		return &Error{
+			Code: ExitUnhealthy, Host: host, Step: "smoke", Cause: remote.Sanitize(answer.Error),
+			Hint: fmt.Sprintf("see on %s: docker logs --tail 50 %s-agent; docker logs --tail 50 %[2]s-business-logic", host, p.System.Stack.Name),
+		}
+	}
+	p.emit(Event{
+		Type: "verify", Host: host, State: Done, Seconds: answer.Seconds,
+		Text: fmt.Sprintf("flow run %s %s in container %s", remote.Sanitize(answer.Run), remote.Sanitize(answer.State), remote.Sanitize(answer.Hostname)),
+	})
+	return nil
+}
+
+// root runs one script as root on a host's connection, outside any lock.
+func (p *Pass) root(ctx context.Context, host, step, script string, limit time.Duration) (string, error) {
+	p.start()
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
+	defer cancel()
+	c, err := p.conn(ctx, host)
+	if err != nil {
+		return "", err
+	}
+	res, err := c.Run(ctx, remote.Command{Script: script, Root: true})
+	return string(res.Stdout), hostError(host, step, ExitStep, err)
+}
+
+// Login is the way into the UI.
+type Login struct {
+	URL      string `json:"url"`
+	User     string `json:"user"`
+	Password string `json:"password"`
+}
+
+// Credentials reads the login from the server; only who may be root there can.
+func (p *Pass) Credentials(ctx context.Context) (Login, error) {
+	s := p.System
+	path := resource.Root + "/" + s.Stack.Name + "/server/secrets/login/ui_password"
+	server := s.Inventory.Server()
+	if server == nil {
+		return Login{}, Usage("", "there is no server in the inventory")
+	}
+	out, err := p.root(ctx, server.Name, "read the login", "f="+remote.Quote(path)+`; [ -f "$f" ] || exit 3; cat "$f"`, time.Minute)
+	var exit *remote.ExitError
+	if errors.As(err, &exit) && exit.Code == 3 {
+		return Login{}, &Error{Code: ExitFailed, Host: server.Name, Step: "read the login", Cause: "there is no login yet", Hint: "provision apply"}
+	}
+	return Login{s.Inventory.URL, s.Stack.UI.User, out}, err
+}
+
+// ServiceStatus is one container as status shows it.
+type ServiceStatus struct {
+	Host     string    `json:"host"`
+	Name     string    `json:"name"`
+	Image    string    `json:"image"`
+	State    string    `json:"state"`
+	Health   string    `json:"health,omitempty"`
+	Since    time.Time `json:"since"`
+	Restarts int       `json:"restarts"`
+}
+
+// HostStatus is what runs on one host.
+type HostStatus struct {
+	Host     string           `json:"host"`
+	Address  string           `json:"address"`
+	Roles    []inventory.Role `json:"roles"`
+	Error    string           `json:"error,omitempty"`
+	Services []ServiceStatus  `json:"services"`
+	Problems []string         `json:"problems,omitempty"`
+}
+
+// Status says what runs where. A host that cannot be asked has its error in its place, and the
+// errors of all such hosts are returned, too.
+func (p *Pass) Status(ctx context.Context) ([]HostStatus, error) {
+	facts := Facts{}
+	err := p.observe(ctx, p.System.HostNames(), facts)
+	failed := map[string]string{}
+	for _, e := range Errors(err) {
+		failed[e.Host] = e.Cause
+	}
+	w := &world{facts: facts}
+	var out []HostStatus
+	for _, name := range p.System.HostNames() {
+		h := p.System.Host(name)
+		hs := HostStatus{Host: name, Address: h.Address, Roles: h.Roles, Error: failed[name], Services: []ServiceStatus{}}
+		containers, know := resource.Containers(w, name)
+		if know == resource.Unknown && hs.Error == "" {
+			hs.Error = "Docker gives no answer"
+		}
+		for _, c := range containers {
+			hs.Services = append(hs.Services, ServiceStatus{name, remote.Sanitize(c.Name), remote.Sanitize(c.Image), remote.Sanitize(c.State), remote.Sanitize(c.Health), c.Started, c.Restarts})
+		}
+		if hs.Error == "" {
+			for _, r := range p.System.Resources {
+				if c, ok := r.(resource.Checker); ok && r.ID().Host == name {
+					for _, problem := range c.Check(w) {
+						hs.Problems = append(hs.Problems, fmt.Sprintf("%s: %s", problem.ID, problem.What))
+					}
+				}
+			}
+		}
+		out = append(out, hs)
+	}
+	return out, err
+}

@@ -1,0 +1,168 @@
+package resource
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"provision/remote"
+)
+
+// Label names the labels that say whose a container, network or volume is and what it runs with.
+const (
+	LabelStack      = "provision.stack"
+	LabelDefinition = "provision.definition"
+	LabelMounts     = "provision.mounts"
+)
+
+// Container is what the engine says of one container of the stack.
+type Container struct {
+	Name, ID         string
+	ImageID, Image   string
+	State, Health    string // State as the engine names it; Health "" where there is no check
+	Restarts         int
+	ExitCode         int
+	OOMKilled        bool
+	Started          time.Time
+	Definition       string
+	Mounts           string
+	Project, Service string
+}
+
+// Running tells whether the container runs and its health check, if it has one, passes.
+func (c Container) Running() bool {
+	return c.State == "running" && (c.Health == "" || c.Health == "healthy")
+}
+
+// Network is what the engine says of one network.
+type Network struct{ Name, ID, Subnet, Internal, Stack string }
+
+// Engine facts of one host, read from the engine's record.
+type dockerFacts struct {
+	Containers map[string]Container
+	Images     map[string]string // reference to image id, of those asked for
+	Networks   map[string]Network
+	Volumes    map[string]string // name to owner stack
+}
+
+// dockerState sets D: yes if the engine answers, no if none was ever installed, unknown otherwise.
+const dockerState = `if command -v docker >/dev/null 2>&1; then
+	if DV=$(timeout 20 docker version --format '{{.Server.Version}} {{.Client.Version}}' 2>&1); then D=yes; else D=unknown; fi
+elif [ -e /var/run/docker.sock ]; then D=unknown DV='there is an engine socket but no docker command'
+else D=no; fi`
+
+// dockerExec defines inside, which runs a command in a container for the record at hand: x holds its
+// output, and the answer is given where the command could not run. A container that does not exist
+// is a no; anything else that went wrong is unknown.
+const dockerExec = `inside() {
+case $D in
+no) no; return 1 ;;
+unknown) unknown "$DV"; return 1 ;;
+esac
+x=$(timeout 20 docker exec "$@" 2>&1); rc=$?
+case "$rc $x" in
+1\ *'No such container'*) no; return 1 ;;
+1\ *'is not running'*|1\ *'is restarting'*|12[4567]\ *) unknown "$x"; return 1 ;;
+esac; }`
+
+// inside is the head of a probe that runs a command in a container.
+func inside(s *Script) {
+	s.Once("docker", dockerState)
+	s.Once("inside", dockerExec)
+}
+
+// Every field of a line is printed by the engine from its own data, separated by a character that
+// none of them can hold.
+const (
+	containerFormat = `{{.Name}}|{{.Id}}|{{.Image}}|{{.Config.Image}}|{{.State.Status}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.RestartCount}}|{{.State.ExitCode}}|{{.State.OOMKilled}}|{{.State.StartedAt}}|{{index .Config.Labels "provision.definition"}}|{{index .Config.Labels "provision.mounts"}}|{{index .Config.Labels "com.docker.compose.project"}}|{{index .Config.Labels "com.docker.compose.service"}}`
+	imageFormat     = `{{.Id}}{{range .RepoTags}}|{{.}}{{end}}{{range .RepoDigests}}|{{.}}{{end}}`
+	networkFormat   = `{{.Name}}|{{.Id}}|{{range .IPAM.Config}}{{.Subnet}}{{end}}|{{.Internal}}|{{index .Labels "provision.stack"}}`
+)
+
+// dockerListing is the part of the engine's record that lists what is there. That an image is
+// missing is an answer, which the engine prints; any other failure is read as such by docker.
+func dockerListing(stack string, images []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `ids=$(timeout 20 docker ps -aq --no-trunc --filter %s) && {
+	if [ -n "$ids" ]; then c=$(timeout 20 docker inspect --type container --format %s $ids); else c=; fi && v containers "$c"; }
+n=$(timeout 20 docker network ls -q --no-trunc) && n=$(timeout 20 docker network inspect --format %s $n) && v networks "$n"
+vs=$(timeout 20 docker volume ls --format '{{.Name}}|{{.Label "provision.stack"}}') && v volumes "$vs"
+`, remote.Quote("label="+LabelStack+"="+stack), remote.Quote(containerFormat), remote.Quote(networkFormat))
+	if len(images) > 0 {
+		fmt.Fprintf(&b, "i=$(timeout 20 docker image inspect --format %s", remote.Quote(imageFormat))
+		for _, ref := range images {
+			b.WriteString(" " + remote.Quote(ref))
+		}
+		b.WriteString(" 2>&1); [ $? -le 1 ] && v images \"$i\"\n")
+	}
+	return b.String()
+}
+
+func lines(s string) [][]string {
+	var out [][]string
+	for l := range strings.Lines(s) {
+		if l = strings.TrimSpace(l); l != "" {
+			out = append(out, strings.Split(l, "|"))
+		}
+	}
+	return out
+}
+
+// docker reads the engine's record. No means that no engine was ever installed, so nothing of
+// Docker's is there.
+func docker(w World, host string) (dockerFacts, Know) {
+	d := dockerFacts{map[string]Container{}, map[string]string{}, map[string]Network{}, map[string]string{}}
+	rec, know := w.Fact(EngineID(host))
+	if know != Yes {
+		return d, know
+	}
+	for _, field := range []string{"containers", "networks", "volumes"} {
+		if _, ok := rec.Fields[field]; !ok {
+			return d, Unknown
+		}
+	}
+	for _, c := range lines(rec.Fields["containers"]) {
+		if len(c) != 14 {
+			continue
+		}
+		restarts, _ := strconv.Atoi(c[6])
+		code, _ := strconv.Atoi(c[7])
+		started, _ := time.Parse(time.RFC3339Nano, c[9])
+		name := strings.TrimPrefix(c[0], "/")
+		d.Containers[name] = Container{
+			Name: name, ID: c[1], ImageID: c[2], Image: c[3], State: c[4], Health: c[5],
+			Restarts: restarts, ExitCode: code, OOMKilled: c[8] == "true", Started: started, Definition: c[10], Mounts: c[11], Project: c[12], Service: c[13],
+		}
+	}
+	for _, n := range lines(rec.Fields["networks"]) {
+		if len(n) == 5 {
+			d.Networks[n[0]] = Network{n[0], n[1], n[2], n[3], n[4]}
+		}
+	}
+	for _, v := range lines(rec.Fields["volumes"]) {
+		if len(v) == 2 {
+			d.Volumes[v[0]] = v[1]
+		}
+	}
+	for _, i := range lines(rec.Fields["images"]) {
+		if len(i) == 1 && strings.Contains(strings.ToLower(i[0]), "no such image") {
+			continue
+		}
+		if !strings.HasPrefix(i[0], "sha256:") {
+			return d, Unknown
+		}
+		for _, tag := range i[1:] {
+			d.Images[tag] = i[0]
+		}
+	}
+	return d, Yes
+}
+
+// Containers returns the stack's containers on a host, by name, for status and verify.
+func Containers(w World, host string) ([]Container, Know) {
+	d, know := docker(w, host)
+	return slices.SortedFunc(maps.Values(d.Containers), func(a, b Container) int { return strings.Compare(a.Name, b.Name) }), know
+}

@@ -1,0 +1,351 @@
+package resource
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ProtonMail/go-crypto/openpgp"
+
+	"provision/remote"
+)
+
+// Engine is Docker with Compose. A working engine is kept with its settings as they are. A missing
+// one is installed from Docker's own signed repository, or from the distribution's packages, and
+// only such an engine gets our daemon.json.
+type Engine struct {
+	Host, Stack string
+	Source      string // "auto", "official", "distro", "present"
+	Repository  string // of Docker's packages; a mirror of it may be given
+	DaemonJSON  []byte
+}
+
+var _ Resource = (*Engine)(nil)
+
+// EngineID is the ID of a host's engine.
+func EngineID(host string) ID { return ID{host, "docker", ""} }
+
+func (e *Engine) ID() ID      { return EngineID(e.Host) }
+func (e *Engine) Needs() []ID { return []ID{SystemID(e.Host), IdentityID(e.Host)} }
+
+// marker says that this engine was installed by us; it is written before the first package, so
+// that a run killed in between finishes what it began.
+const marker = Root + "/engine"
+
+const daemonPath = "/etc/docker/daemon.json"
+
+// Versions below which an engine of others is not used, and not replaced either.
+const (
+	minEngine  = 23
+	minCompose = 20 // of Compose 2
+)
+
+// family is a Linux family that we install Docker on.
+type family struct {
+	id       string              // ID in os-release
+	distro   map[string][]string // VERSION_ID to the distribution's own packages
+	codename string              // field of os-release that names the suite in Docker's repository
+	path     string              // below Docker's repository
+}
+
+// The distributions' own packages are listed where they bring Compose 2. Debian 12 has none.
+var families = []family{
+	{"debian", map[string][]string{
+		"13": {"docker.io", "docker-cli", "docker-compose", "docker-buildx", "iptables"},
+	}, "VERSION_CODENAME", "debian"},
+	{"ubuntu", map[string][]string{
+		"24.04": {"docker.io", "docker-compose-v2", "docker-buildx", "iptables"},
+		"25.04": {"docker.io", "docker-compose-v2", "docker-buildx", "iptables"},
+		"25.10": {"docker.io", "docker-compose-v2", "docker-buildx", "iptables"},
+		"26.04": {"docker.io", "docker-compose-v2", "docker-buildx", "iptables"},
+	}, "UBUNTU_CODENAME", "ubuntu"},
+}
+
+var officialPackages = []string{"docker-ce", "docker-ce-cli", "containerd.io", "docker-buildx-plugin", "docker-compose-plugin"}
+
+// conflicting packages stand in the way of an installation; they are named, never removed.
+var conflicting = []string{"podman-docker", "docker-ce", "docker.io", "docker-engine", "moby-engine"}
+
+// repositoryKey is the fingerprint of the key that signs Docker's packages.
+const repositoryKey = "9dc858229fc7dd38854ae2d88d81803c0ebfcd88"
+
+func findFamily(id string) (family, bool) {
+	for _, f := range families {
+		if f.id == id {
+			return f, true
+		}
+	}
+	return family{}, false
+}
+
+func (e *Engine) Probe(s *Script) {
+	s.Once("docker", dockerState)
+	s.Last(func() (ID, string) {
+		images := slices.Sorted(maps.Keys(s.images))
+		return e.ID(), fmt.Sprintf(`v versions "${DV:-}"
+[ -e %[1]s ] && v ours yes
+if [ -e %[2]s ]; then f daemon; head -c 65536 %[2]s; fi
+case $D in
+yes) v compose "$(timeout 20 docker compose version --short 2>/dev/null)"
+	v settings "$(timeout 20 docker info --format '{{.LoggingDriver}} {{.LiveRestoreEnabled}} {{range .DefaultAddressPools}}{{.Base}}/{{.Size}} {{end}}' 2>/dev/null)"
+	%[3]s
+	yes ;;
+no) no ;;
+*) unknown "$DV" ;;
+esac`, marker, daemonPath, dockerListing(e.Stack, images))
+	})
+}
+
+// version returns the leading number of a dotted version and the one after it.
+func version(s string) (major, minor int) {
+	parts := strings.SplitN(strings.TrimPrefix(strings.TrimSpace(s), "v"), ".", 3)
+	major, _ = strconv.Atoi(parts[0])
+	if len(parts) > 1 {
+		minor, _ = strconv.Atoi(parts[1])
+	}
+	return major, minor
+}
+
+func (e *Engine) Diff(w World) []Change {
+	rec, know := w.Fact(e.ID())
+	ours := rec.Fields["ours"] != ""
+	daemon, hasDaemon := rec.Fields["daemon"]
+	change := Change{ID: e.ID(), Act: Add}
+	if ours && daemon != string(e.DaemonJSON) {
+		change.Diff = textDiff(daemon, string(e.DaemonJSON), "daemon.json")
+	}
+	switch know {
+	case No:
+		if e.Source == "present" {
+			return []Change{{
+				ID: e.ID(), Act: Refuse, Risk: Preflight, Why: `Docker is not installed, and docker.source is "present"`,
+				Hint: "install Docker on the host, or set docker.source in stack.toml to auto, official or distro",
+			}}
+		}
+		if r := e.refusal(w); r != nil {
+			return r
+		}
+		change.Why = "Docker is not installed"
+		if !hasDaemon {
+			change.Diff = textDiff("", string(e.DaemonJSON), "daemon.json")
+		}
+		return []Change{change}
+	case Unknown:
+		if rec.Fields["versions"] == "" {
+			return nil // the probe itself gave no answer
+		}
+		change.Act, change.Risk = Modify, Interrupts
+		change.Why = "the engine does not answer: " + firstLine(rec.Fields["versions"])
+		change.Note = "the engine is started; containers of others on this host start with it"
+		return []Change{change}
+	}
+	major, _ := version(rec.Fields["versions"])
+	composeMajor, composeMinor := version(rec.Fields["compose"])
+	tooOld := major < minEngine || composeMajor < 2 || composeMajor == 2 && composeMinor < minCompose
+	switch {
+	case tooOld && ours:
+		change.Act, change.Why = Modify, "the installation is not complete"
+	case tooOld:
+		return []Change{{
+			ID: e.ID(), Act: Refuse, Risk: Preflight,
+			Why: fmt.Sprintf("Docker %s with Compose %s is too old: engine %d and Compose 2.%d are needed", orNone(firstWord(rec.Fields["versions"])),
+				orNone(remote.Sanitize(rec.Fields["compose"])), minEngine, minCompose),
+			Hint: "upgrade it on the host; an engine that others use is not replaced by provision",
+		}}
+	case ours && daemon != string(e.DaemonJSON):
+		change.Act, change.Why, change.Risk = Modify, "daemon.json differs", Interrupts
+		change.Note = "the engine restarts; containers go on (live-restore)"
+	case ours && strings.TrimSpace(rec.Fields["settings"]) != settingsOf(e.DaemonJSON):
+		change.Act, change.Why, change.Risk = Reload, "the engine runs with other settings than daemon.json has", Interrupts
+		change.Note = "the engine restarts; containers go on (live-restore)"
+	default:
+		return nil
+	}
+	return []Change{change}
+}
+
+// refusal says why Docker cannot be installed here, if it cannot.
+func (e *Engine) refusal(w World) []Change {
+	sys, know := w.Fact(SystemID(e.Host))
+	if know != Yes {
+		return nil
+	}
+	os := osRelease(sys.Fields["os"])
+	fam, ok := findFamily(os["ID"])
+	if !ok {
+		return nil // the system's own refusal says it
+	}
+	if _, ok := fam.distro[os["VERSION_ID"]]; !ok && e.Source == "distro" {
+		return []Change{{
+			ID: e.ID(), Act: Refuse, Risk: Preflight,
+			Why:  fmt.Sprintf("the packages of %s have no Docker with Compose 2 that provision knows of", orNone(os["PRETTY_NAME"])),
+			Hint: `set docker.source in stack.toml to "official", or install Docker on the host`,
+		}}
+	}
+	return nil
+}
+
+func (e *Engine) Do(ctx context.Context, r *Run, c Change) error {
+	if c.Act == Reload {
+		_, err := r.Sh(ctx, e.Host, restartEngine)
+		return err
+	}
+	if err := e.settings(ctx, r); err != nil {
+		return err
+	}
+	state, err := r.Sh(ctx, e.Host, `. /etc/os-release
+if command -v docker >/dev/null && docker compose version >/dev/null 2>&1; then echo installed; else echo missing; fi
+printf '%s\n%s\n%s\n' "${ID:-}" "${VERSION_ID:-}" "${UBUNTU_CODENAME:-${VERSION_CODENAME:-}}"`)
+	if err != nil {
+		return err
+	}
+	got := strings.Split(strings.TrimSpace(state), "\n")
+	if len(got) != 4 {
+		return fmt.Errorf("read /etc/os-release: unexpected answer")
+	}
+	if got[0] != "installed" {
+		if err := e.install(ctx, r, got[1], got[2], got[3]); err != nil {
+			return err
+		}
+	}
+	_, err = r.Sh(ctx, e.Host, startEngine)
+	return err
+}
+
+// settings claims an engine that is not there yet as ours and writes its daemon.json before the
+// first start, so that it starts but once. A daemon.json of others is left as it is.
+func (e *Engine) settings(ctx context.Context, r *Run) error {
+	_, err := r.Sh(ctx, e.Host, fmt.Sprintf(`m=%s j=%s
+(umask 022; mkdir -p "${m%%/*}" "${j%%/*}")
+if [ ! -e "$m" ] && ! command -v dockerd >/dev/null && [ ! -e "$j" ]; then printf 'installed by provision\n' >"$m"; chmod 0644 "$m"; sync "$m"; fi
+if [ -e "$m" ]; then
+t=$(mktemp "${j%%/*}/.provision.XXXXXX"); printf '%%s' %s >"$t"; put "$t" "$j" 0:0 0644
+fi
+`, marker, daemonPath, remote.Quote(string(e.DaemonJSON))))
+	return err
+}
+
+func (e *Engine) install(ctx context.Context, r *Run, id, versionID, codename string) error {
+	fam, ok := findFamily(id)
+	if !ok {
+		return fmt.Errorf("this system (%s) is not one that provision installs Docker on", remote.Sanitize(id))
+	}
+	if out, err := r.Sh(ctx, e.Host, aptReady+"dpkg-query -W -f '${db:Status-Status} ${Package}\\n' "+strings.Join(conflicting, " ")+" 2>/dev/null || true"); err != nil {
+		return err
+	} else if found := installedOf(out); len(found) > 0 && e.Source != "distro" && e.Source != "auto" {
+		return fmt.Errorf("the packages %s are installed and stand in the way; remove them, or repair the engine that they bring", strings.Join(found, ", "))
+	}
+	distro, hasDistro := fam.distro[versionID]
+	switch e.Source {
+	case "distro":
+		return e.apt(ctx, r, distro)
+	case "official":
+		return e.official(ctx, r, fam, codename)
+	}
+	err := e.official(ctx, r, fam, codename)
+	if err == nil || !hasDistro || ctx.Err() != nil {
+		return err
+	}
+	r.Note(e.Host, "Docker's own repository is not usable here (%v); taking the distribution's packages", err)
+	return e.apt(ctx, r, distro)
+}
+
+func installedOf(out string) (found []string) {
+	for l := range strings.Lines(out) {
+		if status, name, ok := strings.Cut(strings.TrimSpace(l), " "); ok && status == "installed" {
+			found = append(found, remote.Sanitize(name))
+		}
+	}
+	return found
+}
+
+func (e *Engine) apt(ctx context.Context, r *Run, packages []string) error {
+	_, err := r.Sh(ctx, e.Host, aptReady+"aptget update\naptget install "+strings.Join(packages, " ")+"\n")
+	return err
+}
+
+// official sets up Docker's repository. Its key is read back and its fingerprint compared here,
+// before the host trusts it.
+func (e *Engine) official(ctx context.Context, r *Run, fam family, codename string) error {
+	base := strings.TrimSuffix(e.Repository, "/") + "/" + fam.path
+	key, err := r.Sh(ctx, e.Host, aptReady+fmt.Sprintf(`aptget update
+aptget install ca-certificates
+d=$(mktemp -d); trap 'rm -rf "$d"' EXIT
+for f in gpg dists/%s/Release; do timeout 30 /usr/lib/apt/apt-helper -o Acquire::Retries=1 -o Acquire::http::Timeout=10 -o Acquire::https::Timeout=10 download-file %s/$f "$d/${f##*/}" >&2; done
+cat "$d/gpg"`, remote.Quote(codename), remote.Quote(base)))
+	if err != nil {
+		return fmt.Errorf("ask %s for its key: %w", base, err)
+	}
+	ring, err := openpgp.ReadArmoredKeyRing(strings.NewReader(key))
+	if err != nil {
+		return fmt.Errorf("read the key of %s: %w", base, err)
+	}
+	for _, entity := range ring {
+		if got := hex.EncodeToString(entity.PrimaryKey.Fingerprint); got != repositoryKey {
+			return fmt.Errorf("the key of %s has the fingerprint %s, not Docker's %s", base, got, repositoryKey)
+		}
+	}
+	_, err = r.Sh(ctx, e.Host, aptReady+fmt.Sprintf(`(umask 022; mkdir -p /etc/apt/keyrings)
+t=$(mktemp /etc/apt/keyrings/.provision.XXXXXX); printf '%%s' %s >"$t"; put "$t" /etc/apt/keyrings/docker.asc 0:0 0644
+t=$(mktemp /etc/apt/sources.list.d/.provision.XXXXXX)
+printf 'Types: deb\nURIs: %%s\nSuites: %%s\nComponents: stable\nArchitectures: %%s\nSigned-By: /etc/apt/keyrings/docker.asc\n' %s %s "$(dpkg --print-architecture)" >"$t"
+put "$t" /etc/apt/sources.list.d/docker.sources 0:0 0644
+aptget update
+aptget install %s
+`, remote.Quote(key), remote.Quote(base), remote.Quote(codename), strings.Join(officialPackages, " ")))
+	return err
+}
+
+// aptReady waits for first boot and for other package managers, says what it waits for, and
+// finishes an installation that was interrupted. Locks are never removed and nobody is killed.
+const aptReady = `export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
+holder() { ino=$(stat -c %i "$1" 2>/dev/null) || return 1
+	while read -r _ _ _ _ pid dev _; do case $dev in *:"$ino") printf 'process %s (%s)' "$pid" "$(cat "/proc/$pid/comm" 2>/dev/null)"; return 0 ;; esac; done </proc/locks
+	return 1; }
+n=0
+while command -v cloud-init >/dev/null && s=$(cloud-init status 2>/dev/null || true) && case $s in *running*|*'not started'*|*'not run'*) true ;; *) false ;; esac; do
+	[ $n -lt 180 ] || die "cloud-init did not end within 15 minutes: $s"
+	[ $((n % 6)) -ne 0 ] || echo "waiting for cloud-init to end its first boot work"
+	n=$((n + 1)); sleep 5
+done
+n=0
+while h=$(holder /var/lib/dpkg/lock-frontend) || h=$(holder /var/lib/dpkg/lock) || h=$(holder /var/lib/apt/lists/lock); do
+	[ $n -lt 120 ] || die "the package lock was not free within 10 minutes: $h holds it"
+	[ $((n % 3)) -ne 0 ] || echo "waiting for the package lock: $h holds it"
+	n=$((n + 1)); sleep 5
+done
+[ -z "$(dpkg --audit 2>/dev/null)" ] || { echo "finishing an interrupted package installation"; dpkg --configure -a; }
+aptget() { apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o APT::Update::Error-Mode=any -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@"; }
+`
+
+const startEngine = `systemctl daemon-reload
+systemctl enable --now docker
+n=0
+until timeout 20 docker version >/dev/null 2>&1; do
+	[ $n -lt 30 ] || { systemctl status --no-pager --lines 20 docker >&2 || true; die "the engine did not answer within 60 seconds"; }
+	n=$((n + 1)); sleep 2
+done
+docker compose version`
+
+const restartEngine = "systemctl daemon-reload\nsystemctl restart docker\n" + startEngine
+
+func firstLine(s string) string {
+	l, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return remote.Sanitize(l)
+}
+
+func firstWord(s string) string {
+	l, _, _ := strings.Cut(firstLine(s), " ")
+	return l
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}

@@ -1,0 +1,111 @@
+package resource
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"strings"
+
+	udiff "github.com/aymanbagabas/go-udiff"
+
+	"provision/remote"
+)
+
+// File is a text file that is rendered before the first connection and holds no secret. It is
+// replaced whole: readers see the old content or the new one.
+type File struct {
+	Host, Path string
+	Content    []byte
+	Owner      string // "0:0"
+	Mode       string // "0644"
+	After      []ID
+	// Validate is a check of the new content before it takes the old one's place: sh, with the
+	// candidate in $new. Empty: none.
+	Validate string
+}
+
+var _ Resource = (*File)(nil)
+
+func (f *File) ID() ID      { return ID{f.Host, "file", f.Path} }
+func (f *File) Needs() []ID { return f.After }
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// statFile answers for one file: yes with "UID:GID MODE" and its digest, no, or unknown. A link is
+// reported as such and never followed.
+const statFile = `statfile() {
+if [ -L "$1" ]; then v link "$1"; yes
+elif [ -f "$1" ]; then
+	if st=$(stat -c '%u:%g %a' "$1" 2>&1) && sum=$(sha256sum <"$1"); then v stat "$st"; v sum "${sum%% *}"; yes
+	else unknown "$st"; fi
+elif [ -e "$1" ]; then unknown "$1 exists and is not a file"
+elif [ -d "${1%/*}" ] || [ ! -e "${1%/*}" ]; then no
+else unknown "${1%/*} is not a directory"; fi
+}`
+
+func (f *File) Probe(s *Script) {
+	s.Once("statfile", statFile)
+	p := remote.Quote(f.Path)
+	// The old content is sent only when it differs, for the plan's diff.
+	s.Record(f.ID(), fmt.Sprintf("sum=; statfile %s\n[ \"${sum%%%% *}\" = %s ] || { [ -f %s ] && [ ! -L %s ] && { f content; head -c 262144 %s; }; }",
+		p, digest(f.Content), p, p, p))
+}
+
+func (f *File) Diff(w World) []Change {
+	rec, know := w.Fact(f.ID())
+	old, change := "", Change{ID: f.ID(), Act: Add}
+	switch {
+	case know == No:
+		change.Why = "the file does not exist"
+	case know == Unknown:
+		return nil
+	case rec.Fields["link"] != "":
+		change.Act, change.Why = Modify, "it is a symbolic link; a link is replaced by the file itself"
+	case rec.Fields["sum"] != digest(f.Content):
+		old = rec.Fields["content"]
+		change.Act, change.Why = Modify, "the content differs"
+	case rec.Fields["stat"] != f.stat():
+		change.Act, change.Why = Modify, fmt.Sprintf("owner and mode are %s, should be %s", remote.Sanitize(rec.Fields["stat"]), f.stat())
+		return []Change{change}
+	default:
+		return nil
+	}
+	change.Diff = textDiff(old, string(f.Content), path.Base(f.Path))
+	return []Change{change}
+}
+
+func (f *File) stat() string { return f.Owner + " " + strings.TrimPrefix(f.Mode, "0") }
+
+// textDiff shows content from a host, so it is made printable line by line.
+func textDiff(old, new, name string) string {
+	d := udiff.Unified("host/"+name, "new/"+name, old, new)
+	lines := strings.SplitAfter(d, "\n")
+	for i, l := range lines {
+		body := strings.TrimSuffix(l, "\n")
+		lines[i] = remote.Sanitize(body) + l[len(body):]
+	}
+	return strings.Join(lines, "")
+}
+
+func (f *File) Do(ctx context.Context, r *Run, _ Change) error {
+	validate := ""
+	if f.Validate != "" {
+		validate = "new=$t\n" + f.Validate + "\n"
+	}
+	// The staging name is in the same directory, so the rename stays on one file system.
+	_, err := r.Sh(ctx, f.Host, fmt.Sprintf(`d=%s
+(umask 022; mkdir -p "$d")
+rm -f "$d"/.provision.*
+t=$(mktemp "$d/.provision.XXXXXX")
+printf '%%s' %s >"$t"
+sum=$(sha256sum <"$t"); [ "${sum%%%% *}" = %s ] || die "the written file differs from what was sent (disk full?)"
+%sput "$t" %s %s %s
+`, remote.Quote(path.Dir(f.Path)), remote.Quote(string(f.Content)), digest(f.Content), validate,
+		remote.Quote(f.Path), remote.Quote(f.Owner), remote.Quote(f.Mode)))
+	return err
+}

@@ -1,0 +1,114 @@
+package resource
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"provision/remote"
+)
+
+// PulledImage is an image that the stack names and a registry serves. With a mirror it is pulled
+// from there and tagged with the name that the stack uses, so a mirror changes no definition.
+type PulledImage struct {
+	Host, Ref string
+	Mirror    string
+}
+
+var _ Resource = (*PulledImage)(nil)
+
+// ImageID is the ID of an image on a host.
+func ImageID(host, ref string) ID { return ID{host, "image", ref} }
+
+func (i *PulledImage) ID() ID          { return ImageID(i.Host, i.Ref) }
+func (i *PulledImage) Needs() []ID     { return []ID{EngineID(i.Host)} }
+func (i *PulledImage) Probe(s *Script) { s.Image(i.Ref) }
+
+func (i *PulledImage) Diff(w World) []Change { return imageDiff(w, i.ID(), "it is pulled") }
+
+func imageDiff(w World, id ID, how string) []Change {
+	d, know := docker(w, id.Host)
+	if know == Unknown || d.Images[id.Name] != "" {
+		return nil
+	}
+	return []Change{{ID: id, Act: Add, Why: "the image is not on the host; " + how}}
+}
+
+// MirrorRef is where a mirror serves an image: the path that the official registry would use,
+// behind the mirror's prefix.
+func MirrorRef(mirror, ref string) string {
+	if mirror == "" {
+		return ref
+	}
+	first, rest, slash := strings.Cut(ref, "/")
+	switch {
+	case !slash:
+		ref = "library/" + ref
+	case first == "docker.io" || first == "index.docker.io":
+		ref = rest
+		if !strings.Contains(rest, "/") {
+			ref = "library/" + rest
+		}
+	case strings.ContainsAny(first, ".:") || first == "localhost":
+		return ref // another registry, named on purpose
+	}
+	return strings.TrimSuffix(mirror, "/") + "/" + ref
+}
+
+func (i *PulledImage) Do(ctx context.Context, r *Run, _ Change) error {
+	// Limits of a registry and short outages are waited out; anything else fails at once.
+	_, err := r.Sh(ctx, i.Host, fmt.Sprintf(`ref=%s from=%s
+n=1
+until out=$(timeout 1500 docker pull "$from" 2>&1); do
+	case $out in
+	*toomanyrequests*|*'Too Many Requests'*|*'429'*|*'i/o timeout'*|*'TLS handshake timeout'*|*'connection reset'*|*'503 Service'*)
+		[ $n -lt 4 ] || { printf '%%s\n' "$out" >&2; die "the registry kept refusing; wait, log in to it on the host (docker login), or set image_mirror in the inventory"; }
+		echo "the registry asks to wait, next try in $((n * 15)) s"; sleep $((n * 15)); n=$((n + 1)) ;;
+	*) printf '%%s\n' "$out" >&2; die "cannot pull $from" ;;
+	esac
+done
+printf '%%s\n' "$out" | tail -n 2
+[ "$from" = "$ref" ] || docker tag "$from" "$ref"
+`, remote.Quote(i.Ref), remote.Quote(MirrorRef(i.Mirror, i.Ref))))
+	return err
+}
+
+// BuiltImage is an image that is built on the host. Its tag is the hash of its build context, so
+// whether it is there is the whole question.
+type BuiltImage struct {
+	Host, Ref string
+	// Context returns the build context as an uncompressed tar.
+	Context func() ([]byte, error)
+	Args    map[string]string
+	After   []ID // the images that it is built from
+}
+
+var _ Resource = (*BuiltImage)(nil)
+
+func (b *BuiltImage) ID() ID                { return ImageID(b.Host, b.Ref) }
+func (b *BuiltImage) Needs() []ID           { return append([]ID{EngineID(b.Host)}, b.After...) }
+func (b *BuiltImage) Probe(s *Script)       { s.Image(b.Ref) }
+func (b *BuiltImage) Diff(w World) []Change { return imageDiff(w, b.ID(), "it is built") }
+
+func (b *BuiltImage) Do(ctx context.Context, r *Run, _ Change) error {
+	tar, err := b.Context()
+	if err != nil {
+		return fmt.Errorf("make the build context: %w", err)
+	}
+	path, err := r.Stage(ctx, b.Host, "context.tar", tar)
+	if err != nil {
+		return err
+	}
+	// Values may hold a login to a mirror or proxy: they enter by the environment, not by arguments.
+	var args, values strings.Builder
+	for _, k := range sortedKeys(b.Args) {
+		fmt.Fprintf(&values, "export %s=%s\n", k, remote.Quote(b.Args[k]))
+		fmt.Fprintf(&args, " --build-arg %s", k)
+	}
+	_, err = r.Sh(ctx, b.Host, fmt.Sprintf(`t=%s
+sum=$(sha256sum <"$t"); [ "${sum%%%% *}" = %s ] || die "the build context arrived damaged"
+%sDOCKER_BUILDKIT=1 BUILDKIT_PROGRESS=plain timeout 2400 docker build --pull=false --tag %s%s - <"$t"
+rm -f "$t"
+`, remote.Quote(path), digest(tar), values.String(), remote.Quote(b.Ref), args.String()))
+	return err
+}

@@ -1,0 +1,82 @@
+package resource
+
+import (
+	"context"
+	"fmt"
+	"path"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"provision/remote"
+)
+
+// bcryptCost keeps a wrong password from costing a small server most of a second of a core, while a
+// generated password of 256 bits needs no slow hash at all.
+const bcryptCost = 10
+
+// PasswordHash is the bcrypt hash of another secret. A hash cannot be compared with its password
+// by a shell, so a note beside the password says, as a digest salted per host, of which value the
+// hash was made. The note is written last: a run killed in between makes the hash again.
+type PasswordHash struct {
+	Host, Path string
+	UID        string
+	Password   ID     // the secret file that the hash is made of
+	Note       string // path of the note
+	Salt       string // path of the host's salt
+	After      []ID
+}
+
+var _ Resource = (*PasswordHash)(nil)
+
+func (h *PasswordHash) ID() ID      { return SecretID(h.Host, h.Path) }
+func (h *PasswordHash) Needs() []ID { return append([]ID{h.Password}, h.After...) }
+
+// hashNote prints what the note has to hold for the password file $1 and the salt file $2.
+const hashNote = `hashnote() { { cat "$2"; cat "$1"; } | sha256sum | cut -c1-64; }`
+
+func (h *PasswordHash) Probe(s *Script) {
+	s.Once("statsecret", statSecret)
+	s.Once("hashnote", hashNote)
+	s.Record(h.ID(), fmt.Sprintf(`statsecret %s
+if [ -f %s ] && [ -f %s ] && [ -f %s ]; then [ "$(cat %s)" = "$(hashnote %s %s)" ] && v match yes || v match no; else v match no; fi`,
+		remote.Quote(h.Path), remote.Quote(h.Note), remote.Quote(h.Password.Name), remote.Quote(h.Salt),
+		remote.Quote(h.Note), remote.Quote(h.Password.Name), remote.Quote(h.Salt)))
+}
+
+func (h *PasswordHash) Diff(w World) []Change {
+	rec, know := w.Fact(h.ID())
+	want := h.UID + " 400 60"
+	switch {
+	case know == Unknown:
+		return nil
+	case know == No:
+		return []Change{{ID: h.ID(), Act: Add, Why: "the file does not exist"}}
+	case w.Pending(h.Password):
+		return []Change{{ID: h.ID(), Act: Modify, Why: "the password changes"}}
+	case rec.Fields["match"] != "yes":
+		return []Change{{ID: h.ID(), Act: Modify, Why: "it is not known to be the hash of the present password"}}
+	case rec.Fields["stat"] != want:
+		return []Change{{ID: h.ID(), Act: Modify, Why: "owner, mode or size differ"}}
+	}
+	return nil
+}
+
+func (h *PasswordHash) Do(ctx context.Context, r *Run, _ Change) error {
+	password, err := r.Value(ctx, h.Password)
+	if err != nil {
+		return err
+	}
+	hash, err := bcrypt.GenerateFromPassword([]byte(password.Reveal()), bcryptCost)
+	if err != nil {
+		return fmt.Errorf("hash the password: %w", err)
+	}
+	_, err = r.Sh(ctx, h.Host, fmt.Sprintf(`d=%s f=%s u=%s note=%s pw=%s salt=%s
+%s
+mkdir -p "$d"; chown "$u:$u" "$d"; chmod 0500 "$d"
+rm -f "$d"/.provision.*
+t=$(mktemp "$d/.provision.XXXXXX"); printf '%%s' %s >"$t"; put "$t" "$f" "$u:$u" 0400
+t=$(mktemp "${note%%/*}/.provision.XXXXXX"); hashnote "$pw" "$salt" >"$t"; put "$t" "$note" 0:0 0400
+`, remote.Quote(path.Dir(h.Path)), remote.Quote(h.Path), remote.Quote(h.UID), remote.Quote(h.Note),
+		remote.Quote(h.Password.Name), remote.Quote(h.Salt), hashNote, remote.Quote(string(hash))))
+	return err
+}

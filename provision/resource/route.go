@@ -1,0 +1,76 @@
+package resource
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"provision/remote"
+)
+
+// Route is the way from an agent host to the API, seen from inside the agent's own container:
+// through Caddy, with its certificate checked and its token used.
+type Route struct {
+	Host, Container string
+	Queue           string
+	After           []ID
+}
+
+var (
+	_ Resource = (*Route)(nil)
+	_ Checker  = (*Route)(nil)
+)
+
+func (r *Route) ID() ID { return ID{r.Host, "route", "to the server"} }
+
+func (r *Route) Needs() []ID                            { return append([]ID{ServiceID(r.Host, r.Container)}, r.After...) }
+func (r *Route) Diff(World) []Change                    { return nil }
+func (r *Route) Do(context.Context, *Run, Change) error { return nil }
+
+// agentCheck is the command that asks.
+const agentCheck = "/opt/provision/entrypoint python -m provision_glue.check"
+
+func (r *Route) Probe(s *Script) {
+	inside(s)
+	// Whatever comes back is an answer for Check; nothing is planned from it.
+	s.Record(r.ID(), fmt.Sprintf(`if inside %s %s; then v json "$x"; else v json ''; fi; yes`, remote.Quote(r.Container), agentCheck))
+}
+
+// routeAnswer is the answer of provision_glue.check.
+type routeAnswer struct {
+	OK    bool   `json:"ok"`
+	Error string `json:"error"`
+}
+
+func routeProblem(answer string) string {
+	var a routeAnswer
+	switch err := json.Unmarshal([]byte(answer), &a); {
+	case answer == "":
+		return "the agent's container could not ask"
+	case err != nil:
+		return "the answer of the agent's container is not understood: " + firstLine(answer)
+	case !a.OK:
+		return remote.Sanitize(a.Error)
+	}
+	return ""
+}
+
+func (r *Route) Check(w World) []Problem {
+	rec, _ := w.Fact(r.ID())
+	if p := routeProblem(rec.Fields["json"]); p != "" {
+		return []Problem{{ID: r.ID(), What: p, Hint: "see what Caddy says on the server: docker logs --tail 50 NAME-caddy"}}
+	}
+	return nil
+}
+
+// Prove is the part of verify that is too much for every pass: what a token opens and what it does
+// not. It returns "" if all is as it should be.
+func (r *Route) Prove() (script string, problem func(answer string) string) {
+	return fmt.Sprintf("timeout 60 docker exec %s %s --deep || true", remote.Quote(r.Container), agentCheck), routeProblem
+}
+
+// SmokeScript runs the built-in flow on one agent host, from inside the server's container, and
+// prints the outcome.
+func SmokeScript(server, host string) string {
+	return fmt.Sprintf("timeout 300 docker exec %s python -m provision_glue.smoke %s --timeout 240", remote.Quote(server), remote.Quote(host))
+}

@@ -1,0 +1,133 @@
+package resource
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"provision/remote"
+)
+
+// Script composes the one read-only script of a host from the fragments of its resources, and
+// reads back what it printed. Records are framed by a nonce that is new for each run, so content
+// that was on a host before cannot imitate a frame.
+//
+// A fragment is POSIX sh. It answers with yes, no or unknown REASON, and with fields: `v KEY VALUE`
+// or `f KEY` followed by raw output. A fragment that answers nothing leaves its resource unknown.
+type Script struct {
+	nonce  string
+	once   map[string]bool
+	body   strings.Builder
+	ids    []ID
+	images map[string]bool
+	last   []func() (ID, string)
+}
+
+// NewScript starts an empty script whose records are framed with the nonce.
+func NewScript(nonce string) *Script {
+	return &Script{nonce: nonce, once: map[string]bool{}}
+}
+
+// Nonce is also the salt of every digest of a secret that the script prints.
+func (s *Script) Nonce() string { return s.nonce }
+
+// Once adds shared text a single time, however many resources ask for it.
+func (s *Script) Once(key, sh string) {
+	if !s.once[key] {
+		s.once[key] = true
+		s.body.WriteString(sh)
+		s.body.WriteByte('\n')
+	}
+}
+
+// Record adds the fragment that answers for one resource.
+func (s *Script) Record(id ID, sh string) {
+	fmt.Fprintf(&s.body, "r %d\n%s\n", len(s.ids), strings.TrimSpace(sh))
+	s.ids = append(s.ids, id)
+}
+
+// Image asks the engine's record for an image by this reference.
+func (s *Script) Image(ref string) {
+	if s.images == nil {
+		s.images = map[string]bool{}
+	}
+	s.images[ref] = true
+}
+
+// Last adds a record at the end of the script, made when every resource has asked for what it needs.
+func (s *Script) Last(record func() (ID, string)) { s.last = append(s.last, record) }
+
+// prelude defines the few functions in which fragments answer. PATH is fixed because sudo, login
+// shells and non-interactive sessions each bring another one.
+const prelude = `LC_ALL=C; export LC_ALL
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
+r() { printf '\n%s r %s\n' "$N" "$1"; }
+yes() { printf '\n%s k yes\n' "$N"; }
+no() { printf '\n%s k no\n' "$N"; }
+unknown() { printf '\n%s k unknown\n%s' "$N" "$*"; }
+f() { printf '\n%s f %s\n' "$N" "$1"; }
+v() { printf '\n%s f %s\n%s' "$N" "$1" "$2"; }
+`
+
+// String returns the script. It is to be called once, after every Probe.
+func (s *Script) String() string {
+	for _, record := range s.last {
+		s.Record(record())
+	}
+	s.last = nil
+	return "N=" + remote.Quote(s.nonce) + "\n" + prelude + s.body.String() + "printf '\\n%s e\\n' \"$N\"\n"
+}
+
+// Fact is one resource's record and what it says.
+type Fact struct {
+	Record
+	Know Know
+}
+
+// Parse reads the output of the script. Every resource of the script has a fact in the result; one
+// that the host did not answer for is Unknown. complete is false if the output was cut off.
+func (s *Script) Parse(out []byte) (facts map[ID]Fact, complete bool) {
+	facts = make(map[ID]Fact, len(s.ids))
+	for _, id := range s.ids {
+		facts[id] = Fact{Record: Record{Fields: map[string]string{}, Why: "the host gave no answer"}}
+	}
+	current := -1
+	set := func(change func(*Fact)) {
+		if current >= 0 {
+			f := facts[s.ids[current]]
+			change(&f)
+			facts[s.ids[current]] = f
+		}
+	}
+	for i, chunk := range bytes.Split(out, []byte("\n"+s.nonce+" ")) {
+		if i == 0 {
+			continue // noise before the first frame
+		}
+		head, content, _ := strings.Cut(string(chunk), "\n")
+		kind, arg, _ := strings.Cut(head, " ")
+		switch kind {
+		case "r":
+			current = -1
+			var n int
+			if _, err := fmt.Sscanf(arg, "%d", &n); err == nil && n >= 0 && n < len(s.ids) {
+				current = n
+			}
+		case "k":
+			set(func(f *Fact) {
+				switch arg {
+				case "yes":
+					f.Know, f.Why = Yes, ""
+				case "no":
+					f.Know, f.Why = No, ""
+				default:
+					f.Know, f.Why = Unknown, remote.Sanitize(strings.TrimSpace(content))
+				}
+			})
+		case "f":
+			set(func(f *Fact) { f.Fields[arg] = content })
+		case "e":
+			complete = true
+		}
+	}
+	return facts, complete
+}

@@ -1,0 +1,221 @@
+package resource
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"math/big"
+	"path"
+	"strings"
+
+	"provision/remote"
+)
+
+// SecretFile is a file that holds one secret value, whole, for one reader. Exactly one host owns a
+// value; everyone else has a copy (Source names the owner).
+//
+// The value reaches the host inside the apply shell's standard input and is written by the shell's
+// builtin printf, so it is in no process's arguments.
+type SecretFile struct {
+	Host, Path string
+	UID        string // owner of the file and of its directory
+	// Source is the owner of the value; zero if this file owns it.
+	Source ID
+	// Given is the user's value, nil if there is none.
+	Given func(context.Context) (Secret, error)
+	// GivenDigest is the salted digest of the user's value, with which a plan sees that it differs.
+	GivenDigest func(nonce string) string
+	// Generate makes the value where the user gave none. It may read other values.
+	Generate func(context.Context, *Run) (Secret, error)
+	// Public says that the value is no secret (a certificate), so anyone on the host may read it.
+	Public bool
+	// Precious says that a lost value cannot be made again without losing data: then a missing file
+	// is refused while that data exists.
+	Precious ID
+	After    []ID
+
+	nonce string
+}
+
+var (
+	_ Resource = (*SecretFile)(nil)
+	_ Valuer   = (*SecretFile)(nil)
+)
+
+func (f *SecretFile) ID() ID { return SecretID(f.Host, f.Path) }
+
+// SecretID is the ID of the secret file at that path.
+func SecretID(host, path string) ID { return ID{host, "secret", path} }
+
+func (f *SecretFile) Needs() []ID {
+	if f.Source == (ID{}) {
+		return f.After
+	}
+	return append([]ID{f.Source}, f.After...)
+}
+
+// A secret's digest is salted with the run's nonce: equal on two hosts in one run, useless after.
+const statSecret = `statsecret() {
+if [ -L "$1" ]; then v link "$1"; yes
+elif [ -f "$1" ]; then
+	if st=$(stat -c '%u %a %s' "$1" 2>&1) && sum=$({ printf '%s' "$N"; cat "$1"; } | sha256sum); then v stat "$st"; v sum "${sum%% *}"; yes
+	else unknown "$st"; fi
+elif [ -e "$1" ]; then unknown "$1 exists and is not a file"
+else no; fi
+}`
+
+func (f *SecretFile) Probe(s *Script) {
+	f.nonce = s.Nonce()
+	s.Once("statsecret", statSecret)
+	s.Record(f.ID(), "statsecret "+remote.Quote(f.Path))
+}
+
+// SaltedDigest is the digest that the probe prints for a secret with this value.
+func SaltedDigest(nonce, value string) string {
+	sum := sha256.Sum256([]byte(nonce + value))
+	return hex.EncodeToString(sum[:])
+}
+
+func (f *SecretFile) mode() string {
+	if f.Public {
+		return "444"
+	}
+	return "400"
+}
+
+func (f *SecretFile) Diff(w World) []Change {
+	rec, know := w.Fact(f.ID())
+	add := Change{ID: f.ID(), Act: Add}
+	modify := Change{ID: f.ID(), Act: Modify}
+	if know == Unknown {
+		return nil
+	}
+	if know == No {
+		add.Why = "the file does not exist"
+		if f.Precious != (ID{}) {
+			if _, k := w.Fact(f.Precious); k == Yes {
+				return []Change{{
+					ID: f.ID(), Act: Refuse, Risk: Data,
+					Why:  fmt.Sprintf("the secret is missing, but %s, whose content needs it, exists", f.Precious),
+					Hint: "put the file back from a backup; a new one cannot read the existing data",
+				}}
+			}
+		}
+		return []Change{add}
+	}
+	stat := strings.Fields(rec.Fields["stat"])
+	switch {
+	case rec.Fields["link"] != "" || len(stat) != 3:
+		modify.Why = "it is a symbolic link; a link is replaced by the file itself"
+	case stat[2] == "0":
+		modify.Why = "the file is empty"
+	case f.Source != (ID{}):
+		src, k := w.Fact(f.Source)
+		switch {
+		case w.Pending(f.Source):
+			modify.Why = fmt.Sprintf("its source on %s changes", f.Source.Host)
+		case k == Yes && src.Fields["sum"] != rec.Fields["sum"]:
+			modify.Why = fmt.Sprintf("it differs from %s", f.Source.Host+":"+f.Source.Name)
+		}
+	case f.GivenDigest != nil && f.GivenDigest(f.nonce) != rec.Fields["sum"]:
+		modify.Why = "the given value differs"
+	}
+	if modify.Why == "" && (stat[0] != f.UID || stat[1] != f.mode()) {
+		modify.Why = fmt.Sprintf("owner and mode are %s %s, should be %s %s", remote.Sanitize(stat[0]), remote.Sanitize(stat[1]), f.UID, f.mode())
+	}
+	if modify.Why == "" {
+		return nil
+	}
+	return []Change{modify}
+}
+
+func (f *SecretFile) Do(ctx context.Context, r *Run, c Change) error {
+	value, err := f.value(ctx, r)
+	if err != nil {
+		return err
+	}
+	// A generated value is created exclusively (ln fails if the name exists): two runs, or a run
+	// after a killed one, agree on the first. Everything else is replaced by a rename.
+	place := `put "$t" "$f" "$u:$u" "$m"`
+	if f.Source == (ID{}) && f.Given == nil {
+		if c.Act == Add {
+			place = `chown "$u:$u" "$t"; chmod "$m" "$t"; sync "$t"; ln "$t" "$f" 2>/dev/null || [ -f "$f" ]; rm -f "$t"; sync "$d"`
+		} else if value.Empty() {
+			place = `rm -f "$t"; chown -h "$u:$u" "$f"; chmod "$m" "$f"`
+		}
+	}
+	dirMode := "0500"
+	if f.Public {
+		dirMode = "0755"
+	}
+	_, err = r.Sh(ctx, f.Host, fmt.Sprintf(`d=%s f=%s u=%s m=%s
+(umask 022; mkdir -p "${d%%/*}")
+[ -d "$d" ] || { mkdir -p "$d"; }
+chown "$u:$u" "$d"; chmod %s "$d"
+rm -f "$d"/.provision.*
+t=$(mktemp "$d/.provision.XXXXXX")
+printf '%%s' %s >"$t"
+%s
+`, remote.Quote(path.Dir(f.Path)), remote.Quote(f.Path), remote.Quote(f.UID), f.mode(), dirMode, remote.Quote(value.Reveal()), place))
+	if err == nil && f.Source == (ID{}) {
+		// What others copy is what stands in the file, whoever wrote it.
+		r.forget(f.ID())
+	}
+	return err
+}
+
+// value is what goes into the file; empty when only owner and mode are to be mended.
+func (f *SecretFile) value(ctx context.Context, r *Run) (Secret, error) {
+	switch {
+	case f.Source != (ID{}):
+		return r.Value(ctx, f.Source)
+	case f.Given != nil:
+		return f.Given(ctx)
+	}
+	current, err := f.Read(ctx, r)
+	if err != nil {
+		return Secret{}, err
+	}
+	if !current.Empty() {
+		return Secret{}, nil
+	}
+	return f.Generate(ctx, r)
+}
+
+// Read returns what stands in the file now, or an empty value if there is no file.
+func (f *SecretFile) Read(ctx context.Context, r *Run) (Secret, error) {
+	out, err := r.Get(ctx, f.Host, fmt.Sprintf("f=%s; [ ! -e \"$f\" ] || [ -L \"$f\" ] || cat \"$f\"", remote.Quote(f.Path)))
+	if err != nil {
+		return Secret{}, fmt.Errorf("read %s: %w", f.Path, err)
+	}
+	return NewSecret(strings.TrimSuffix(out, "\n")), nil
+}
+
+// RandomHex makes a value of 32 random bytes, written as hexadecimal digits.
+func RandomHex(context.Context, *Run) (Secret, error) { return NewSecret(randomHex(32)), nil }
+
+// FernetKey makes the key with which Prefect encrypts its secret blocks: 32 random bytes in the
+// url-safe base64 that Python's cryptography library takes.
+func FernetKey(context.Context, *Run) (Secret, error) {
+	b := make([]byte, 32)
+	rand.Read(b)
+	return NewSecret(base64.URLEncoding.EncodeToString(b)), nil
+}
+
+// RandomPassword makes a password that a person can type: 20 characters that are not mistaken for
+// each other, of 116 bits in all.
+func RandomPassword(context.Context, *Run) (Secret, error) {
+	const letters = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+	b := make([]byte, 20)
+	for i := range b {
+		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(letters))))
+		if err != nil {
+			return Secret{}, err
+		}
+		b[i] = letters[n.Int64()]
+	}
+	return NewSecret(string(b)), nil
+}

@@ -1,0 +1,189 @@
+package resource
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"provision/remote"
+)
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// Service is one container of a compose project. What it runs with is told by the container
+// itself: labels carry the digest of its definition and of the files mounted into it, so a run that
+// was killed between a changed file and the restart is healed by any later run.
+type Service struct {
+	Host, Stack, Project string
+	Dir                  string // the project's directory, with compose.yaml
+	Service, Container   string
+	Definition           string   // digest of the rendered definition
+	Image                string   // reference
+	Mounts               []string // directories, absolute, whose content the container reads once
+	Salt                 string   // path of the host's salt
+	After                []ID
+	Files                []ID   // the files and secrets in Mounts
+	Note                 string // what its replacement interrupts
+	// Before and Then are steps around the replacement: sh, run in Dir with $container set.
+	Before, Then string
+	// Timeout of the wait for health, in seconds.
+	Timeout int
+}
+
+var (
+	_ Resource = (*Service)(nil)
+	_ Checker  = (*Service)(nil)
+)
+
+// ServiceID is the ID of a container of the stack.
+func ServiceID(host, container string) ID { return ID{host, "container", container} }
+
+func (s *Service) ID() ID { return ServiceID(s.Host, s.Container) }
+
+func (s *Service) Needs() []ID {
+	needs := []ID{EngineID(s.Host), ImageID(s.Host, s.Image), {s.Host, "file", s.Dir + "/compose.yaml"}}
+	return append(append(needs, s.Files...), s.After...)
+}
+
+// mountsDigest prints one digest, salted per host, of the names and contents of all files in the
+// given directories. The first argument is the salt's path.
+const mountsDigest = `mountsdigest() { salt=$1; shift; { cat "$salt"; for d; do [ ! -d "$d" ] || find "$d" -type f ! -name '.provision.*'; done | sort | while IFS= read -r x; do printf '%s\n' "$x"; sha256sum <"$x"; done; } | sha256sum | cut -c1-64; }`
+
+func (s *Service) mountsArgs() string {
+	args := remote.Quote(s.Salt)
+	for _, m := range s.Mounts {
+		args += " " + remote.Quote(m)
+	}
+	return args
+}
+
+func (s *Service) Probe(sc *Script) {
+	sc.Once("docker", dockerState)
+	sc.Image(s.Image)
+	if len(s.Mounts) == 0 {
+		return
+	}
+	sc.Once("mountsdigest", mountsDigest)
+	sc.Record(s.ID(), "v mounts \"$(mountsdigest "+s.mountsArgs()+" 2>/dev/null)\"; yes")
+}
+
+func (s *Service) Diff(w World) []Change {
+	d, know := docker(w, s.Host)
+	if know == Unknown {
+		return nil
+	}
+	c, ok := d.Containers[s.Container]
+	if !ok {
+		return []Change{{ID: s.ID(), Act: Add, Why: "the container does not exist"}}
+	}
+	change := Change{ID: s.ID(), Act: Replace, Risk: Interrupts, Note: s.Note}
+	mounts, _ := w.Fact(s.ID())
+	switch {
+	case c.Definition != s.Definition && c.Image != s.Image:
+		change.Why = fmt.Sprintf("it runs %s, should run %s", remote.Sanitize(c.Image), s.Image)
+	case c.Definition != s.Definition:
+		change.Why = "its definition differs"
+	case w.Pending(ImageID(s.Host, s.Image)):
+		// The same content under the same tag: the running container is not touched by a new copy.
+		if c.Running() {
+			return nil
+		}
+		change.Why = "its image was missing"
+	case d.Images[s.Image] != "" && c.ImageID != d.Images[s.Image]:
+		change.Why = "its image has changed under the same name"
+	case len(s.Mounts) > 0 && c.Mounts != mounts.Fields["mounts"]:
+		change.Why = "files that it reads at start have changed"
+	case s.pendingFile(w) != "":
+		change.Why = fmt.Sprintf("%s, which it reads at start, changes", s.pendingFile(w))
+	case c.State != "running":
+		change.Act, change.Risk, change.Note = Modify, Safe, ""
+		change.Why = fmt.Sprintf("it is %s, should be running", remote.Sanitize(c.State))
+	case c.Health == "unhealthy":
+		change.Why = "its health check fails"
+	default:
+		return nil
+	}
+	return []Change{change}
+}
+
+func (s *Service) pendingFile(w World) string {
+	for _, f := range s.Files {
+		if w.Pending(f) {
+			return path.Base(f.Name)
+		}
+	}
+	return ""
+}
+
+func (s *Service) Do(ctx context.Context, r *Run, c Change) error {
+	force := ""
+	if c.Act == Replace {
+		force = " --force-recreate"
+	}
+	timeout := s.Timeout
+	if timeout == 0 {
+		timeout = 180
+	}
+	mounts := ""
+	if len(s.Mounts) > 0 {
+		mounts = fmt.Sprintf("%s=$(mountsdigest %s); export %s\n", MountsVariable(s.Service), s.mountsArgs(), MountsVariable(s.Service))
+	}
+	// The exit code of compose says little (it is 0 for a container that dies a second later), so
+	// the container itself is asked until it is healthy, twice in a row where it has no check.
+	_, err := r.Sh(ctx, s.Host, fmt.Sprintf(`container=%s; cd %s
+%s
+%s
+%s
+docker compose --project-name %s --ansi never --progress plain up --detach --no-deps --no-build --pull never --remove-orphans=false%s %s || up=$?
+n=0 good=0 last=
+while :; do
+	state=$(docker inspect --type container --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.RestartCount}} {{.State.ExitCode}} {{.State.OOMKilled}}' "$container" 2>&1) || state="missing none 0 ${up:-0} false"
+	set -- $state
+	case "$1 $2" in
+	'running healthy') break ;;
+	'running none') good=$((good + 1)); [ $good -lt 3 ] || break ;;
+	*) good=0 ;;
+	esac
+	if [ "$1" = missing ] || [ "$n" -ge %d ] || { [ "$3" -ge 3 ] && [ "$1" = restarting ]; }; then
+		why="it is $1, health $2"
+		[ "$1" != missing ] || why="compose did not make it"
+		[ "$1" != restarting ] || why="it starts and ends again (exit code $4)"
+		[ "$5" != true ] || why="$why; it was killed for want of memory"
+		echo "last lines of $container:" >&2
+		docker logs --tail 20 "$container" >&2 2>&1 || true
+		[ "$2" != unhealthy ] || docker inspect --format '{{range .State.Health.Log}}{{.Output}}{{end}}' "$container" | tail -n 3 >&2
+		die "unhealthy: $container: $why"
+	fi
+	[ $((n %% 10)) -ne 9 ] || echo "waiting for $container to be healthy (it is $1, health $2), $n s so far"
+	n=$((n + 1)); sleep 1
+done
+%s`, remote.Quote(s.Container), remote.Quote(s.Dir), mountsDigest, mounts, s.Before,
+		remote.Quote(s.Project), force, remote.Quote(s.Service), timeout, s.Then))
+	return err
+}
+
+// MountsVariable is the name under which the digest of a service's mounted files enters its
+// compose file.
+func MountsVariable(service string) string {
+	return "PROVISION_MOUNTS_" + strings.ToUpper(strings.ReplaceAll(service, "-", "_"))
+}
+
+func (s *Service) Check(w World) []Problem {
+	d, know := docker(w, s.Host)
+	c, ok := d.Containers[s.Container]
+	switch {
+	case know == Unknown:
+		return []Problem{{ID: s.ID(), What: "unknown: the engine gave no answer"}}
+	case !ok:
+		return []Problem{{ID: s.ID(), What: "the container does not exist"}}
+	case !c.Running():
+		return []Problem{{
+			ID: s.ID(), What: fmt.Sprintf("it is %s, health %s, restarted %d times", remote.Sanitize(c.State), orNone(remote.Sanitize(c.Health)), c.Restarts),
+			Hint: fmt.Sprintf("see its last lines on %s: docker logs --tail 50 %s", s.Host, s.Container),
+		}}
+	}
+	return nil
+}

@@ -1,0 +1,266 @@
+package resource
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"provision/remote"
+)
+
+// System is what a host has to bring with it: a supported system, room, memory, free ports, a
+// clock that agrees and networks that do not overlap the stack's. It is never changed; what stands
+// against the plan is refused before the first change.
+type System struct {
+	Host    string
+	Server  string         // name of the server host, with whose clock an agent's must agree
+	Ports   []int          // that the stack publishes here
+	Subnets []netip.Prefix // that the stack uses here
+	// PortsOf is the container that holds Ports when they are taken by ourselves.
+	PortsOf    string
+	MinMemory  int // MiB in all
+	MinDisk    int // MiB free before the images are there
+	Image      string
+	MaxSkew    time.Duration // between an agent and the server
+	NetworkIDs []ID
+}
+
+var (
+	_ Resource = (*System)(nil)
+	_ Checker  = (*System)(nil)
+)
+
+// SystemID is the ID of a host's system.
+func SystemID(host string) ID { return ID{host, "system", ""} }
+
+// OffsetField is set by whoever reads the facts: the seconds by which the host's clock is ahead of
+// the controller's, at the moment the answer came.
+const (
+	OffsetField = "offset"
+	ClockField  = "clock"
+)
+
+func (s *System) ID() ID      { return SystemID(s.Host) }
+func (s *System) Needs() []ID { return nil }
+
+func (s *System) Probe(sc *Script) {
+	sc.Record(s.ID(), `v clock "$(date +%s.%N)"
+f os; head -c 8192 /etc/os-release 2>/dev/null
+v arch "$(uname -m)"
+v uid "$(id -u)"
+v boot "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
+f memory; grep -E '^Mem(Total|Available):' /proc/meminfo
+p=/var/lib/docker; [ -d "$p" ] || p=/var/lib
+f disk; df -P -k "$p"
+f listen; grep -h ' 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null
+f listeners; ss -Hltnp 2>/dev/null
+f routes; cat /proc/net/route 2>/dev/null
+yes`)
+}
+
+// osRelease parses os-release. Values are data: they choose a row of our own table and are shown,
+// nothing else.
+func osRelease(content string) map[string]string {
+	m := map[string]string{}
+	for l := range strings.Lines(content) {
+		if k, v, ok := strings.Cut(strings.TrimSpace(l), "="); ok {
+			m[k] = remote.Sanitize(strings.Trim(v, `"'`))
+		}
+	}
+	return m
+}
+
+func (s *System) Diff(w World) []Change {
+	rec, know := w.Fact(s.ID())
+	if know != Yes {
+		return nil
+	}
+	var out []Change
+	refuse := func(why, hint string) {
+		out = append(out, Change{ID: s.ID(), Act: Refuse, Risk: Preflight, Why: why, Hint: hint})
+	}
+	os := osRelease(rec.Fields["os"])
+	if _, ok := findFamily(os["ID"]); !ok {
+		refuse(fmt.Sprintf("%s is not supported: hosts must run Debian or Ubuntu", orNone(os["PRETTY_NAME"])), "use a Debian 13 or Ubuntu 24.04 host")
+		return out
+	}
+	d, dk := docker(w, s.Host)
+	if mem := meminfo(rec.Fields["memory"])["MemTotal"]; mem > 0 && mem < s.MinMemory {
+		refuse(fmt.Sprintf("the host has %d MiB of memory; its roles need %d", mem, s.MinMemory), "use a larger machine")
+	}
+	if free, ok := diskFree(rec.Fields["disk"]); ok && dk != Unknown && d.Images[s.Image] == "" && free < s.MinDisk {
+		refuse(fmt.Sprintf("%d MiB are free for images and data; %d are needed", free, s.MinDisk), "make room below /var/lib/docker, or use a larger disk")
+	}
+	if own, running := d.Containers[s.PortsOf]; dk != Unknown && !(running && own.State == "running") {
+		taken := listening(rec.Fields["listen"])
+		for _, port := range s.Ports {
+			if taken[port] {
+				refuse(fmt.Sprintf("port %d is taken by %s", port, listener(rec.Fields["listeners"], port)), "stop what listens there, or move it to another port")
+			}
+		}
+	}
+	for _, route := range s.overlaps(rec.Fields["routes"], d) {
+		refuse(fmt.Sprintf("the stack's network %s overlaps %s (interface %s)", route.ours, route.net, remote.Sanitize(route.dev)),
+			"choose other networks in stack.toml, [docker] subnets")
+	}
+	return append(out, s.skew(w, rec)...)
+}
+
+func (s *System) skew(w World, rec Record) []Change {
+	server, know := w.Fact(SystemID(s.Server))
+	own, err1 := strconv.ParseFloat(rec.Fields[OffsetField], 64)
+	other, err2 := strconv.ParseFloat(server.Fields[OffsetField], 64)
+	if s.Host == s.Server || know != Yes || err1 != nil || err2 != nil {
+		return nil
+	}
+	// A clock that is behind refuses certificates dated "from now".
+	diff := time.Duration((own - other) * float64(time.Second))
+	if diff.Abs() <= s.MaxSkew {
+		return nil
+	}
+	word := "behind"
+	if diff > 0 {
+		word = "ahead of"
+	}
+	return []Change{{
+		ID: s.ID(), Act: Refuse, Risk: Preflight,
+		Why:  fmt.Sprintf("the clock is %s %s that of %s; at most %s can be", diff.Abs().Round(time.Second), word, s.Server, s.MaxSkew),
+		Hint: "set up time synchronisation: apt-get install systemd-timesyncd",
+	}}
+}
+
+func (s *System) Do(context.Context, *Run, Change) error { return nil }
+
+// minFree is the room below which a database that still answers is about to stop doing so: with a
+// full volume Prefect's health checks stay green while writes fail.
+const minFree = 512
+
+func (s *System) Check(w World) []Problem {
+	rec, know := w.Fact(s.ID())
+	if know != Yes {
+		return []Problem{{ID: s.ID(), What: "the host gave no answer"}}
+	}
+	if free, ok := diskFree(rec.Fields["disk"]); ok && free < minFree {
+		return []Problem{{ID: s.ID(), What: fmt.Sprintf("only %d MiB are free for images and data", free), Hint: "make room below /var/lib/docker"}}
+	}
+	return nil
+}
+
+// meminfo returns MiB by name.
+func meminfo(content string) map[string]int {
+	m := map[string]int{}
+	for l := range strings.Lines(content) {
+		if f := strings.Fields(l); len(f) >= 2 {
+			kib, _ := strconv.Atoi(f[1])
+			m[strings.TrimSuffix(f[0], ":")] = kib / 1024
+		}
+	}
+	return m
+}
+
+// diskFree returns the MiB that `df -P -k` says are available.
+func diskFree(df string) (mib int, ok bool) {
+	rows := strings.Split(strings.TrimSpace(df), "\n")
+	f := strings.Fields(rows[len(rows)-1])
+	if len(rows) < 2 || len(f) < 4 {
+		return 0, false
+	}
+	kib, err := strconv.Atoi(f[3])
+	return kib / 1024, err == nil
+}
+
+// listening returns the TCP ports in rows of /proc/net/tcp that are not bound to loopback alone.
+func listening(rows string) map[int]bool {
+	ports := map[int]bool{}
+	for l := range strings.Lines(rows) {
+		f := strings.Fields(l)
+		if len(f) < 4 || f[3] != "0A" {
+			continue
+		}
+		addr, port, ok := strings.Cut(f[1], ":")
+		n, err := strconv.ParseUint(port, 16, 16)
+		if ok && err == nil && !strings.HasSuffix(addr, "0100007F") && addr != "00000000000000000000000001000000" {
+			ports[int(n)] = true
+		}
+	}
+	return ports
+}
+
+// listener names the process that `ss -Hltnp` shows on a port.
+func listener(ss string, port int) string {
+	for l := range strings.Lines(ss) {
+		f := strings.Fields(l)
+		if len(f) >= 6 && strings.HasSuffix(f[3], ":"+strconv.Itoa(port)) {
+			return remote.Sanitize(strings.TrimPrefix(f[5], "users:"))
+		}
+	}
+	return "another program"
+}
+
+type route struct {
+	ours, net netip.Prefix
+	dev       string
+}
+
+// overlaps compares the stack's networks with the rows of /proc/net/route, except those of the
+// stack's own bridges.
+func (s *System) overlaps(table string, d dockerFacts) (out []route) {
+	own := map[string]bool{}
+	for _, id := range s.NetworkIDs {
+		if n, ok := d.Networks[id.Name]; ok && len(n.ID) >= 12 {
+			own["br-"+n.ID[:12]] = true
+		}
+	}
+	for l := range strings.Lines(table) {
+		f := strings.Fields(l)
+		if len(f) < 8 || own[f[0]] {
+			continue
+		}
+		addr, err1 := hex.DecodeString(f[1])
+		mask, err2 := hex.DecodeString(f[7])
+		if err1 != nil || err2 != nil || len(addr) != 4 || len(mask) != 4 || f[7] == "00000000" {
+			continue
+		}
+		slices.Reverse(addr)
+		slices.Reverse(mask)
+		bits := 0
+		for _, b := range mask {
+			for ; b&0x80 != 0; b <<= 1 {
+				bits++
+			}
+		}
+		net := netip.PrefixFrom(netip.AddrFrom4([4]byte(addr)), bits)
+		for _, ours := range s.Subnets {
+			if ours.Overlaps(net) {
+				out = append(out, route{ours, net, f[0]})
+			}
+		}
+	}
+	return out
+}
+
+// settingsOf is what `docker info` shows of an engine that runs with this daemon.json.
+func settingsOf(daemon []byte) string {
+	var d struct {
+		LogDriver   string `json:"log-driver"`
+		LiveRestore bool   `json:"live-restore"`
+		Pools       []struct {
+			Base string `json:"base"`
+			Size int    `json:"size"`
+		} `json:"default-address-pools"`
+	}
+	if json.Unmarshal(daemon, &d) != nil {
+		return ""
+	}
+	out := fmt.Sprintf("%s %t", d.LogDriver, d.LiveRestore)
+	for _, p := range d.Pools {
+		out += fmt.Sprintf(" %s/%d", p.Base, p.Size)
+	}
+	return out
+}

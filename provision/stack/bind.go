@@ -1,0 +1,269 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"path"
+	"slices"
+	"time"
+
+	"provision/files"
+	"provision/inventory"
+	"provision/provision/resource"
+)
+
+// Bind gives every host of the inventory what it should have. Files are rendered and build contexts
+// hashed here, before the first connection; secrets that the user gives are fetched.
+func Bind(ctx context.Context, inv *inventory.Inventory, s *Stack) ([]resource.Resource, error) {
+	b := &binder{ctx: ctx, inv: inv, stack: s, base: resource.Root + "/" + s.Name, server: inv.Server()}
+	if b.server == nil {
+		return nil, nil
+	}
+	for _, h := range inv.Agents() {
+		b.agents = append(b.agents, h.Name)
+	}
+	if err := b.contexts(); err != nil {
+		return nil, err
+	}
+	for n := range inv.Hosts {
+		h := &inv.Hosts[n]
+		if len(h.Roles) == 0 {
+			continue
+		}
+		if err := b.host(h); err != nil {
+			return nil, fmt.Errorf("%s: %w", h.Name, err)
+		}
+	}
+	return b.out, nil
+}
+
+// binder collects the resources of all hosts. Their order is the order of work on a host, as far as
+// needs leave it open: what takes long and needs nobody comes first.
+type binder struct {
+	ctx    context.Context
+	inv    *inventory.Inventory
+	stack  *Stack
+	base   string // the stack's directory on every host
+	server *inventory.Host
+	agents []string // names of the agent hosts, sorted
+
+	prefect, business, caddy built
+	out                      []resource.Resource
+}
+
+// built is an image that is built on hosts.
+type built struct {
+	ref     string
+	context files.Context
+}
+
+// Owners of files inside containers: no user of a host has these numbers.
+const (
+	prefectUID  = "10001"
+	caddyUID    = "10002"
+	postgresUID = "999"
+)
+
+// What hosts need, in MiB: memory in all, and room for images before they are there.
+const (
+	serverMemory, agentMemory = 900, 450
+	serverDisk, agentDisk     = 3000, 3000
+)
+
+func (b *binder) add(rs ...resource.Resource) { b.out = append(b.out, rs...) }
+
+// certificates are the site's extra CA certificates, joined.
+func (b *binder) certificates() ([]byte, error) {
+	var all []byte
+	for _, name := range b.inv.Site.CACertificates {
+		pem, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read site.ca_certificates: %w", err)
+		}
+		all = append(append(all, bytes.TrimSpace(pem)...), '\n')
+	}
+	return all, nil
+}
+
+func (b *binder) contexts() error {
+	cas, err := b.certificates()
+	if err != nil {
+		return err
+	}
+	name := func(kind string, c files.Context, err error) (built, error) {
+		if err != nil {
+			return built{}, inventory.Problems{{File: b.stack.where(), Problem: fmt.Sprintf("the build context of %s: %v", kind, err)}}
+		}
+		return built{b.stack.Name + "-" + kind + ":" + c.Hash, c}, nil
+	}
+	base := b.stack.Prefect.Image
+	c, err := files.PrefectContext(files.PrefectImage{Base: base, CACertificates: cas})
+	if b.prefect, err = name("prefect", c, err); err != nil {
+		return err
+	}
+	c, err = files.BusinessContext(files.BusinessImage{Base: base, CACertificates: cas, Project: b.stack.BusinessLogic.Path})
+	if b.business, err = name("business-logic", c, err); err != nil {
+		return err
+	}
+	c, err = files.CaddyContext(files.CaddyImage{Base: base, Caddy: b.stack.Caddy.Image, CACertificates: cas})
+	b.caddy, err = name("caddy", c, err)
+	return err
+}
+
+func (s *Stack) where() string {
+	if s.File == "" {
+		return "built-in stack"
+	}
+	return s.File
+}
+
+// buildArgs are what a build may use and what decides nothing in its result.
+func (b *binder) buildArgs() map[string]string {
+	args := map[string]string{}
+	if b.inv.Site.PipIndex != "" {
+		args["PIP_INDEX"] = b.inv.Site.PipIndex
+	}
+	if p := b.inv.Site.Proxy; p != "" {
+		args["HTTP_PROXY"], args["HTTPS_PROXY"] = p, p
+		if len(b.inv.Site.NoProxy) > 0 {
+			args["NO_PROXY"] = join(b.inv.Site.NoProxy)
+		}
+	}
+	return args
+}
+
+func join(list []string) string {
+	var out bytes.Buffer
+	for i, x := range list {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.WriteString(x)
+	}
+	return out.String()
+}
+
+// image adds a pulled image once for a host.
+func (b *binder) pulled(host, ref string) resource.ID {
+	id := resource.ImageID(host, ref)
+	if !slices.ContainsFunc(b.out, func(r resource.Resource) bool { return r.ID() == id }) {
+		b.add(&resource.PulledImage{Host: host, Ref: ref, Mirror: b.inv.Site.ImageMirror})
+	}
+	return id
+}
+
+func (b *binder) image(host string, i built, from ...string) resource.ID {
+	id := resource.ImageID(host, i.ref)
+	if slices.ContainsFunc(b.out, func(r resource.Resource) bool { return r.ID() == id }) {
+		return id
+	}
+	var after []resource.ID
+	for _, ref := range from {
+		after = append(after, b.pulled(host, ref))
+	}
+	b.add(&resource.BuiltImage{Host: host, Ref: i.ref, Context: i.context.Bytes, Args: b.buildArgs(), After: after})
+	return id
+}
+
+// host adds what a host has whatever it is for, then what its roles bring.
+func (b *binder) host(h *inventory.Host) error {
+	server, agent := h.Has(inventory.RoleServer), h.Has(inventory.RoleAgent)
+	nets := b.stack.Docker.Subnets
+	serverNet, agentNet, databaseNet := files.Networks(b.stack.Name)
+	sys := &resource.System{Host: h.Name, Server: b.server.Name, Image: b.prefect.ref, MaxSkew: time.Minute}
+	if b.inv.TLS.Mode == inventory.TLSInternal {
+		sys.MaxSkew = 10 * time.Second
+	}
+	if server {
+		sys.Ports, sys.PortsOf = []int{80, 443}, b.stack.Name+"-caddy"
+		if b.inv.TLS.Mode == inventory.TLSOff {
+			sys.Ports = []int{4200}
+		}
+		sys.Subnets = append(sys.Subnets, nets.Server, nets.Database)
+		sys.NetworkIDs = append(sys.NetworkIDs, resource.NetworkID(h.Name, serverNet), resource.NetworkID(h.Name, databaseNet))
+		sys.MinMemory, sys.MinDisk = sys.MinMemory+serverMemory, serverDisk
+	}
+	if agent {
+		sys.Subnets = append(sys.Subnets, nets.Agent)
+		sys.NetworkIDs = append(sys.NetworkIDs, resource.NetworkID(h.Name, agentNet))
+		sys.MinMemory, sys.MinDisk = sys.MinMemory+agentMemory, max(sys.MinDisk, agentDisk)
+	}
+	daemon, err := files.Daemon{Avoid: []netip.Prefix{nets.Server, nets.Database, nets.Agent}, Proxy: b.inv.Site.Proxy, NoProxy: b.inv.Site.NoProxy}.Render()
+	if err != nil {
+		return err
+	}
+	repository := b.inv.Site.DockerRepository
+	if repository == "" {
+		repository = "https://download.docker.com/linux"
+	}
+	postgresVol, _, _ := files.Volumes(b.stack.Name)
+	b.add(sys,
+		&resource.Identity{Host: h.Name, Stack: b.stack.Name, Server: b.server.Name, Agents: b.agents, DataVolume: resource.VolumeID(b.server.Name, postgresVol)},
+		&resource.Engine{Host: h.Name, Stack: b.stack.Name, Source: b.stack.Docker.Source, Repository: repository, DaemonJSON: daemon},
+	)
+	if server {
+		b.network(h.Name, serverNet, nets.Server, false)
+		b.network(h.Name, databaseNet, nets.Database, true)
+	}
+	if agent {
+		b.network(h.Name, agentNet, nets.Agent, false)
+	}
+	if server {
+		if err := b.serverRole(h); err != nil {
+			return err
+		}
+	}
+	if agent {
+		return b.agentRole(h)
+	}
+	return nil
+}
+
+func (b *binder) network(host, name string, subnet netip.Prefix, internal bool) {
+	b.add(&resource.BridgeNetwork{Host: host, Stack: b.stack.Name, Name: name, Subnet: subnet.String(), Internal: internal})
+}
+
+func (b *binder) salt() string { return b.base + "/salt" }
+
+// given fetches a secret of the user's once.
+func (b *binder) given(ref inventory.SecretRef, key string) (func(context.Context) (resource.Secret, error), func(string) string, error) {
+	if !ref.Set() {
+		return nil, nil, nil
+	}
+	value, err := ref.Resolve(b.ctx, b.stack.Dir)
+	if err != nil {
+		return nil, nil, inventory.Problems{b.stack.problem(key, err.Error(), "")}
+	}
+	return fixed(value)
+}
+
+func fixed(value string) (func(context.Context) (resource.Secret, error), func(string) string, error) {
+	return func(context.Context) (resource.Secret, error) { return resource.NewSecret(value), nil },
+		func(nonce string) string { return resource.SaltedDigest(nonce, value) }, nil
+}
+
+// services turns the services of a rendered project into resources.
+func (b *binder) service(host, dir, project string, s files.Service, extra resource.Service) *resource.Service {
+	extra.Host, extra.Stack, extra.Project, extra.Dir = host, b.stack.Name, project, dir
+	extra.Service, extra.Container = s.Name, b.stack.Name+"-"+s.Name
+	extra.Definition, extra.Image, extra.Salt = s.Definition, s.Image, b.salt()
+	for _, m := range s.Mounts {
+		extra.Mounts = append(extra.Mounts, path.Join(dir, m))
+	}
+	return &extra
+}
+
+func digest(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // only strings, numbers and lists of them come here
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,162 @@
+package stack
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"slices"
+
+	"provision/files"
+	"provision/inventory"
+	"provision/provision/resource"
+)
+
+func sorted(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
+
+// agentRole adds the agent and the business logic.
+func (b *binder) agentRole(h *inventory.Host) error {
+	host, dir, name := h.Name, b.base+"/agent", b.stack.Name
+	identity := []resource.ID{resource.IdentityID(host)}
+	server := b.server.Name
+
+	b.image(host, b.prefect, b.stack.Prefect.Image)
+	b.image(host, b.business, b.stack.Prefect.Image)
+
+	acmeRoot := b.inv.TLS.Mode == inventory.TLSACME && b.inv.TLS.ACMECARoot != ""
+	ownCA := b.inv.TLS.Mode == inventory.TLSInternal || acmeRoot
+	extra := map[string]string{}
+	if ip := b.inv.ServerIP(); ip != "" && host != server {
+		extra[b.inv.Hostname()] = ip
+	}
+	rendered, err := files.ComposeAgent{
+		Stack: name, Host: host, BaseDir: b.base, PrefectImage: b.prefect.ref, BusinessImage: b.business.ref, TLS: b.inv.TLS.Mode, PublicURL: b.inv.URL,
+		CA: ownCA, ExtraHosts: extra, Queues: b.stack.Queues(h), Concurrency: b.stack.Concurrency(h), StopGrace: b.stack.BusinessLogic.StopGrace,
+		Proxy: b.inv.Site.Proxy, NoProxy: b.inv.Site.NoProxy,
+	}.Render()
+	if err != nil {
+		return err
+	}
+	compose := &resource.File{Host: host, Path: dir + "/compose.yaml", Content: rendered.YAML, Owner: "0:0", Mode: "0644", After: identity}
+	b.add(compose)
+
+	secret := func(path string, source resource.ID) *resource.SecretFile {
+		return &resource.SecretFile{Host: host, Path: dir + "/secrets/" + path, UID: prefectUID, Source: source, Generate: resource.RandomHex, After: identity}
+	}
+	bridge := secret("agent/bridge_token", resource.ID{})
+	bridgeCopy := secret("business-logic/bridge_token", bridge.ID())
+	poll := secret("agent/poll_token", b.tokenID(host, "poll"))
+	run := secret("business-logic/run_token", b.tokenID(host, "run"))
+	register := secret("register/register_token", b.tokenID(host, "register"))
+	b.add(bridge, bridgeCopy, poll, run, register)
+	trust := []resource.ID{}
+	if ownCA {
+		ca := &resource.SecretFile{Host: host, Path: dir + "/ca/ca.pem", UID: "0", Public: true, Source: resource.AuthorityID(server), After: identity}
+		if acmeRoot {
+			content, err := os.ReadFile(b.inv.TLS.ACMECARoot)
+			if err != nil {
+				return err
+			}
+			ca.Source = resource.ID{}
+			ca.Given, ca.GivenDigest, _ = fixed(string(content))
+		}
+		b.add(ca)
+		trust = append(trust, ca.ID())
+	}
+
+	// The way to the API is there, and knows this host's tokens, before anything here asks it.
+	api := []resource.ID{{Host: server, Kind: "caddy", Name: "configuration"}, resource.PoolID(server, files.Pool)}
+	network := func(n string) resource.ID { return resource.NetworkID(host, n) }
+	_, agentNet, _ := files.Networks(name)
+	var agent, business *resource.Service
+	for _, s := range rendered.Services {
+		switch s.Name {
+		case "business-logic":
+			business = b.service(host, dir, name+"-agent", s, resource.Service{
+				Files: append([]resource.ID{run.ID(), bridgeCopy.ID()}, trust...), After: append([]resource.ID{network(agentNet)}, api...),
+				Timeout: 120, Note: "no run starts here until the new one is up; running flows have " + b.stack.BusinessLogic.StopGrace.String() + " to end",
+				Before: stopAgent,
+			})
+		case "agent":
+			agent = b.service(host, dir, name+"-agent", s, resource.Service{
+				Files: append([]resource.ID{poll.ID(), bridge.ID()}, trust...), After: append([]resource.ID{network(agentNet)}, api...),
+				Timeout: 180, Note: "running flows go on",
+			})
+		}
+	}
+	agent.After = append(agent.After, business.ID())
+	b.add(business)
+	if host == b.agents[0] {
+		registration, err := b.registration(host, dir, append([]resource.ID{register.ID(), business.ID(), compose.ID()}, append(trust, api...)...))
+		if err != nil {
+			return err
+		}
+		agent.After = append(agent.After, registration)
+	}
+	b.add(agent, &resource.Route{Host: host, Container: agent.Container, Queue: files.HostQueue(host), After: api})
+	return nil
+}
+
+// stopAgent keeps new runs away while the business logic is replaced; the agent's own resource
+// starts it again.
+const stopAgent = `docker stop --time 10 "${container%-business-logic}-agent" >/dev/null 2>&1 || true`
+
+// registration adds the list of deployments and its registration, which the first agent host makes.
+func (b *binder) registration(host, dir string, after []resource.ID) (resource.ID, error) {
+	type deployment struct {
+		Flow       string         `json:"flow"`
+		Name       string         `json:"name"`
+		Queue      string         `json:"queue"`
+		Cron       string         `json:"cron,omitempty"`
+		Interval   float64        `json:"interval,omitempty"` // seconds
+		Timezone   string         `json:"timezone,omitempty"`
+		Parameters map[string]any `json:"parameters"`
+		Tags       []string       `json:"tags"`
+	}
+	spec := struct {
+		Stack       string       `json:"stack"`
+		Pool        string       `json:"pool"`
+		Record      string       `json:"record"`
+		Agents      []string     `json:"agents"`
+		Deployments []deployment `json:"deployments"`
+	}{Stack: b.stack.Name, Pool: files.Pool, Agents: b.agents, Deployments: []deployment{}}
+	var names []string
+	listed := b.stack.Deployments
+	if len(listed) == 0 && b.stack.BusinessLogic.Path == "" {
+		queue := files.HostQueue(host)
+		if shared := b.stack.Queues(b.inv.Agents()[0]); len(shared) > 0 {
+			queue = shared[0]
+		}
+		listed = []Deployment{{Flow: "hello.py:hello", Name: "default", Queue: queue}}
+	}
+	for _, d := range listed {
+		one := deployment{Flow: d.Flow, Name: d.Name, Queue: d.Queue, Parameters: d.Parameters, Tags: d.Tags}
+		if one.Parameters == nil {
+			one.Parameters = map[string]any{}
+		}
+		if one.Tags == nil {
+			one.Tags = []string{}
+		}
+		if s := d.Schedule; s != nil {
+			one.Cron, one.Timezone, one.Interval = s.Cron, s.Timezone, s.Interval.Seconds()
+		}
+		spec.Deployments = append(spec.Deployments, one)
+		names = append(names, d.Flow+"/"+d.Name)
+	}
+	for _, a := range b.agents {
+		names = append(names, "provision_glue.flows.smoke/"+a)
+	}
+	// The record names the code as well: a flow that was edited is registered again, for its
+	// parameters may have changed.
+	spec.Record = digest([]any{spec, b.business.ref})
+	text, err := json.MarshalIndent(spec, "", "  ")
+	if err != nil {
+		return resource.ID{}, err
+	}
+	file := &resource.File{Host: host, Path: dir + "/spec/deployments.json", Content: append(text, '\n'), Owner: "0:0", Mode: "0644", After: []resource.ID{resource.IdentityID(host)}}
+	r := &resource.Registration{
+		Host: host, Server: b.server.Name, Stack: b.stack.Name, Project: b.stack.Name + "-agent", Dir: dir, Pool: resource.PoolID(b.server.Name, files.Pool),
+		Spec: file.ID(), Digest: spec.Record, Names: names, Tag: "provision:" + b.stack.Name, After: after,
+	}
+	b.add(file, r)
+	return r.ID(), nil
+}

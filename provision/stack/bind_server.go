@@ -1,0 +1,188 @@
+package stack
+
+import (
+	"fmt"
+	"os"
+
+	"provision/files"
+	"provision/inventory"
+	"provision/provision/resource"
+)
+
+// tokenKinds are the three tokens that each agent host has at the API.
+var tokenKinds = [3]string{"poll", "run", "register"}
+
+func (b *binder) tokenID(host, kind string) resource.ID {
+	return resource.SecretID(b.server.Name, b.base+"/server/secrets/caddy/tokens/"+host+"."+kind)
+}
+
+// serverRole adds the database, the Prefect server and Caddy.
+func (b *binder) serverRole(h *inventory.Host) error {
+	host, dir := h.Name, b.base+"/server"
+	name := b.stack.Name
+	identity := []resource.ID{resource.IdentityID(host)}
+	postgresVol, artifactsVol, caddyVol := files.Volumes(name)
+
+	b.pulled(host, b.stack.Postgres.Image)
+	b.image(host, b.prefect, b.stack.Prefect.Image)
+	b.image(host, b.caddy, b.stack.Prefect.Image, b.stack.Caddy.Image)
+
+	rendered, err := files.ComposeServer{
+		Stack: name, BaseDir: b.base, PostgresImage: b.stack.Postgres.Image, PrefectImage: b.prefect.ref, CaddyImage: b.caddy.ref,
+		TLS: b.inv.TLS.Mode, PublicURL: b.inv.URL, Settings: b.stack.Prefect.Settings, AgentHere: h.Has(inventory.RoleAgent),
+		Proxy: b.inv.Site.Proxy, NoProxy: b.inv.Site.NoProxy,
+	}.Render()
+	if err != nil {
+		return err
+	}
+	compose := &resource.File{Host: host, Path: dir + "/compose.yaml", Content: rendered.YAML, Owner: "0:0", Mode: "0644", After: identity}
+	b.add(compose)
+
+	// Volumes before secrets: a secret without which existing data cannot be read is not made anew.
+	b.add(&resource.Volume{Host: host, Stack: name, Name: postgresVol, Birth: true},
+		&resource.Volume{Host: host, Stack: name, Name: artifactsVol},
+		&resource.Volume{Host: host, Stack: name, Name: caddyVol})
+	data := resource.VolumeID(host, postgresVol)
+	password := &resource.SecretFile{Host: host, Path: dir + "/secrets/postgres/password", UID: postgresUID, Generate: resource.RandomHex, After: identity}
+	serverPassword := &resource.SecretFile{Host: host, Path: dir + "/secrets/server/password", UID: prefectUID, Source: password.ID(), After: identity}
+	encryption := &resource.SecretFile{Host: host, Path: dir + "/secrets/server/encryption_key", UID: prefectUID, Generate: resource.FernetKey, Precious: data, After: identity}
+	b.add(password, serverPassword, encryption)
+
+	caddyFiles, caddyConfig, err := b.caddyFiles(h, identity)
+	if err != nil {
+		return err
+	}
+
+	var postgres, server *resource.Service
+	for _, s := range rendered.Services {
+		switch s.Name {
+		case "postgres":
+			postgres = b.service(host, dir, name+"-server", s, resource.Service{
+				After: []resource.ID{data, password.ID()}, Timeout: 300, Note: "the database and Prefect are away for some seconds; agents ask again",
+			})
+		case "server":
+			server = b.service(host, dir, name+"-server", s, resource.Service{
+				Files: []resource.ID{serverPassword.ID(), encryption.ID()}, After: []resource.ID{resource.VolumeID(host, artifactsVol), resource.DatabaseLoginID(host)},
+				Before: migrate, Timeout: 180, Note: "Prefect is away for some seconds; agents ask again",
+			})
+		}
+	}
+	b.add(postgres, &resource.DatabaseLogin{Host: host, Container: postgres.Container, Password: password.ID()}, server,
+		&resource.PrefectState{Host: host, Container: server.Container, Stack: name, Pool: files.Pool})
+	var own []string
+	queues := map[string]bool{}
+	for _, a := range b.inv.Agents() {
+		own = append(own, files.HostQueue(a.Name))
+		for _, q := range b.stack.Queues(a) {
+			queues[q] = true
+		}
+	}
+	b.add(&resource.Pool{Host: host, Container: server.Container, Name: files.Pool, Queues: sorted(queues), Own: own, OwnPrefix: files.HostQueue("")})
+	for _, s := range rendered.Services {
+		if s.Name == "caddy" {
+			caddy := b.service(host, dir, name+"-server", s, resource.Service{
+				After: append([]resource.ID{caddyConfig.ID(), caddyFiles.ID(), server.ID(), resource.VolumeID(host, caddyVol)}, b.allTokens()...),
+				Note:  "the UI and the API are away for some seconds; agents ask again",
+			})
+			b.add(caddy, &resource.CaddyLoaded{
+				Host: host, Container: caddy.Container, Digest: caddyConfig.digest, Config: caddyConfig.ID(), Files: caddyFiles,
+				Admin: "unix//run/caddy/admin.sock", Answer: files.CaddyAnswer,
+			})
+		}
+	}
+	return nil
+}
+
+// migrate brings the database to the schema of the image before the new server starts.
+const migrate = `echo "bringing the database to this version of Prefect"
+timeout 1800 docker compose --project-name "${container%-server}-server" --ansi never run --rm -T --no-deps migrate`
+
+func (b *binder) allTokens() (ids []resource.ID) {
+	for _, a := range b.agents {
+		for _, kind := range tokenKinds {
+			ids = append(ids, b.tokenID(a, kind))
+		}
+	}
+	return ids
+}
+
+type caddyfile struct {
+	*resource.File
+	digest string
+}
+
+// caddyFiles adds what Caddy reads: its configuration, certificates, the hash of the UI's password
+// and the tokens.
+func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resource.CaddyFiles, caddyfile, error) {
+	host, dir := h.Name, b.base+"/server"
+	secrets, login := dir+"/secrets/caddy", dir+"/secrets/login"
+	given, givenDigest, err := b.given(b.stack.UI.Password, "ui.password")
+	if err != nil {
+		return nil, caddyfile{}, err
+	}
+	password := &resource.SecretFile{Host: host, Path: login + "/ui_password", UID: "0", Given: given, GivenDigest: givenDigest, Generate: resource.RandomPassword, After: identity}
+	hash := &resource.PasswordHash{Host: host, Path: secrets + "/ui_password_hash", UID: caddyUID, Password: password.ID(), Note: login + "/ui_password_hashed", Salt: b.salt(), After: identity}
+	b.add(password, hash)
+	loaded := []resource.ID{hash.ID()}
+
+	fromFile := func(name, path string) error {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		value, valueDigest, _ := fixed(string(content))
+		f := &resource.SecretFile{Host: host, Path: secrets + "/" + name, UID: caddyUID, Given: value, GivenDigest: valueDigest, After: identity}
+		b.add(f)
+		loaded = append(loaded, f.ID())
+		return nil
+	}
+	tls := b.inv.TLS
+	switch tls.Mode {
+	case inventory.TLSInternal:
+		authority := &resource.Authority{Host: host, Dir: secrets, UID: caddyUID, Note: login + "/authority", Name: b.inv.Hostname(), After: identity}
+		b.add(authority)
+		loaded = append(loaded, authority.ID())
+	case inventory.TLSFiles:
+		if err := fromFile("site.crt", tls.Certificate); err != nil {
+			return nil, caddyfile{}, err
+		}
+		if err := fromFile("site.key", tls.Key); err != nil {
+			return nil, caddyfile{}, err
+		}
+	case inventory.TLSACME:
+		if tls.ACMECARoot != "" {
+			if err := fromFile("acme_root.crt", tls.ACMECARoot); err != nil {
+				return nil, caddyfile{}, err
+			}
+		}
+	}
+	for _, a := range b.agents {
+		for _, kind := range tokenKinds {
+			id := b.tokenID(a, kind)
+			b.add(&resource.SecretFile{Host: host, Path: id.Name, UID: caddyUID, Generate: resource.RandomHex, After: identity})
+		}
+	}
+	text, digest, err := files.Caddyfile{
+		TLS: tls.Mode, PublicURL: b.inv.URL, UIUser: b.stack.UI.User, Agents: b.agents,
+		APIAll: b.stack.BusinessLogic.API == APIAll, Email: tls.Email, ACMECA: tls.ACMECA, ACMERoot: tls.ACMECARoot != "",
+	}.Render()
+	if err != nil {
+		return nil, caddyfile{}, err
+	}
+	note := &resource.CaddyFiles{
+		Host: host, Path: dir + "/caddy/mounts", Dir: secrets, Salt: b.salt(), Files: loaded, After: identity,
+		Content: func(d string) []byte { return files.CaddyMounts(d) },
+	}
+	config := caddyfile{&resource.File{
+		Host: host, Path: dir + "/caddy/Caddyfile", Content: text, Owner: "0:0", Mode: "0644",
+		After:    append([]resource.ID{resource.ImageID(host, b.caddy.ref), note.ID()}, append(identity, b.allTokens()...)...),
+		Validate: fmt.Sprintf(validateCaddyfile, dir, b.caddy.ref),
+	}, digest}
+	b.add(note, config)
+	return note, config, nil
+}
+
+// validateCaddyfile has the same image that will run it judge the new configuration, which comes
+// through standard input, beside the files that it names.
+const validateCaddyfile = `docker run --rm -i --network none --user 10002:10002 --read-only --tmpfs /tmp --tmpfs /data:uid=10002,gid=10002 --tmpfs /config:uid=10002,gid=10002 --tmpfs /run/caddy:uid=10002,gid=10002 --cap-drop ALL --volume %[1]s/caddy:/etc/caddy:ro --volume %[1]s/secrets/caddy:/run/secrets:ro %[2]s caddy validate --adapter caddyfile --config - <"$new" >"$d/.provision.out" 2>&1 || { tail -n 5 "$d/.provision.out" >&2; rm -f "$d/.provision.out"; die "Caddy refuses the new Caddyfile; the old one stays"; }
+rm -f "$d/.provision.out"`

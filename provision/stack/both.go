@@ -1,0 +1,105 @@
+package stack
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"provision/inventory"
+)
+
+// LoadBoth reads the inventory and its stack and reports the mistakes of both together, the inventory's first, then the stack's,
+// then those between the two. stackPath, if not empty, is taken in place of the stack that the inventory names.
+// What is not nil with problems is good for nothing but looking at.
+func LoadBoth(inventoryPath, stackPath string) (*inventory.Inventory, *Stack, inventory.Problems) {
+	inv, problems := inventory.Load(inventoryPath)
+	if stackPath == "" && inv != nil {
+		stackPath = inv.Stack
+	}
+	s, more := Load(stackPath)
+	problems = append(problems, more...)
+	if inv == nil || s == nil {
+		return inv, s, problems
+	}
+	for _, p := range Check(inv, s) {
+		about := func(q inventory.Problem) bool { return q.File == p.File && q.Line == p.Line && q.Key == p.Key }
+		if !slices.ContainsFunc(problems, about) {
+			problems = append(problems, p)
+		}
+	}
+	return inv, s, problems
+}
+
+// Check finds the mistakes that show only when both files are known: queues that nobody polls, and networks that hide hosts.
+func Check(inv *inventory.Inventory, s *Stack) inventory.Problems {
+	return append(unpolled(inv, s), hidden(inv, s)...)
+}
+
+// problem is at the stack's own line, or without one for the built-in stack.
+func (s *Stack) problem(key, problem, hint string) inventory.Problem {
+	if s.doc == nil {
+		return inventory.Problem{File: "built-in stack", Key: key, Problem: problem, Hint: hint}
+	}
+	return inventory.Problem{File: s.File, Line: s.doc.Line(key), Key: key, Problem: problem, Hint: hint}
+}
+
+// unpolled are deployments whose queue no agent host polls: their runs would wait for ever.
+func unpolled(inv *inventory.Inventory, s *Stack) inventory.Problems {
+	var polled []string
+	add := func(names []string, roles []inventory.Role, queues []string) {
+		if !slices.Contains(roles, inventory.RoleAgent) {
+			return
+		}
+		if queues == nil {
+			queues = s.Agent.Queues
+		}
+		polled = append(polled, queues...)
+		for _, name := range names {
+			polled = append(polled, inventory.HostQueuePrefix+name)
+		}
+	}
+	for _, h := range inv.Hosts {
+		add([]string{h.Name}, h.Roles, h.Queues)
+	}
+	for _, d := range inv.Droplets {
+		add(d.Names(), d.Roles, d.Queues)
+	}
+	slices.Sort(polled)
+	polled = slices.Compact(polled)
+
+	var problems inventory.Problems
+	for n, d := range s.Deployments {
+		if slices.Contains(polled, d.Queue) {
+			continue
+		}
+		hint := "give a host the agent role"
+		if len(polled) > 0 {
+			hint = "polled: " + strings.Join(polled[:min(len(polled), 8)], ", ")
+			if near := inventory.Nearest(d.Queue, polled); near != "" {
+				hint = fmt.Sprintf("did you mean %q?", near)
+			}
+		}
+		problems = append(problems, s.problem(inventory.Key("deployments", n, "queue"),
+			fmt.Sprintf("no agent host of %s polls the queue %s", inv.File, inventory.Show(d.Queue)), hint))
+	}
+	return problems
+}
+
+// hidden are hosts with an address within a network of containers: these could not reach them.
+func hidden(inv *inventory.Inventory, s *Stack) inventory.Problems {
+	var problems inventory.Problems
+	for _, subnet := range s.Docker.Subnets.named() {
+		for _, h := range inv.Hosts {
+			for _, a := range []struct{ name, text string }{{"address", h.Address}, {"internal_address", h.InternalAddress}} {
+				addr, err := netip.ParseAddr(a.text)
+				if err != nil || !subnet.Contains(addr) {
+					continue
+				}
+				problems = append(problems, s.problem(inventory.Key("docker.subnets", subnet.name),
+					fmt.Sprintf("%s has the %s %s of %s in it", subnet, a.name, addr, h.Name), "containers could not reach the host; choose another network"))
+			}
+		}
+	}
+	return problems
+}

@@ -1,0 +1,136 @@
+package stack
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"provision/inventory"
+)
+
+// poetry is what images are built with: the last one for Python 3.8. It writes and reads lock files of this version.
+const (
+	poetry      = "1.8.5"
+	lockVersion = "2.0"
+	maxLock     = 32 << 20
+)
+
+// businessLogic says whether the project's files can be looked at.
+func (c checker) businessLogic(s *Stack) bool {
+	b := &s.BusinessLogic
+	c.OneOf("business_logic.execution", b.Execution, ExecutionBridge, ExecutionServe)
+	c.OneOf("business_logic.api", b.API, APIFlows, APIAll)
+	const key = "business_logic.path"
+	if b.Path == "" {
+		return false
+	}
+	if strings.ContainsFunc(b.Path, inventory.Control) {
+		c.Add(key, "has control characters", "")
+		return false
+	}
+	shown := b.Path
+	b.Path = c.Path(b.Path)
+	if info, err := os.Stat(b.Path); err != nil || !info.IsDir() {
+		c.Add(key, inventory.Show(shown)+" is not a directory", "the directory of a Poetry project, the one with pyproject.toml")
+		return false
+	}
+	c.project(key, shown, b.Path, s.Prefect.Version)
+	return true
+}
+
+// project checks what can be known of a Poetry project without running Poetry. Only its first mistake is of use to anyone:
+// the command that mends it writes the lock file anew.
+func (c checker) project(key, shown, dir, prefect string) {
+	run := func(command string) string {
+		return fmt.Sprintf("with Poetry %s and a Python 3.8 run: cd %s && poetry %s", poetry, shellWord(shown), command)
+	}
+	var project struct {
+		Tool struct {
+			Poetry map[string]any `toml:"poetry"`
+		} `toml:"tool"`
+	}
+	switch err := readTOML(filepath.Join(dir, "pyproject.toml"), &project); {
+	case errors.Is(err, os.ErrNotExist):
+		c.Add(key, inventory.Show(shown)+" has no pyproject.toml", run(`init --no-interaction --python ">=3.8,<3.9" --dependency prefect==`+prefect+" && poetry lock"))
+		return
+	case err != nil:
+		c.Add(key, fmt.Sprintf("pyproject.toml of %s: %s", inventory.Show(shown), err), "")
+		return
+	case project.Tool.Poetry == nil:
+		c.Add(key, fmt.Sprintf("pyproject.toml of %s has no [tool.poetry], which Poetry %s needs", inventory.Show(shown), poetry), "Poetry 2 and [project] need a newer Python than 3.8")
+		return
+	}
+
+	var lock struct {
+		Package []struct {
+			Name    string `toml:"name"`
+			Version string `toml:"version"`
+		} `toml:"package"`
+		Metadata struct {
+			LockVersion string `toml:"lock-version"`
+		} `toml:"metadata"`
+	}
+	switch err := readTOML(filepath.Join(dir, "poetry.lock"), &lock); {
+	case errors.Is(err, os.ErrNotExist):
+		c.Add(key, inventory.Show(shown)+" has no poetry.lock", run("lock"))
+		return
+	case err != nil:
+		c.Add(key, fmt.Sprintf("poetry.lock of %s: %s", inventory.Show(shown), err), run("lock"))
+		return
+	}
+	if v := lock.Metadata.LockVersion; v != lockVersion {
+		written := "was written by another Poetry"
+		if strings.HasPrefix(v, "2.") {
+			written = "was written by Poetry 2"
+		}
+		c.Add(key, fmt.Sprintf("poetry.lock of %s %s (lock-version %s); images are built with Poetry %s, which writes %s",
+			inventory.Show(shown), written, inventory.Show(v), poetry, lockVersion), run("lock --no-update"))
+		return
+	}
+	for _, p := range lock.Package {
+		if strings.EqualFold(p.Name, "prefect") {
+			if p.Version != prefect {
+				c.Add(key, fmt.Sprintf("poetry.lock of %s has prefect %s, the stack has %s", inventory.Show(shown), inventory.Show(p.Version), prefect),
+					run("add --lock prefect=="+prefect))
+			}
+			return
+		}
+	}
+	c.Add(key, fmt.Sprintf("poetry.lock of %s has no prefect", inventory.Show(shown)), run("add --lock prefect=="+prefect))
+}
+
+func readTOML(path string, into any) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxLock))
+	if err != nil {
+		return errors.New("cannot be read")
+	}
+	if _, err := toml.Decode(string(text), into); err != nil {
+		var parse toml.ParseError
+		if errors.As(err, &parse) {
+			return fmt.Errorf("line %d is not TOML", parse.Position.Line)
+		}
+		return errors.New("is not what Poetry writes")
+	}
+	return nil
+}
+
+// shellWord is the path as it can be pasted into a shell.
+func shellWord(path string) string {
+	plain := func(r rune) bool {
+		return r == '/' || r == '.' || r == '_' || r == '-' || r == '~' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
+	}
+	if strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 && !strings.HasPrefix(path, "-") {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}

@@ -1,0 +1,181 @@
+package stack
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	_ "time/tzdata" // the same answer on machines without a database of time zones
+
+	"provision/inventory"
+)
+
+var function = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+func (c checker) deployments(s *Stack, project bool) {
+	seen := map[[2]string]int{}
+	for n := range s.Deployments {
+		d := &s.Deployments[n]
+		key := inventory.Key("deployments", n)
+		at := func(name string) string { return inventory.Key(key, name) }
+		if !c.Has(at("name")) {
+			d.Name = defaultName
+		}
+		if !c.Has(at("queue")) {
+			d.Queue = defaultQueue
+		}
+		if c.flow(at("flow"), d.Flow) {
+			switch path := s.BusinessLogic.Path; {
+			case project:
+				c.inProject(at("flow"), d.Flow, path)
+			case path == "" && d.Flow != helloFlow:
+				c.Add(at("flow"), fmt.Sprintf("%s is not in the built-in project, which has %s alone", inventory.Show(d.Flow), helloFlow), "set [business_logic] path to the directory of your project")
+			}
+		}
+		c.label(at("name"), d.Name, "a deployment's name")
+		if !strings.HasPrefix(d.Queue, inventory.HostQueuePrefix) {
+			if problem := inventory.Queue(d.Queue); problem != "" {
+				c.Add(at("queue"), problem, "")
+			}
+		}
+		if d.Schedule != nil {
+			c.schedule(at("schedule"), d.Schedule)
+		}
+		for n, tag := range d.Tags {
+			c.label(inventory.Key(at("tags"), n), tag, "a tag")
+		}
+		id := [2]string{d.Flow, d.Name}
+		if first, ok := seen[id]; ok {
+			c.Add(key, fmt.Sprintf("%s has a deployment named %s already, in line %d", inventory.Show(d.Flow), inventory.Show(d.Name), c.Line(inventory.Key("deployments", first))), "give it another name")
+			continue
+		}
+		seen[id] = n
+	}
+}
+
+const (
+	defaultName = "default"
+	helloFlow   = "hello.py:hello" // of the built-in project
+)
+
+// label refuses what Prefect refuses in names, and what could not be read in a list of them.
+func (c checker) label(key, text, what string) {
+	if text == "" || len(text) > 128 || strings.TrimSpace(text) != text || strings.ContainsFunc(text, inventory.Control) || strings.ContainsAny(text, "/%&<>") {
+		c.Add(key, fmt.Sprintf("%s is not %s", inventory.Show(text), what), "1 to 128 characters, none of / % & < > among them")
+	}
+}
+
+// flow wants a path within the project and a function.
+func (c checker) flow(key, flow string) bool {
+	const hint = `the file within the project, and the function in it: "hello.py:hello"`
+	file, name, ok := strings.Cut(flow, ":")
+	switch {
+	case flow == "":
+		c.Add(key, "missing", hint)
+	case !ok || !function.MatchString(name) || !strings.HasSuffix(file, ".py") || strings.ContainsFunc(file, inventory.Control):
+		c.Add(key, inventory.Show(flow)+" is not a file and a function", hint)
+	case !local(file):
+		c.Add(key, inventory.Show(file)+" is not a path within the project", hint)
+	default:
+		return true
+	}
+	return false
+}
+
+func (c checker) inProject(key, flow, project string) {
+	file, _, _ := strings.Cut(flow, ":")
+	if info, err := os.Stat(filepath.Join(project, filepath.FromSlash(file))); err != nil || !info.Mode().IsRegular() {
+		c.Add(key, fmt.Sprintf("there is no file %s in the project", inventory.Show(file)), "")
+	}
+}
+
+func (c checker) schedule(key string, s *Schedule) {
+	at := func(name string) string { return inventory.Key(key, name) }
+	cron, interval := c.Has(at("cron")), c.Has(at("interval"))
+	switch {
+	case cron && interval:
+		c.Add(key, "has both cron and interval", "keep one, or make two deployments")
+	case !cron && !interval:
+		c.Add(key, "has neither cron nor interval", `for example { cron = "0 6 * * *" } or { interval = "15m" }`)
+	}
+	if cron {
+		if problem := cronProblem(s.Cron); problem != "" {
+			c.Add(at("cron"), problem, `minute, hour, day of month, month, day of week: "0 6 * * *" is every day at six`)
+		}
+		if !c.Has(at("timezone")) {
+			s.Timezone = "UTC"
+		}
+	} else if c.Has(at("timezone")) && interval {
+		c.Add(at("timezone"), "is for cron: an interval is the same everywhere", "")
+	}
+	if s.Timezone == "" && !c.Has(at("timezone")) {
+		return
+	}
+	if _, err := time.LoadLocation(s.Timezone); err != nil || s.Timezone == "" || s.Timezone == "Local" {
+		c.Add(at("timezone"), inventory.Show(s.Timezone)+" is not a time zone", `a name like "UTC" or "Europe/Berlin"`)
+	}
+}
+
+// cronProblem says what is wrong with a cron line; "" if nothing is. It accepts what classic cron does, a part of what Prefect does.
+func cronProblem(line string) string {
+	if slices.Contains([]string{"@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"}, line) {
+		return ""
+	}
+	if strings.ContainsFunc(line, inventory.Control) {
+		return "has control characters"
+	}
+	fields := strings.Fields(line)
+	if len(fields) != 5 {
+		return fmt.Sprintf("%s has %d fields, not 5", inventory.Show(line), len(fields))
+	}
+	for n, f := range []struct {
+		what  string
+		least int
+		most  int
+		names []string
+	}{
+		{"minute", 0, 59, nil},
+		{"hour", 0, 23, nil},
+		{"day of month", 1, 31, nil},
+		{"month", 1, 12, []string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}},
+		{"day of week", 0, 7, []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}},
+	} {
+		value := func(text string) (int, bool) {
+			if i := slices.Index(f.names, strings.ToLower(text)); i >= 0 {
+				return i + f.least, true
+			}
+			n, err := strconv.Atoi(text)
+			return n, err == nil && n >= f.least && n <= f.most && text[0] != '+' && text[0] != '-'
+		}
+		for item := range strings.SplitSeq(fields[n], ",") {
+			if !isCronItem(item, value) {
+				return fmt.Sprintf("%s is not a %s", inventory.Show(item), f.what)
+			}
+		}
+	}
+	return ""
+}
+
+// isCronItem accepts *, N, N-M, each with /STEP.
+func isCronItem(item string, value func(string) (int, bool)) bool {
+	span, step, stepped := strings.Cut(item, "/")
+	if stepped {
+		if n, err := strconv.Atoi(step); err != nil || n < 1 || step[0] == '+' {
+			return false
+		}
+	}
+	if span == "*" {
+		return true
+	}
+	from, to, ranged := strings.Cut(span, "-")
+	first, ok := value(from)
+	if !ok || !ranged {
+		return ok
+	}
+	last, ok := value(to)
+	return ok && first <= last
+}

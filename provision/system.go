@@ -1,0 +1,112 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"provision/inventory"
+	"provision/provision/resource"
+	"provision/provision/stack"
+)
+
+// System is what should be: the inventory, the stack, and what both together give every host.
+type System struct {
+	Inventory *inventory.Inventory
+	Stack     *stack.Stack
+	// Resources of all hosts, each after what it needs.
+	Resources []resource.Resource
+	// Warnings are true of the whole stack and stop nothing.
+	Warnings []string
+
+	byID  map[resource.ID]resource.Resource
+	needs map[resource.ID][]resource.ID // all that each needs, directly or not
+}
+
+// Load reads and checks both files and renders all that can be rendered, without a connection. All
+// mistakes are returned together. An empty stackPath takes the stack that the inventory names.
+func Load(ctx context.Context, inventoryPath, stackPath string) (*System, error) {
+	inv, st, problems := stack.LoadBoth(inventoryPath, stackPath)
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	resources, err := stack.Bind(ctx, inv, st)
+	if err != nil {
+		return nil, asUsage(err)
+	}
+	s := &System{Inventory: inv, Stack: st, byID: map[resource.ID]resource.Resource{}, Warnings: stack.EndOfLife(st)}
+	if s.Resources, s.needs, err = order(resources); err != nil {
+		return nil, err
+	}
+	for _, r := range s.Resources {
+		s.byID[r.ID()] = r
+	}
+	for _, h := range inv.Hosts {
+		if len(h.Roles) == 0 {
+			s.Warnings = append(s.Warnings, h.Name+" has no roles and is left as it is: cleaning a host of the stack is not built yet")
+		}
+	}
+	return s, nil
+}
+
+func asUsage(err error) error {
+	var problems inventory.Problems
+	if errors.As(err, &problems) {
+		return problems
+	}
+	return &Error{Code: ExitUsage, Cause: err.Error(), Err: err}
+}
+
+// Connectable says why nothing can be done with the system yet, if so.
+func (s *System) Connectable() error {
+	switch {
+	case len(s.Inventory.Droplets) > 0:
+		return Usage("name existing machines as [hosts.NAME]", "%s declares droplets, and creating them is not built yet", s.Inventory.File)
+	case s.Inventory.Server() == nil:
+		return Usage(`give one host roles = ["server"]`, "%s: no host has the server role", s.Inventory.File)
+	}
+	return nil
+}
+
+// Host returns the host of that name, nil if there is none.
+func (s *System) Host(name string) *inventory.Host {
+	for n := range s.Inventory.Hosts {
+		if s.Inventory.Hosts[n].Name == name {
+			return &s.Inventory.Hosts[n]
+		}
+	}
+	return nil
+}
+
+// HostNames are the hosts that have anything to do with the stack, by name.
+func (s *System) HostNames() []string {
+	var names []string
+	for _, h := range s.Inventory.Hosts {
+		if len(h.Roles) > 0 {
+			names = append(names, h.Name)
+		}
+	}
+	return names
+}
+
+// Select resolves the names and roles of --limit to hosts.
+func (s *System) Select(words []string) ([]string, error) {
+	var hosts []string
+	for _, w := range words {
+		found := false
+		for _, h := range s.Inventory.Hosts {
+			if h.Name == w || slices.Contains(h.Roles, inventory.Role(w)) {
+				found = true
+				if !slices.Contains(hosts, h.Name) {
+					hosts = append(hosts, h.Name)
+				}
+			}
+		}
+		if !found {
+			return nil, Usage("hosts are: "+fmt.Sprint(s.HostNames()), "--limit %s: there is no such host or role", w)
+		}
+	}
+	slices.Sort(hosts)
+	return hosts, nil
+}

@@ -1,0 +1,274 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Dial connects to t through its jump hosts, with one connection each. ctx bounds
+// the dialing, not the life of the connection. Nothing is left behind on error.
+func (d *Dialer) Dial(ctx context.Context, t Target) (*Conn, error) {
+	name := t.Name
+	if name == "" {
+		name = t.Address
+	}
+	s, err := d.loadSettings()
+	if err != nil {
+		return nil, &Error{Host: name, Op: "connect", Kind: Unreachable, Err: err, Hint: "correct the file, or name another one"}
+	}
+	hops, err := d.route(t, s)
+	if err != nil {
+		return nil, &Error{Host: name, Op: "connect", Kind: Unreachable, Err: err}
+	}
+
+	start := time.Now()
+	var way []*link
+	closeAll := func() {
+		for _, l := range slices.Backward(way) {
+			_ = l.client.Close()
+		}
+	}
+	for i, h := range hops {
+		done := d.observe(Op{Host: h.label, Name: OpDial})
+		var via *ssh.Client
+		if i > 0 {
+			via = way[i-1].client
+		}
+		l, err := d.connect(ctx, via, h, hops[:i])
+		done(err)
+		if err != nil {
+			closeAll()
+			return nil, err
+		}
+		way = append(way, l)
+	}
+	return newConn(d, t, hops[len(hops)-1], way, time.Since(start)), nil
+}
+
+// link is one established SSH connection and the bytes below it.
+type link struct {
+	client *ssh.Client
+	wire   *wire
+}
+
+// handshake is what is known while a connection comes about; it tells how far it
+// got when it fails.
+type handshake struct {
+	hop     *hop
+	before  []*hop
+	wire    *wire
+	keys    *keyring
+	trusted bool   // the host key was verified: from here on it is authentication
+	refused *Error // by our own check of the host key
+}
+
+func (d *Dialer) connect(ctx context.Context, via *ssh.Client, h *hop, before []*hop) (*link, error) {
+	gate := d.handshakes(h.addr())
+	if err := gate.Acquire(ctx, 1); err != nil {
+		return nil, &Error{Host: h.label, Op: "connect", Kind: Unreachable, Err: context.Cause(ctx)}
+	}
+	defer gate.Release(1)
+
+	ctx, wait, stop := withPatience(ctx, h.timeout)
+	defer stop()
+	const attempts = 5
+	delay := 150 * time.Millisecond
+	for try := 1; ; try++ {
+		hs := &handshake{hop: h, before: before}
+		l, err := d.attempt(ctx, via, hs, wait)
+		if err == nil {
+			d.logf("%s: connected to %s as %s in attempt %d", h.label, l.client.RemoteAddr(), h.user, try)
+			return l, nil
+		}
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		if try == attempts || !hs.worthRetrying(err) {
+			return nil, hs.explain(err)
+		}
+		d.logf("%s: %v, trying again", h.label, err)
+		select {
+		case <-time.After(delay/2 + rand.N(delay)):
+		case <-ctx.Done():
+			return nil, hs.explain(context.Cause(ctx))
+		}
+		delay *= 2
+	}
+}
+
+// worthRetrying: a busy sshd closes new connections before it says anything
+// (MaxStartups), and name servers hiccup. Nothing after that is tried twice, so
+// neither keys nor host keys are.
+func (hs *handshake) worthRetrying(err error) bool {
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return dns.IsTemporary && !dns.IsTimeout
+	}
+	if hs.trusted || hs.refused != nil {
+		return false
+	}
+	hung := errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF)
+	said := ""
+	if hs.wire != nil {
+		said = hs.wire.opening()
+	}
+	return hung && (said == "" || strings.HasPrefix(said, "SSH-") || strings.Contains(said, "MaxStartups"))
+}
+
+func (d *Dialer) attempt(ctx context.Context, via *ssh.Client, hs *handshake, wait *patience) (*link, error) {
+	h := hs.hop
+	if h.proxyCommand != "" {
+		return nil, errors.New("ssh_config wants a ProxyCommand, which is not supported")
+	}
+	check, algorithms, err := d.hostKeyCheck(hs)
+	if err != nil {
+		return nil, err
+	}
+	var raw net.Conn
+	if via != nil {
+		raw, err = via.DialContext(ctx, "tcp", h.addr())
+	} else {
+		raw, err = (&net.Dialer{}).DialContext(ctx, "tcp", h.addr())
+	}
+	if err != nil {
+		return nil, err
+	}
+	hs.wire = newWire(raw)
+	// Closing is the only thing that ends every kind of wait in the handshake.
+	ended := context.AfterFunc(ctx, func() { _ = raw.Close() })
+
+	hs.keys = d.keyring(ctx, h, wait)
+	defer hs.keys.close()
+	c, chans, reqs, err := ssh.NewClientConn(hs.wire, h.addr(), &ssh.ClientConfig{
+		User:              h.user,
+		AuthCallback:      hs.keys.next,
+		HostKeyCallback:   check,
+		HostKeyAlgorithms: algorithms,
+		ClientVersion:     "SSH-2.0-provision",
+	})
+	if !ended() && err == nil {
+		_ = c.Close()
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &link{ssh.NewClient(c, chans, reqs), hs.wire}, nil
+}
+
+// explain turns what ended a handshake into an Error.
+func (hs *handshake) explain(err error) *Error {
+	h := hs.hop
+	e := &Error{Host: h.label, Op: "connect to " + h.addr(), Kind: Unreachable, Err: err}
+	if hs.refused != nil {
+		return hs.refused
+	}
+	var negotiation *ssh.AlgorithmNegotiationError
+	switch {
+	case errors.Is(err, errConnectTimeout):
+		e.Err = fmt.Errorf("no SSH session within %v (%w)", h.timeout, err)
+		e.Evidence = hs.progress()
+		e.Hint = "check address, port and firewall; try: " + hs.sshLine()
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &negotiation):
+		e.Hint = "the server is too old or too restricted; see: " + hs.sshLine()
+	case hs.trusted && (errors.Is(err, errNoKey) || strings.Contains(err.Error(), "ssh: disconnect, reason")):
+		e.Kind, e.Op = Auth, fmt.Sprintf("log in to %s as %s", h.addr(), h.user)
+		if !errors.Is(err, errNoKey) {
+			e.Err = errors.New(Sanitize(strings.TrimPrefix(err.Error(), "ssh: handshake failed: ")))
+		} else {
+			e.Err = fmt.Errorf("%w, %d offered", errNoKey, hs.keys.offered())
+		}
+		e.Evidence = hs.keys.evidence()
+		e.Hint = hs.authHint()
+	case hs.wire == nil:
+		e.Hint = "check address, port and firewall; try: " + hs.sshLine()
+	default:
+		e.Evidence = hs.progress()
+		e.Hint = "try: " + hs.sshLine()
+	}
+	if h.proxyCommand != "" {
+		e.Hint = "use ProxyJump in ssh_config, or a jump host"
+	}
+	return e
+}
+
+// progress says how far the handshake got.
+func (hs *handshake) progress() string {
+	if hs.wire == nil {
+		return "no TCP connection"
+	}
+	said := Sanitize(strings.TrimSpace(hs.wire.opening()))
+	switch {
+	case hs.trusted:
+		return "the host key was verified, then the server stopped during authentication"
+	case said == "":
+		return "TCP connected, the server said nothing"
+	case strings.Contains(said, "Not allowed at this time"):
+		return said + "\nthe server bans this address for a while (PerSourcePenalties)"
+	case strings.HasPrefix(said, "SSH-"):
+		line, _, _ := strings.Cut(said, "\n")
+		return "the server is " + strings.TrimSuffix(line, `\x0d`) + ", the key exchange did not end"
+	default:
+		return "the server said: " + said
+	}
+}
+
+func (k *keyring) offered() int {
+	n := 0
+	for _, o := range k.offers {
+		if o.tried {
+			n++
+		}
+	}
+	return n
+}
+
+func (hs *handshake) authHint() string {
+	if len(hs.keys.locked) > 0 {
+		return "ssh-add " + Quote(hs.keys.locked[0])
+	}
+	h := hs.hop
+	return fmt.Sprintf("add one of the keys to ~%s/.ssh/authorized_keys on the host, or name the right identity file and user; see why: %s", h.user, hs.sshLine())
+}
+
+// sshLine is a command that does the same with OpenSSH.
+func (hs *handshake) sshLine() string {
+	h := hs.hop
+	line := []string{"ssh", "-v", "-o", "BatchMode=yes"}
+	if len(h.userKnown) == 1 {
+		line = append(line, "-o", "UserKnownHostsFile="+h.userKnown[0])
+	}
+	if len(h.identities) > 0 && hs.keys != nil && hs.keys.offered() > 0 {
+		line = append(line, "-i", h.identities[0])
+	}
+	if len(hs.before) > 0 {
+		jumps := make([]string, 0, len(hs.before))
+		for _, j := range hs.before {
+			jumps = append(jumps, j.user+"@"+j.addr())
+		}
+		line = append(line, "-J", strings.Join(jumps, ","))
+	}
+	if h.port != 22 {
+		line = append(line, "-p", fmt.Sprint(h.port))
+	}
+	line = append(line, h.user+"@"+h.alias, "true")
+	for i, w := range line {
+		if strings.ContainsFunc(w, func(r rune) bool {
+			return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_+=:,./-[]", r)
+		}) {
+			line[i] = Quote(w)
+		}
+	}
+	return strings.Join(line, " ")
+}

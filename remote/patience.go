@@ -1,0 +1,48 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+var errConnectTimeout = errors.New("connect timeout")
+
+// patience is a timeout that stands still while a person is asked.
+type patience struct {
+	mu     sync.Mutex
+	timer  *time.Timer
+	until  time.Time
+	left   time.Duration
+	paused int
+}
+
+// withPatience returns a context that is cancelled with errConnectTimeout.
+func withPatience(parent context.Context, d time.Duration) (context.Context, *patience, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(parent)
+	p := &patience{until: time.Now().Add(d)}
+	p.timer = time.AfterFunc(d, func() { cancel(errConnectTimeout) })
+	return ctx, p, func() {
+		p.timer.Stop()
+		cancel(context.Canceled)
+	}
+}
+
+// pause stops the clock until the returned function is called.
+func (p *patience) pause() (resume func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.paused++; p.paused == 1 {
+		p.timer.Stop()
+		p.left = time.Until(p.until)
+	}
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.paused--; p.paused == 0 {
+			p.until = time.Now().Add(p.left)
+			p.timer.Reset(p.left)
+		}
+	}
+}

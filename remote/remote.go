@@ -1,0 +1,126 @@
+package remote
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/sync/semaphore"
+)
+
+// Target says how to reach one machine. Empty fields come from the user's
+// ssh_config, looked up by Address as ssh would, then from OpenSSH's defaults.
+type Target struct {
+	Name         string // shown in errors; "" = Address
+	Address      string // name, IPv4 or IPv6 literal (with or without brackets), or a Host of ssh_config
+	Port         int
+	User         string
+	IdentityFile string // offered first
+	KnownHosts   string // replaces the user's known_hosts files; the global ones still count
+	HostKey      string // pinned: "ssh-ed25519 AAAA..."; then known_hosts only matters for @revoked
+
+	// HostKeyChecking is "strict" (default) or "accept-new": an unknown key is
+	// added to known_hosts, a changed one is refused all the same.
+	HostKeyChecking string
+
+	// Jump is [user@]host[:port][,...]: machines to pass through, first one
+	// first. Each is resolved, verified and logged in to like a target of its
+	// own, with this target's identity, known_hosts and checking. "none" undoes
+	// a ProxyJump of ssh_config.
+	Jump string
+
+	// ConnectTimeout bounds TCP, handshake and authentication together, for
+	// each hop; default 10 s. The time a person takes to answer a prompt does
+	// not count.
+	ConnectTimeout time.Duration
+
+	// SudoPassword is asked when sudo asks, at most once a connection.
+	// nil: sudo -n.
+	SudoPassword func(context.Context) (string, error)
+}
+
+// Dialer makes connections. The zero value works. It is safe for concurrent use
+// and must not be copied after its first use.
+type Dialer struct {
+	ConfigFile  string // "" = ~/.ssh/config and /etc/ssh/ssh_config; otherwise this file alone
+	Home        string // "" = the user's home directory
+	AgentSocket string // "" = $SSH_AUTH_SOCK; "none" = no agent
+
+	// Prompt asks a person for a passphrase; called by one dial at a time.
+	// nil: there is no terminal.
+	Prompt func(ctx context.Context, question string) (string, error)
+
+	// Observe is called before and after every remote operation, from the
+	// goroutine that carries it out, possibly concurrently.
+	Observe func(Op)
+
+	// Log takes remarks for people who asked for details.
+	Log func(format string, args ...any)
+
+	mu       sync.Mutex
+	inflight map[string]*semaphore.Weighted // handshakes in flight, by host:port
+	unlocked map[string]ssh.Signer          // decrypted private keys, by path
+	asking   sync.Mutex                     // one passphrase question at a time
+}
+
+// OpName names a remote operation.
+type OpName string
+
+// The remote operations that Observe sees.
+const (
+	OpDial     OpName = "dial"      // one hop: TCP, handshake, authentication
+	OpExec     OpName = "exec"      // one exec channel: Run, or the start of a Shell
+	OpShellRun OpName = "shell-run" // one script in a running Shell
+	OpUpload   OpName = "upload"    // one file
+)
+
+// Op is one remote operation, told to Observe twice: before, and after with
+// Done set.
+type Op struct {
+	Host string
+	Name OpName
+	Root bool
+	Path string // of an upload
+	Done bool
+	Err  error         // after
+	Took time.Duration // after
+}
+
+// observe tells Observe of an operation that begins, and returns the function
+// that tells of its end.
+func (d *Dialer) observe(op Op) func(error) {
+	if d.Observe == nil {
+		return func(error) {}
+	}
+	d.Observe(op)
+	start := time.Now()
+	return func(err error) {
+		op.Done, op.Err, op.Took = true, err, time.Since(start)
+		d.Observe(op)
+	}
+}
+
+func (d *Dialer) logf(format string, args ...any) {
+	if d.Log != nil {
+		d.Log(format, args...)
+	}
+}
+
+// maxHandshakes stays below the 10 unauthenticated connections at which a
+// default sshd starts to drop some (MaxStartups 10:30:100).
+const maxHandshakes = 8
+
+func (d *Dialer) handshakes(addr string) *semaphore.Weighted {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.inflight == nil {
+		d.inflight = make(map[string]*semaphore.Weighted)
+	}
+	s := d.inflight[addr]
+	if s == nil {
+		s = semaphore.NewWeighted(maxHandshakes)
+		d.inflight[addr] = s
+	}
+	return s
+}

@@ -1,0 +1,410 @@
+package remotetest
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// pkg is what installing a package brings.
+type pkg struct {
+	version  string
+	programs []string // paths
+	brings   string   // "docker client", "docker engine", "docker compose"
+	needs    []string
+	needsOf  string // origin: "docker" for Docker's own repository
+}
+
+// catalog are the packages of a system that change what it can do. Everything else that its
+// repositories have is in others.
+func (f family) catalog() map[string]pkg {
+	engine := func(v string) pkg {
+		return pkg{version: v, programs: []string{"/usr/sbin/dockerd", "/usr/bin/containerd"}, brings: "docker engine", needs: []string{"containerd", "iptables"}}
+	}
+	client := func(v string) pkg {
+		return pkg{version: v, programs: []string{"/usr/bin/docker"}, brings: "docker client"}
+	}
+	compose := func(v string) pkg { return pkg{version: v, brings: "docker compose"} }
+	c := map[string]pkg{
+		"containerd": {version: "1.7.24"}, "iptables": {version: "1.8.11"}, "docker-buildx": {version: "0.13.1+ds1-3"}, "ca-certificates": {version: "20250419"},
+		"curl": {version: "8.14.1"}, "systemd-timesyncd": {version: "257"}, "gnupg": {version: "2.4.7"}, "sudo": {version: "1.9.16"},
+	}
+	switch f.id + " " + f.version {
+	case "debian 13":
+		c["docker.io"], c["docker-cli"], c["docker-compose"] = engine("26.1.5+dfsg1"), client("26.1.5+dfsg1"), compose("2.26.1-4")
+	case "debian 12", "debian 11":
+		e := engine("20.10.24+dfsg1")
+		e.programs = append(e.programs, "/usr/bin/docker")
+		c["docker.io"], c["docker-compose"] = e, pkg{version: "1.29.2-3", programs: []string{"/usr/bin/docker-compose"}}
+		delete(c, "docker-buildx")
+	default:
+		v := "28.2.2"
+		e := engine(v)
+		e.programs = append(e.programs, "/usr/bin/docker")
+		c["docker.io"], c["docker-compose-v2"] = e, compose("2.37.1+ds1")
+	}
+	ce := engine("28.5.2")
+	ce.needs = []string{"containerd.io", "iptables"}
+	c["docker-ce"], c["docker-ce-cli"], c["docker-compose-plugin"] = ce, client("28.5.2"), compose("2.40.3")
+	c["containerd.io"], c["docker-buildx-plugin"] = pkg{version: "1.7.28"}, pkg{version: "0.29.1"}
+	for _, n := range []string{"docker-ce", "docker-ce-cli", "docker-compose-plugin", "containerd.io", "docker-buildx-plugin"} {
+		x := c[n]
+		x.needsOf = "docker"
+		c[n] = x
+	}
+	return c
+}
+
+// enginePackages are the distribution's own.
+func (f family) enginePackages() []string {
+	if f.id == "debian" {
+		return []string{"docker.io", "docker-cli", "docker-compose", "docker-buildx"}
+	}
+	return []string{"docker.io", "docker-compose-v2", "docker-buildx"}
+}
+
+// unpack installs one package at once.
+func (h *Host) unpack(name string) {
+	for _, path := range h.family().catalog()[name].programs {
+		h.addProgram(path)
+	}
+	h.mu.Lock()
+	h.packages[name] = "installed"
+	h.mu.Unlock()
+}
+
+func (h *Host) unpackProgram(name, version string) {
+	h.unpack(name)
+	h.addProgram("/usr/bin/docker")
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.versions = map[string]string{"docker client": version, "docker engine": version, "docker compose": ""}
+}
+
+// packageVersion is the upstream version of what the installed packages bring, "" for nothing.
+func (h *Host) packageVersion(what string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if v, ok := h.versions[what]; ok {
+		return v
+	}
+	for name, p := range h.family().catalog() {
+		if h.packages[name] == "installed" && (p.brings == what || what == "docker client" && slices.Contains(p.programs, "/usr/bin/docker")) {
+			return p.version
+		}
+	}
+	return ""
+}
+
+// SetMirror says what apt gets from the hosts' package mirror: nil for packages, else apt's own
+// words.
+func (h *Host) SetMirror(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mirror = err
+}
+
+// aptLock takes a lock of apt or dpkg, waiting as -o DPkg::Lock::Timeout says.
+func (p *proc) aptLock(file string, wait time.Duration) (free func()) {
+	hd, err := p.host.tree.open(p.cred, file, os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		p.errorf("E: Could not open lock file %s - open (13: Permission denied)\nE: Unable to acquire the dpkg frontend lock (%s), are you root?\n", file, file)
+		panic(exited(100))
+	}
+	d := fileDesc(hd)
+	fd := 10
+	for p.fds[fd] != nil {
+		fd++
+	}
+	p.setFd(fd, d)
+	for waited := time.Duration(0); !p.host.tryLock(d, p); waited += time.Second {
+		if waited >= wait {
+			p.host.mu.Lock()
+			l := p.host.locks[d.file.n]
+			p.host.mu.Unlock()
+			who := ""
+			if l != nil {
+				who = fmt.Sprintf(" It is held by process %d (%s)", l.pid, l.comm)
+			}
+			p.errorf("E: Could not get lock %s.%s\nN: Be aware that removing the lock file is not a solution and may break your system.\n", file, who)
+			panic(exited(100))
+		}
+		p.sleep(time.Second)
+	}
+	return func() { p.setFd(fd, nil) }
+}
+
+// aptGetMain is apt-get [-qy] [-o ...] update | install PACKAGE... | remove PACKAGE... | clean.
+func aptGetMain(p *proc) int {
+	o := p.anywhere("qyfsdm", "o:t:", map[string]string{"yes": "y", "assume-yes": "y", "quiet": "q", "no-install-recommends": "nr", "option": "o:", "allow-downgrades": "ad", "no-upgrade": "nu", "purge": "purge", "autoremove": "ar", "reinstall": "ri"})
+	if len(o.args) == 0 {
+		p.unsupported("apt-get without a command")
+	}
+	settings := labels(o.list["o"])
+	wait := time.Duration(0)
+	if v := settings["DPkg::Lock::Timeout"]; v != "" {
+		wait = p.duration(v)
+	}
+	h := p.host
+	h.mu.Lock()
+	mirror := h.mirror
+	h.mu.Unlock()
+	switch o.args[0] {
+	case "update":
+		defer p.aptLock("/var/lib/apt/lists/lock", 0)()
+		p.sleep(2 * time.Second)
+		if mirror != nil {
+			p.printf("Err:1 http://deb.example.org stable InRelease\n  %v\n", mirror)
+			p.errorf("E: Failed to fetch http://deb.example.org/dists/%s/InRelease  %v\n", h.family().codename, mirror)
+			if settings["APT::Update::Error-Mode"] != "any" {
+				p.errorf("W: Some index files failed to download. They have been ignored, or old ones used instead.\n")
+				return 0
+			}
+			p.errorf("E: Some index files failed to download. They have been ignored, or old ones used instead.\n")
+			return 100
+		}
+		h.mu.Lock()
+		h.lists = true
+		h.mu.Unlock()
+		p.printf("Hit:1 http://deb.example.org stable InRelease\nReading package lists...\n")
+		return 0
+	case "install":
+		return p.aptInstall(o, wait, mirror)
+	case "remove", "purge", "autoremove":
+		defer p.aptLock("/var/lib/dpkg/lock-frontend", wait)()
+		for _, n := range o.args[1:] {
+			for _, path := range h.family().catalog()[n].programs {
+				_ = h.tree.remove(cred{}, path, false, true)
+			}
+			h.mu.Lock()
+			delete(h.packages, n)
+			h.mu.Unlock()
+		}
+		return 0
+	case "clean":
+		return 0
+	}
+	p.unsupported("apt-get " + o.args[0])
+	return 1
+}
+
+// aptInstall unpacks and configures one package after the other. Killed in between it leaves what a
+// real one leaves: packages that are not configured.
+func (p *proc) aptInstall(o parsed, wait time.Duration, mirror error) int {
+	h := p.host
+	if p.cred.uid != 0 {
+		p.errorf("E: Could not open lock file /var/lib/dpkg/lock-frontend - open (13: Permission denied)\nE: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), are you root?\n")
+		return 100
+	}
+	defer p.aptLock("/var/lib/dpkg/lock-frontend", wait)()
+	defer p.aptLock("/var/lib/dpkg/lock", wait)()
+	p.printf("Reading package lists...\nBuilding dependency tree...\nReading state information...\n")
+	if broken := h.halfConfigured(); len(broken) > 0 {
+		p.errorf("E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem. \n")
+		return 100
+	}
+	catalog := h.family().catalog()
+	_, official := h.readable("/etc/apt/sources.list.d/docker.sources", "/etc/apt/sources.list.d/docker.list")
+	var todo []string
+	var visit func(string) bool
+	visit = func(n string) bool {
+		h.mu.Lock()
+		status, lists := h.packages[n], h.lists
+		h.mu.Unlock()
+		if status == "installed" || slices.Contains(todo, n) {
+			return true
+		}
+		k, ok := catalog[n]
+		if !ok || !lists || k.needsOf == "docker" && !official {
+			p.errorf("E: Unable to locate package %s\n", n)
+			return false
+		}
+		for _, need := range k.needs {
+			if !visit(need) {
+				return false
+			}
+		}
+		todo = append(todo, n)
+		return true
+	}
+	ok := true
+	for _, n := range o.args[1:] {
+		ok = visit(n) && ok
+	}
+	if !ok {
+		return 100
+	}
+	if len(todo) == 0 {
+		p.printf("0 upgraded, 0 newly installed, 0 to remove and 0 not upgraded.\n")
+		return 0
+	}
+	p.printf("The following NEW packages will be installed:\n  %s\n", strings.Join(todo, " "))
+	if mirror != nil {
+		p.errorf("E: Failed to fetch http://deb.example.org/pool/main/%s.deb  %v\nE: Unable to fetch some archives, maybe run apt-get update or try with --fix-missing?\n", todo[0], mirror)
+		return 100
+	}
+	for _, n := range todo {
+		h.mu.Lock()
+		h.packages[n] = "half-configured"
+		h.mu.Unlock()
+		p.printf("Unpacking %s (%s) ...\n", n, catalog[n].version)
+		p.sleep(time.Second)
+	}
+	for _, n := range todo {
+		p.configure(n)
+	}
+	return 0
+}
+
+// configure is what dpkg does last: from here on the package's programs are there, and a service is
+// started.
+func (p *proc) configure(n string) {
+	h := p.host
+	k := h.family().catalog()[n]
+	p.printf("Setting up %s (%s) ...\n", n, k.version)
+	p.sleep(500 * time.Millisecond)
+	h.unpack(n)
+	if k.brings == "docker engine" {
+		h.mu.Lock()
+		known := h.units["docker"] != nil
+		h.mu.Unlock()
+		if !known {
+			h.setUnit("docker", false, true)
+			h.setUnit("containerd", true, true)
+		}
+		h.control("start", "docker")
+	}
+}
+
+func (h *Host) readable(names ...string) ([]byte, bool) {
+	for _, n := range names {
+		if b, err := h.tree.readFile(n); err == nil {
+			return b, true
+		}
+	}
+	return nil, false
+}
+
+func (h *Host) halfConfigured() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []string
+	for _, n := range slices.Sorted(maps.Keys(h.packages)) {
+		if h.packages[n] != "installed" {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func aptCacheMain(p *proc) int {
+	o := p.anywhere("q", "", nil)
+	if len(o.args) < 2 || o.args[0] != "policy" {
+		p.unsupported("apt-cache other than policy")
+	}
+	for _, n := range o.args[1:] {
+		k, ok := p.host.family().catalog()[n]
+		if !ok {
+			continue
+		}
+		p.host.mu.Lock()
+		installed := "(none)"
+		if p.host.packages[n] == "installed" {
+			installed = k.version
+		}
+		p.host.mu.Unlock()
+		p.printf("%s:\n  Installed: %s\n  Candidate: %s\n", n, installed, k.version)
+	}
+	return 0
+}
+
+func aptConfigMain(p *proc) int {
+	p.unsupported("apt-config")
+	return 1
+}
+
+// aptHelperMain downloads nothing: there is no network behind the simulated hosts.
+func aptHelperMain(p *proc) int {
+	o := p.anywhere("", "o:", nil)
+	if len(o.args) != 3 || o.args[0] != "download-file" {
+		p.unsupported("apt-helper other than download-file")
+	}
+	p.sleep(time.Second)
+	p.errorf("E: Failed to fetch %s  Could not resolve host\nE: Download Failed\n", o.args[1])
+	return 100
+}
+
+// dpkgMain is dpkg --audit, --configure -a and --print-architecture.
+func dpkgMain(p *proc) int {
+	o := p.anywhere("aCsl", "", map[string]string{"audit": "C", "configure": "c", "print-architecture": "p", "pending": "a"})
+	h := p.host
+	switch {
+	case o.has("p"):
+		p.printf("%s\n", h.debArch())
+	case o.has("C"):
+		if broken := h.halfConfigured(); len(broken) > 0 {
+			p.printf("The following packages have been unpacked but not yet configured.\n")
+			for _, n := range broken {
+				p.printf(" %s\n", n)
+			}
+		}
+	case o.has("c"):
+		if p.cred.uid != 0 {
+			p.fatalf(2, "error: requested operation requires superuser privilege")
+		}
+		defer p.aptLock("/var/lib/dpkg/lock-frontend", 0)()
+		for _, n := range h.halfConfigured() {
+			p.configure(n)
+		}
+	case o.has("s") && len(o.args) == 1:
+		h.mu.Lock()
+		status := h.packages[o.args[0]]
+		h.mu.Unlock()
+		if status == "" {
+			p.errorf("dpkg-query: package '%s' is not installed and no information is available\n", o.args[0])
+			return 1
+		}
+		p.printf("Package: %s\nStatus: install ok %s\n", o.args[0], status)
+	default:
+		p.unsupported("dpkg " + strings.Join(p.argv[1:], " "))
+	}
+	return 0
+}
+
+// dpkgQueryMain is dpkg-query -W [-f FORMAT] PACKAGE...
+func dpkgQueryMain(p *proc) int {
+	o := p.anywhere("W", "f:", map[string]string{"show": "W", "showformat": "f:"})
+	if !o.has("W") {
+		p.unsupported("dpkg-query without -W")
+	}
+	format, ok := o.value["f"]
+	if !ok {
+		format = "${binary:Package}\t${Version}\n"
+	}
+	code := 0
+	catalog := p.host.family().catalog()
+	names := slices.Clone(o.args)
+	slices.Sort(names)
+	for _, n := range names {
+		p.host.mu.Lock()
+		status := p.host.packages[n]
+		p.host.mu.Unlock()
+		if status == "" && (n == "docker-ce" || n == "podman-docker") && p.host.packageVersion("docker engine") != "" {
+			status = "not-installed" // known by name, since installed ones conflict with it
+		}
+		if status == "" {
+			p.errorf("dpkg-query: no packages found matching %s\n", n)
+			code = 1
+			continue
+		}
+		text := strings.NewReplacer(`\n`, "\n", `\t`, "\t", "${db:Status-Status}", status, "${Package}", n, "${binary:Package}", n, "${Version}", catalog[n].version, "${Status}", "install ok "+status).Replace(format)
+		if strings.Contains(text, "${") {
+			p.unsupported("dpkg-query -f " + format)
+		}
+		p.printf("%s", text)
+	}
+	return code
+}

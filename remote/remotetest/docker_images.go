@@ -1,0 +1,129 @@
+package remotetest
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+func dockerTag(p *proc, o parsed) int {
+	d := p.host.docker
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(o.args) != 2 {
+		p.errorf("\"docker tag\" requires exactly 2 arguments.\n")
+		return 1
+	}
+	i := d.image(o.args[0])
+	if i == nil {
+		return p.daemonError("No such image: %s", o.args[0])
+	}
+	d.tag(i, o.args[1])
+	return 0
+}
+
+func dockerImages(p *proc, o parsed) int {
+	d := p.host.docker
+	type row struct{ Repository, Tag, ID, Digest string }
+	var rows []any
+	d.mu.Lock()
+	for _, id := range slices.Sorted(maps.Keys(d.images)) {
+		i := d.images[id]
+		short := id[7:19]
+		if o.has("N") {
+			short = id
+		}
+		tags := i.RepoTags
+		if len(tags) == 0 {
+			tags = []string{"<none>:<none>"}
+		}
+		for k, t := range tags {
+			cut := strings.LastIndexByte(t, ':')
+			keep := len(o.args) == 0 || slices.ContainsFunc(o.args, func(a string) bool { return a == t[:cut] || reference(a) == t })
+			keep = keep && p.filters(o.list["f"], func(key, v string) (bool, bool) {
+				switch key {
+				case "reference":
+					m, err := matcher(v)
+					return err == nil && (m(t) || m(t[:cut])), true
+				case "dangling":
+					return (t == "<none>:<none>") == (v == "true"), true
+				case "label":
+					return labelled(i.Config.Labels, v), true
+				}
+				return false, false
+			})
+			if keep && !(o.has("q") && k > 0) {
+				rows = append(rows, row{t[:cut], t[cut+1:], short, "<none>"})
+			}
+		}
+	}
+	d.mu.Unlock()
+	format := o.value["F"]
+	if o.has("q") {
+		format = "{{.ID}}"
+	} else if format == "" {
+		p.printf("REPOSITORY   TAG   IMAGE ID\n")
+		format = "{{.Repository}}   {{.Tag}}   {{.ID}}"
+	}
+	p.rows(format, rows)
+	return 0
+}
+
+func dockerRmi(p *proc, o parsed) int {
+	d := p.host.docker
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	code := 0
+	for _, ref := range o.args {
+		i := d.image(ref)
+		if i == nil {
+			p.daemonError("No such image: %s", ref)
+			code = 1
+			continue
+		}
+		full := reference(ref)
+		if slices.Contains(i.RepoTags, full) && len(i.RepoTags) > 1 {
+			i.RepoTags = slices.DeleteFunc(i.RepoTags, func(t string) bool { return t == full })
+			p.printf("Untagged: %s\n", full)
+			continue
+		}
+		user := ""
+		for _, c := range d.containers {
+			if c.image == i && (c.State.Running || !o.has("f")) {
+				user = c.short()
+			}
+		}
+		if user != "" && !o.has("f") {
+			p.daemonError("conflict: unable to remove repository reference %q (must force) - container %s is using its referenced image %s", ref, user, i.ID[7:19])
+			code = 1
+			continue
+		}
+		p.printf("Untagged: %s\n", full)
+		i.RepoTags = slices.DeleteFunc(i.RepoTags, func(t string) bool { return t == full })
+		if user == "" {
+			delete(d.images, i.ID)
+			if i.files != "" {
+				d.h.tree.removeAll(i.files)
+			}
+			p.printf("Deleted: %s\n", i.ID)
+		}
+	}
+	return code
+}
+
+func dockerPrune(p *proc, o parsed) int {
+	d := p.host.docker
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, i := range d.images {
+		used := false
+		for _, c := range d.containers {
+			used = used || c.image == i
+		}
+		if !used && (len(i.RepoTags) == 0 || o.has("a")) {
+			delete(d.images, id)
+		}
+	}
+	p.printf("Total reclaimed space: 0B\n")
+	return 0
+}

@@ -1,0 +1,141 @@
+package remotetest
+
+import (
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+)
+
+// mode reads an octal or symbolic mode; old is what symbols start from.
+func (p *proc) mode(text string, old fs.FileMode) fs.FileMode {
+	if n, err := strconv.ParseUint(text, 8, 13); err == nil {
+		m := fs.FileMode(n & 0o777)
+		for _, b := range []struct {
+			bit  uint64
+			mode fs.FileMode
+		}{{0o4000, fs.ModeSetuid}, {0o2000, fs.ModeSetgid}, {0o1000, fs.ModeSticky}} {
+			if n&b.bit != 0 {
+				m |= b.mode
+			}
+		}
+		return m
+	}
+	m := old &^ fs.ModeType
+	for clause := range strings.SplitSeq(text, ",") {
+		i := strings.IndexAny(clause, "+-=")
+		if i < 0 {
+			p.fatalf(1, "invalid mode: ‘%s’", text)
+		}
+		var who, perm fs.FileMode
+		for _, c := range clause[:i] {
+			who |= map[rune]fs.FileMode{'u': 0o700, 'g': 0o070, 'o': 0o007, 'a': 0o777}[c]
+		}
+		if i == 0 {
+			who = 0o777 &^ p.umask
+		}
+		for _, c := range clause[i+1:] {
+			switch {
+			case c == 'X' && (old.IsDir() || old&0o111 != 0):
+				perm |= 0o111
+			case c == 'X':
+			case strings.ContainsRune("rwx", c):
+				perm |= map[rune]fs.FileMode{'r': 0o444, 'w': 0o222, 'x': 0o111}[c]
+			default:
+				p.unsupported("mode " + text)
+			}
+		}
+		switch clause[i] {
+		case '+':
+			m |= perm & who
+		case '-':
+			m &^= perm & who
+		case '=':
+			if m = m&^who | perm&who; who == 0o777 {
+				m &= fs.ModePerm
+			}
+		}
+	}
+	return m
+}
+
+func chmodMain(p *proc) int {
+	o := p.anywhere("R", "", nil)
+	p.operands(o, 2)
+	return p.recurse(o.args[1:], o.has("R"), "changing permissions of '%s'", "cannot access '%s'", func(name string) error {
+		i, err := p.stat(name)
+		if err != nil {
+			return err
+		}
+		return p.host.tree.chmod(p.cred, p.abs(name), p.mode(o.args[0], i.FileMode))
+	})
+}
+
+// recurse runs f on operands and, if wanted, on all below them; links are not followed there.
+func (p *proc) recurse(args []string, deep bool, what, missing string, f func(string) error) int {
+	code := 0
+	var visit func(name string)
+	visit = func(name string) {
+		i, err := p.lstat(name)
+		w := what
+		if err != nil {
+			w = missing
+		} else {
+			err = f(name)
+		}
+		if err != nil {
+			p.errorf("%s: %s: %s\n", p.argv[0], fmt.Sprintf(w, name), strerror(err))
+			code = 1
+			return
+		}
+		if deep && i.IsDir() {
+			infos, _ := p.host.tree.readDir(p.cred, p.abs(name))
+			for _, c := range infos {
+				if c.FileMode&fs.ModeSymlink == 0 {
+					visit(strings.TrimRight(name, "/") + "/" + c.Path)
+				}
+			}
+		}
+	}
+	for _, a := range args {
+		visit(a)
+	}
+	return code
+}
+
+// owner reads USER[:[GROUP]] or :GROUP.
+func (p *proc) owner(text string) (uid, gid int) {
+	user, group, both := strings.Cut(text, ":")
+	uid, gid = -1, -1
+	var ok bool
+	if user != "" {
+		if uid, ok = p.host.idOf("/etc/passwd", user); !ok {
+			p.fatalf(1, "invalid user: ‘%s’", text)
+		}
+	}
+	if group != "" {
+		if gid, ok = p.host.idOf("/etc/group", group); !ok {
+			p.fatalf(1, "invalid group: ‘%s’", text)
+		}
+	} else if both && user != "" {
+		gid = p.host.login(user).gid
+	}
+	return uid, gid
+}
+
+func chownMain(p *proc) int {
+	o := p.anywhere("Rh", "", map[string]string{"no-dereference": "h", "recursive": "R"})
+	p.operands(o, 2)
+	spec := o.args[0]
+	if p.argv[0] == "chgrp" {
+		spec = ":" + spec
+	}
+	uid, gid := p.owner(spec)
+	what := "changing ownership of '%s'"
+	if p.argv[0] == "chgrp" {
+		what = "changing group of '%s'"
+	}
+	return p.recurse(o.args[1:], o.has("R"), what, "cannot access '%s'", func(name string) error {
+		return p.host.tree.chown(p.cred, p.abs(name), uid, gid, !o.has("h"))
+	})
+}

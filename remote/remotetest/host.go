@@ -1,0 +1,280 @@
+package remotetest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gliderlabs/ssh"
+	gossh "golang.org/x/crypto/ssh"
+)
+
+// Privilege is how the login user becomes root.
+type Privilege int
+
+const (
+	SudoNoPassword Privilege = iota // passwordless sudo
+	SudoPassword                    // sudo asks for HostOptions.Password
+	SudoDenied                      // sudo is there and refuses
+	SudoMissing                     // there is no sudo
+)
+
+// HostOptions describe one machine. The zero value is a blank Debian 13 with user root.
+type HostOptions struct {
+	Distro     string // "debian 13" (default), "debian 12", "ubuntu 24.04", "alpine 3.22", "fedora 42"
+	Arch       string // default x86_64
+	User       string // who logs in; default root
+	Privilege  Privilege
+	Password   string // for sudo
+	LoginShell string // default /bin/sh; /usr/bin/fish, /bin/csh, /usr/sbin/nologin
+	Noise      string // printed by every login shell before anything else
+	NoSFTP     bool   // neither the subsystem nor its program
+	Silent     bool   // TCP connections are taken and nothing is ever said
+	// SFTPSize changes what the SFTP server says of a file's size.
+	SFTPSize func(path string, size int64) int64
+
+	Address     string        // to listen on; default 127.0.0.1
+	Latency     time.Duration // of one round trip
+	MaxSessions int           // default 10, as sshd has it
+	ClockOffset time.Duration
+
+	DiskMiB, DiskUsedMiB int // default 40960 and 2048
+	MemoryMiB            int // default 4096
+	Ports                []Port
+	Addresses            []string // by which other hosts' containers reach this one, if that matters
+	Interfaces           []string // routes in CIDR form beside the default one, e.g. "10.0.0.0/24"
+
+	// Docker puts an engine there before anyone logs in: "" none, "running", "stopped", "old"
+	// (20.10 without Compose).
+	Docker string
+	// CloudInit is how often `cloud-init status` says that it is still running; 0: there is none.
+	CloudInit int
+}
+
+// Port is a TCP port that something else listens on.
+type Port struct {
+	Number  int
+	Process string
+}
+
+// Host is one simulated machine. It is safe for concurrent use.
+type Host struct {
+	fleet    *Fleet
+	name     string
+	options  HostOptions
+	tree     *tree
+	key      gossh.Signer
+	server   *ssh.Server
+	listener net.Listener
+	addr     *net.TCPAddr
+	work     sync.WaitGroup
+
+	mu           sync.Mutex
+	boot         context.Context
+	off          context.CancelFunc
+	bootID       string
+	offset       time.Duration
+	procs        map[int]*proc
+	lastPid      int
+	locks        map[*node]*lock
+	conns        map[net.Conn]bool
+	counts       Counts
+	commands     []Command
+	unknowns     []string
+	failures     []*Failure
+	replaced     map[string]func(Call) int
+	cutAfter     int64
+	packages     map[string]string // name to status: "installed", "half-configured"
+	units        map[string]*unit
+	lists        bool // apt-get update ran
+	cloudInit    int
+	docker       *docker
+	versions     map[string]string
+	mirror       error
+	crashes      map[string]crash
+	healthDelays map[string]time.Duration
+	programs     map[string]func(*proc) int // by name, what a file of that name does
+	inside       map[string]func(*proc) int // the same in containers of the stack
+}
+
+func newHost(f *Fleet, name string, o HostOptions) (*Host, error) {
+	o.Distro = cmp.Or(o.Distro, "debian 13")
+	o.Arch = cmp.Or(o.Arch, "x86_64")
+	o.User = cmp.Or(o.User, "root")
+	o.LoginShell = cmp.Or(o.LoginShell, "/bin/sh")
+	o.Address = cmp.Or(o.Address, "127.0.0.1")
+	o.MaxSessions = cmp.Or(o.MaxSessions, 10)
+	o.DiskMiB, o.DiskUsedMiB, o.MemoryMiB = cmp.Or(o.DiskMiB, 40960), cmp.Or(o.DiskUsedMiB, 2048), cmp.Or(o.MemoryMiB, 4096)
+	h := &Host{
+		fleet: f, name: name, options: o, offset: o.ClockOffset, procs: map[int]*proc{}, lastPid: 600,
+		locks: map[*node]*lock{}, conns: map[net.Conn]bool{}, packages: map[string]string{}, crashes: map[string]crash{}, replaced: map[string]func(Call) int{}, healthDelays: map[string]time.Duration{}, units: map[string]*unit{}, cloudInit: o.CloudInit,
+	}
+	h.tree = newTree(h.now, int64(o.DiskMiB-o.DiskUsedMiB)<<20)
+	h.programs, h.inside = programs(), stackPrograms()
+	h.powerOn()
+	if err := h.install(); err != nil {
+		return nil, err
+	}
+	return h, h.listen()
+}
+
+func (h *Host) powerOn() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.boot, h.off = context.WithCancel(context.Background())
+	h.bootID = randomUUID()
+}
+
+func (h *Host) alive() context.Context {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.boot
+}
+
+func (h *Host) now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Now().Add(h.offset)
+}
+
+// Name is the hostname.
+func (h *Host) Name() string { return h.name }
+
+// Addr is the address and port that SSH listens on; Port is its port alone.
+func (h *Host) Addr() string { return h.addr.String() }
+
+// Port is the port that SSH listens on.
+func (h *Host) Port() int { return h.addr.Port }
+
+// User is the login user.
+func (h *Host) User() string { return h.options.User }
+
+// HostKey is the host's public key as it stands in known_hosts, without the name.
+func (h *Host) HostKey() string {
+	return strings.TrimSpace(string(gossh.MarshalAuthorizedKey(h.key.PublicKey())))
+}
+
+// KnownHostsLine is the host's line of a known_hosts file.
+func (h *Host) KnownHostsLine() string {
+	return fmt.Sprintf("[%s]:%d %s", h.addr.IP, h.addr.Port, h.HostKey())
+}
+
+// ReadFile reads a file as root.
+func (h *Host) ReadFile(name string) ([]byte, error) { return h.tree.readFile(name) }
+
+// WriteFile writes a file as root, with its directories, as a neighbour on the host would.
+func (h *Host) WriteFile(name, content string, mode fs.FileMode) error {
+	return h.tree.writeFile(name, content, mode)
+}
+
+// Chown sets owner and group of a file.
+func (h *Host) Chown(name string, uid, gid int) error {
+	return h.tree.chown(cred{}, name, uid, gid, false)
+}
+
+// Remove removes a file or a directory with all that it holds.
+func (h *Host) Remove(name string) { h.tree.removeAll(name) }
+
+// Stat describes a file without following a last link.
+func (h *Host) Stat(name string) (Info, error) { return h.tree.stat(cred{}, name, false) }
+
+// Files lists all paths below a directory, sorted, without the directory itself.
+func (h *Host) Files(dir string) []Info {
+	var out []Info
+	infos, _ := h.tree.readDir(cred{}, dir)
+	for _, i := range infos {
+		i.Path = path.Join(dir, i.Path)
+		out = append(out, i)
+		if i.IsDir() {
+			out = append(out, h.Files(i.Path)...)
+		}
+	}
+	return out
+}
+
+func (h *Host) command(name string) func(*proc) int { return h.programs[name] }
+
+// targets are the processes that a kill(2) of n by p reaches.
+func (h *Host) targets(p *proc, n int) (out []*proc, denied bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, pid := range slices.Sorted(maps.Keys(h.procs)) {
+		t := h.procs[pid]
+		if n > 0 && t.pid != n || n < 0 && t.pgid != -n || n == 0 && t.pgid != p.pgid {
+			continue
+		}
+		if p.cred.uid != 0 && p.cred.uid != t.cred.uid {
+			denied = true
+			continue
+		}
+		out = append(out, t)
+	}
+	return out, denied && len(out) == 0
+}
+
+// Disconnect cuts all connections now; what runs on the host goes on.
+func (h *Host) Disconnect() {
+	h.mu.Lock()
+	open := slices.Collect(maps.Keys(h.conns))
+	h.mu.Unlock()
+	for _, c := range open {
+		c.Close()
+	}
+}
+
+// AdvanceClock moves the host's clock.
+func (h *Host) AdvanceClock(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.offset += d
+}
+
+// Reboot ends every process and connection, clears what lives in memory and starts the enabled
+// units and the containers with a restart policy.
+func (h *Host) Reboot() {
+	h.mu.Lock()
+	off := h.off
+	h.mu.Unlock()
+	h.docker.powerOff()
+	h.Disconnect()
+	off()
+	for _, dir := range []string{"/tmp", "/run"} {
+		infos, _ := h.tree.readDir(cred{}, dir)
+		for _, i := range infos {
+			h.tree.removeAll(path.Join(dir, i.Path))
+		}
+	}
+	_ = h.tree.mkdir(cred{}, "/run/lock", 0o777|fs.ModeSticky)
+	h.powerOn()
+	h.bootUnits()
+}
+
+// Close powers the host off and waits for everything that runs on it.
+func (h *Host) Close() {
+	h.mu.Lock()
+	off := h.off
+	h.mu.Unlock()
+	off()
+	_ = h.listener.Close()
+	_ = h.server.Close()
+	h.Disconnect()
+	h.work.Wait()
+}
+
+func (h *Host) listen() error {
+	l, err := net.Listen("tcp", net.JoinHostPort(h.options.Address, "0"))
+	if err != nil {
+		return err
+	}
+	h.listener, h.addr = l, l.Addr().(*net.TCPAddr)
+	h.serve(l)
+	return nil
+}

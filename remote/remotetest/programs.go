@@ -1,0 +1,36 @@
+package remotetest
+
+// programs maps names to what they do. A program can be run only where its file is.
+func programs() map[string]func(*proc) int {
+	as := func(builtin string) func(*proc) int {
+		return func(p *proc) int { return newShell(p, "sh", nil).invokeBuiltin(builtin) }
+	}
+	return map[string]func(*proc) int{
+		"sh": shellMain, "bash": shellMain, "dash": shellMain,
+		"true": func(*proc) int { return 0 }, "false": func(*proc) int { return 1 },
+		"test": as("test"), "[": as("["), "printf": as("printf"), "echo": as("echo"), "pwd": as("pwd"), "kill": as("kill"),
+
+		"cat": catMain, "tee": teeMain, "head": headMain, "tail": tailMain, "wc": wcMain, "tr": trMain, "cut": cutMain, "sort": sortMain,
+		"uniq": uniqMain, "sha256sum": sumMain, "sha512sum": sumMain, "sha1sum": sumMain, "md5sum": sumMain, "cmp": cmpMain, "od": odMain,
+		"base64": base64Main, "basename": basenameMain, "dirname": basenameMain, "seq": seqMain, "xargs": xargsMain, "grep": grepMain, "sed": sedMain,
+
+		"mkdir": mkdirMain, "mktemp": mktempMain, "mv": mvMain, "rm": rmMain, "rmdir": rmdirMain, "ln": lnMain, "cp": cpMain, "install": installMain,
+		"chmod": chmodMain, "chown": chownMain, "chgrp": chownMain, "stat": statMain, "touch": touchMain, "ls": lsMain, "find": findMain,
+		"readlink": readlinkMain, "realpath": realpathMain, "sync": syncMain, "du": duMain, "df": dfMain, "tar": tarMain, "gzip": gzipMain,
+
+		"date": dateMain, "id": idMain, "whoami": idMain, "uname": unameMain, "arch": unameMain, "hostname": hostnameMain, "nproc": nprocMain,
+		"uptime": uptimeMain, "free": freeMain, "ss": ssMain, "getent": getentMain, "ps": psMain, "pgrep": pgrepMain,
+		"env": envMain, "timeout": timeoutMain, "sleep": sleepMain, "nohup": nohupMain, "setsid": setsidMain, "nice": niceMain, "ionice": niceMain,
+		"flock": flockMain, "sudo": sudoMain, "sftp-server": sftpServerMain, "logger": func(*proc) int { return 0 },
+
+		"systemctl": systemctlMain, "journalctl": journalctlMain, "cloud-init": cloudInitMain,
+		"apt-get": aptGetMain, "apt-cache": aptCacheMain, "apt-config": aptConfigMain, "apt-helper": aptHelperMain,
+		"dpkg": dpkgMain, "dpkg-query": dpkgQueryMain,
+		"docker": dockerMain, "dockerd": dockerdMain,
+	}
+}
+
+// invokeBuiltin runs the program that does what a builtin does.
+func (s *shell) invokeBuiltin(name string) int {
+	return builtin(name)(s, append([]string{name}, s.p.argv[1:]...))
+}

@@ -1,0 +1,206 @@
+package remotetest
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"io"
+	"net"
+	"strings"
+	"sync"
+
+	"github.com/gliderlabs/ssh"
+	gossh "golang.org/x/crypto/ssh"
+)
+
+// serve is sshd: public keys only, MaxSessions, the login shell of the user, and forwarding for
+// those who jump through this host.
+func (h *Host) serve(l net.Listener) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	if h.key, err = gossh.NewSignerFromKey(key); err != nil {
+		panic(err)
+	}
+	var mu sync.Mutex
+	open := map[*gossh.ServerConn]int{}
+	h.server = &ssh.Server{
+		Version:     "OpenSSH_10.0p2 Debian-7",
+		HostSigners: []ssh.Signer{h.key},
+		Handler:     h.session,
+		PublicKeyHandler: func(ctx ssh.Context, key ssh.PublicKey) bool {
+			return ctx.User() == h.options.User && ssh.KeysEqual(key, h.fleet.key.PublicKey())
+		},
+		ConnCallback:                func(_ ssh.Context, c net.Conn) net.Conn { return h.wrap(c) },
+		LocalPortForwardingCallback: func(ssh.Context, string, uint32) bool { return true },
+		PtyCallback:                 func(ssh.Context, ssh.Pty) bool { return false },
+		ChannelHandlers: map[string]ssh.ChannelHandler{
+			"direct-tcpip": ssh.DirectTCPIPHandler,
+			"session": func(srv *ssh.Server, c *gossh.ServerConn, n gossh.NewChannel, ctx ssh.Context) {
+				mu.Lock()
+				full := open[c] >= h.options.MaxSessions
+				if !full {
+					open[c]++
+				}
+				mu.Unlock()
+				if full {
+					_ = n.Reject(gossh.ConnectionFailed, "open failed")
+					return
+				}
+				h.count(func(c *Counts) { c.Channels++ })
+				ssh.DefaultSessionHandler(srv, c, n, ctx)
+				mu.Lock()
+				if open[c]--; open[c] == 0 {
+					delete(open, c)
+				}
+				mu.Unlock()
+			},
+		},
+		SubsystemHandlers: map[string]ssh.SubsystemHandler{},
+		// Keepalives are answered, like any global request that sshd does not know, with a refusal.
+		RequestHandlers: map[string]ssh.RequestHandler{},
+	}
+	if !h.options.NoSFTP {
+		h.server.SubsystemHandlers["sftp"] = func(s ssh.Session) {
+			h.count(func(c *Counts) { c.SFTP++ })
+			h.serveSFTP(s, h.login(s.User()))
+		}
+	}
+	if h.options.Silent {
+		h.work.Go(func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				h.wrap(c)
+			}
+		})
+		return
+	}
+	h.work.Go(func() { _ = h.server.Serve(l) })
+}
+
+func (h *Host) count(f func(*Counts)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f(&h.counts)
+}
+
+// session runs one command line in the user's login shell. It ends when the shell has ended and
+// nobody holds its output any more; what goes on without a connection gets SIGPIPE when it writes.
+func (h *Host) session(s ssh.Session) {
+	if h.alive().Err() != nil {
+		return
+	}
+	h.count(func(c *Counts) { c.Execs++ })
+	c, home := h.account(s.User())
+	p := h.newProc(c, map[string]string{
+		"HOME": home, "USER": s.User(), "LOGNAME": s.User(), "SHELL": h.options.LoginShell, "PWD": home,
+		"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/games", "SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 22",
+	}, home)
+	if c.uid == 0 {
+		p.env["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	}
+	for _, kv := range s.Environ() {
+		if k, v, ok := strings.Cut(kv, "="); ok && (k == "LANG" || strings.HasPrefix(k, "LC_")) {
+			p.env[k] = v
+		}
+	}
+	var outputs sync.WaitGroup
+	output := func(w io.Writer) *desc {
+		outputs.Add(1)
+		d := writerDesc(w)
+		d.onClose(outputs.Done)
+		return d
+	}
+	in, feed := newPipe()
+	p.fds = map[int]*desc{0: in, 1: output(s), 2: output(s.Stderr())}
+	h.work.Go(func() {
+		defer feed.close()
+		_, _ = io.Copy(descWriter{feed}, s)
+	})
+	if u := p; c.uid != 0 {
+		// Root's signals are refused by the sshd of most releases in use.
+		signals := make(chan ssh.Signal, 8)
+		s.Signals(signals)
+		defer s.Signals(nil)
+		h.work.Go(func() {
+			for {
+				select {
+				case sig := <-signals:
+					if v, ok := parseSignal(string(sig)); ok {
+						targets, _ := h.targets(u, -u.pgid)
+						for _, t := range targets {
+							t.signal(v)
+						}
+					}
+				case <-u.done:
+					return
+				}
+			}
+		})
+	}
+	h.work.Add(1)
+	defer h.work.Done()
+	code := p.program(func(p *proc) int { return h.loginShell(p, s.RawCommand()) })
+	p.end()
+	outputs.Wait()
+	_ = s.Exit(code)
+}
+
+type descWriter struct{ d *desc }
+
+func (w descWriter) Write(b []byte) (int, error) { return w.d.write(context.Background(), b) }
+
+// loginShell is the shell of the user's passwd entry with -c.
+func (h *Host) loginShell(p *proc, line string) int {
+	shell := h.options.LoginShell
+	p.argv = []string{shell, "-c", line}
+	h.mu.Lock()
+	h.commands = append(h.commands, Command{p.argv, p.cred.uid})
+	h.mu.Unlock()
+	if h.options.Noise != "" {
+		p.printf("%s", h.options.Noise)
+	}
+	switch shell[strings.LastIndexByte(shell, '/')+1:] {
+	case "nologin":
+		p.printf("This account is currently not available.\n")
+		return 1
+	case "false":
+		return 1
+	case "fish", "csh", "tcsh":
+		// Only what means the same in every shell: words, and single quotes round plain text.
+		words, ok := plainWords(line)
+		if !ok {
+			h.unknown(shell + " -c: not plain words: " + line)
+			p.errorf("%s: syntax error\n", shell)
+			return 127
+		}
+		return p.run(words, nil)
+	default:
+		return newShell(p, shell, nil).main(strings.NewReader(line))
+	}
+}
+
+func plainWords(line string) ([]string, bool) {
+	var out []string
+	for line = strings.TrimSpace(line); line != ""; line = strings.TrimSpace(line) {
+		word, rest, _ := strings.Cut(line, " ")
+		if line[0] == '\'' {
+			quoted, after, ok := strings.Cut(line[1:], "'")
+			if !ok || after != "" && after[0] != ' ' {
+				return nil, false
+			}
+			word, rest = quoted, after
+		} else if word[0] == '~' {
+			return nil, false
+		}
+		if strings.ContainsAny(word, "'\"\\$`!*?[]{}()<>|&;#^\n") {
+			return nil, false
+		}
+		out, line = append(out, word), rest
+	}
+	return out, len(out) > 0
+}

@@ -1,0 +1,125 @@
+package remotetest
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+)
+
+var (
+	caddyAnswer = regexp.MustCompile(`(?s)http://:2020 \{.*?respond "([^"]*)"`)
+	caddyMounts = regexp.MustCompile(`(?m)^mounts "([^"]*)"`)
+	caddyAgents = regexp.MustCompile(`(?m)^\s*import token poll "?([^"\s]+)"?\s*$`)
+	caddyFiles  = regexp.MustCompile(`(?:cert|key|trusted_roots|tls) (/run/secrets/\S+)(?: (/run/secrets/\S+))?`)
+)
+
+// caddyMain is caddy run, validate, reload and version.
+func caddyMain(p *proc) int {
+	if len(p.argv) < 2 {
+		p.unsupported("caddy without a command")
+	}
+	o := p.parse(p.argv[2:], "", "", map[string]string{"config": "c:", "adapter": "a:", "address": "d:", "force": "f"}, true)
+	switch verb := p.argv[1]; verb {
+	case "version":
+		p.printf("v2.11.4\n")
+		return 0
+	case "run", "reload", "validate":
+		text, err := p.caddyfile(o.value["c"])
+		if err == nil {
+			err = p.adapt(text)
+		}
+		if err != nil {
+			p.errorf("Error: %v\n", err)
+			return 1
+		}
+		if verb == "validate" {
+			p.printf("Valid configuration\n")
+			return 0
+		}
+		p.locked(func() { p.loadCaddy(text) })
+		if verb == "run" {
+			return p.stay()
+		}
+		return 0
+	default:
+		p.unsupported("caddy " + verb)
+		return 1
+	}
+}
+
+func (p *proc) caddyfile(name string) (string, error) {
+	if name == "-" {
+		b, err := io.ReadAll(p.stdin())
+		return string(b), err
+	}
+	b, err := p.readAll(name)
+	if err != nil {
+		return "", fmt.Errorf("reading config from file: open %s: %s", name, strings.ToLower(strerror(err)))
+	}
+	return string(b), nil
+}
+
+// adapt is what makes Caddy refuse a configuration: blocks that do not end, files that it cannot
+// read.
+func (p *proc) adapt(text string) error {
+	depth := 0
+	for n, l := range strings.Split(text, "\n") {
+		l = strings.TrimSpace(l)
+		if strings.HasPrefix(l, "#") {
+			continue
+		}
+		if strings.HasSuffix(l, "{") && (l == "{" || strings.HasSuffix(l, " {")) {
+			depth++
+		}
+		if l == "}" {
+			depth--
+		}
+		if depth < 0 {
+			return fmt.Errorf("adapting config using caddyfile: Caddyfile:%d: unexpected '}' because no matching opening brace", n+1)
+		}
+	}
+	if depth != 0 {
+		return fmt.Errorf("adapting config using caddyfile: Caddyfile:%d: unexpected EOF", strings.Count(text, "\n"))
+	}
+	files := []string{}
+	for _, m := range caddyFiles.FindAllStringSubmatch(text, -1) {
+		files = append(files, m[1])
+		if m[2] != "" {
+			files = append(files, m[2])
+		}
+	}
+	for _, f := range files {
+		if _, err := p.readAll(f); err != nil {
+			return fmt.Errorf("loading initial config: open %s: %s", f, strings.ToLower(strerror(err)))
+		}
+	}
+	if strings.Contains(text, "{file./run/secrets/ui_password_hash}") {
+		if b, err := p.readAll("/run/secrets/ui_password_hash"); err != nil || len(b) == 0 {
+			return fmt.Errorf("loading initial config: provision http: account 0: username and password are required")
+		}
+	}
+	return nil
+}
+
+func (p *proc) loadCaddy(text string) {
+	c := p.container
+	c.loaded, c.agents, c.root = "loaded", nil, ""
+	if m := caddyAnswer.FindStringSubmatch(text); m != nil {
+		mounts := ""
+		if b, err := p.readAll("/etc/caddy/mounts"); err == nil {
+			if m := caddyMounts.FindStringSubmatch(string(b)); m != nil {
+				mounts = m[1]
+			}
+		}
+		c.loaded = strings.ReplaceAll(m[1], "{vars.mounts}", mounts)
+	}
+	for _, m := range caddyAgents.FindAllStringSubmatch(text, -1) {
+		c.agents = append(c.agents, m[1])
+	}
+	if strings.Contains(text, "/run/secrets/root.crt") {
+		if b, err := p.readAll("/run/secrets/root.crt"); err == nil {
+			c.root = string(b)
+		}
+	}
+}

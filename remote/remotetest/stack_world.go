@@ -1,0 +1,391 @@
+package remotetest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// database is what PostgreSQL keeps in its volume, as far as the rest of the system looks at it.
+type database struct {
+	password    string
+	migrated    bool
+	pool        string
+	queues      map[string]time.Time // name to the time of the last poll
+	deployments map[string]Deployment
+	record      *string
+	running     map[string]int // flow runs in flight, by the host name of their agent
+}
+
+// Deployment is one deployment in the Prefect of a simulated server host.
+type Deployment struct {
+	ID         string   `json:"id"`
+	Flow       string   `json:"flow"`
+	Name       string   `json:"name"`
+	Tags       []string `json:"tags"`
+	Queue      string   `json:"queue"`
+	Pool       string   `json:"pool"`
+	Entrypoint string   `json:"entrypoint"`
+	Version    string   `json:"version"`
+	Paused     bool     `json:"paused"`
+	Schedules  []any    `json:"schedules"`
+}
+
+// stackPrograms are the programs in the images of databases, proxies and Prefect.
+func stackPrograms() map[string]func(*proc) int {
+	return map[string]func(*proc) int{
+		"docker-entrypoint.sh": func(p *proc) int { return p.execInside(p.shift(1)) },
+		"postgres":             postgresMain, "psql": psqlMain, "pg_isready": pgIsReadyMain,
+		"prefect": prefectMain, "python": pythonMain, "python3": pythonMain,
+		"caddy":            caddyMain,
+		"provision-bridge": bridgeMain,
+		"sleep": func(p *proc) int {
+			if p.engine != nil && p.engine.service {
+				return p.stay()
+			}
+			return sleepMain(p)
+		},
+	}
+}
+
+// shift drops leading words of the command line.
+func (p *proc) shift(n int) []string {
+	p.argv = p.argv[n:]
+	if len(p.argv) == 0 {
+		p.errorf("no command given\n")
+		panic(exited(1))
+	}
+	return p.argv
+}
+
+// dataVolume is the volume that a container keeps its database in.
+func (c *container) dataVolume(d *docker) *volume {
+	for _, m := range c.Mounts {
+		if m.Type == "volume" && m.Destination == "/var/lib/postgresql/data" {
+			return d.volumes[m.Name]
+		}
+	}
+	return nil
+}
+
+func postgresMain(p *proc) int {
+	d, v := p.host.docker, p.container.dataVolume(p.host.docker)
+	if v == nil {
+		p.errorf("postgres: no data volume\n")
+		return 1
+	}
+	if v.database == nil {
+		password := p.env["POSTGRES_PASSWORD"]
+		if file := p.env["POSTGRES_PASSWORD_FILE"]; file != "" {
+			b, err := p.readAll(file)
+			if err != nil {
+				p.errorf("/usr/local/bin/docker-entrypoint.sh: line 21: %s: %s\n", file, strerror(err))
+				return 1
+			}
+			password = strings.TrimRight(string(b), "\n")
+		}
+		if password == "" {
+			p.errorf("Error: Database is uninitialized and superuser password is not specified.\n")
+			return 1
+		}
+		v.database = &database{password: password, queues: map[string]time.Time{}, deployments: map[string]Deployment{}, running: map[string]int{}}
+		_ = d.h.tree.writeFile(v.Mountpoint+"/PG_VERSION", "13\n", 0o600)
+		_ = d.h.tree.chown(cred{}, v.Mountpoint+"/PG_VERSION", p.cred.uid, p.cred.gid, false)
+	}
+	p.printf("LOG:  database system is ready to accept connections\n")
+	return p.stay()
+}
+
+func pgIsReadyMain(p *proc) int { return 0 }
+
+// psqlMain knows "select 1" and the change of a role's password.
+func psqlMain(p *proc) int {
+	o := p.anywhere("qAtX", "h:p:U:d:c:v:", nil)
+	sql := o.value["c"]
+	if sql == "" {
+		b, err := io.ReadAll(p.stdin())
+		if err != nil {
+			return 2
+		}
+		sql = string(b)
+	}
+	code := 0
+	p.locked(func() {
+		v := p.container.dataVolume(p.host.docker)
+		if v == nil || v.database == nil {
+			p.errorf("psql: error: connection to server on socket \"/var/run/postgresql/.s.PGSQL.5432\" failed: No such file or directory\n")
+			code = 2
+			return
+		}
+		if h := o.value["h"]; h != "" && p.env["PGPASSWORD"] != v.database.password {
+			p.errorf("psql: error: connection to server at \"%s\", port 5432 failed: FATAL:  password authentication failed for user \"%s\"\n", h, o.value["U"])
+			code = 2
+			return
+		}
+		for statement := range strings.SplitSeq(sql, ";") {
+			s := strings.TrimSpace(statement)
+			switch m := alterRole.FindStringSubmatch(s); {
+			case s == "" || strings.HasPrefix(strings.ToLower(s), "set "):
+			case strings.EqualFold(s, "select 1"):
+				p.printf("1\n")
+			case m != nil:
+				v.database.password = m[1]
+			default:
+				p.host.unknown("psql: " + s)
+				p.errorf("ERROR:  syntax error\n")
+				code = 3
+				return
+			}
+		}
+	})
+	return code
+}
+
+var alterRole = regexp.MustCompile(`(?is)^alter\s+(?:role|user)\s+"?prefect"?\s+(?:with\s+)?password\s+'([^']*)'$`)
+
+// neighbour finds a running container that this one reaches by name.
+func (c *container) neighbour(d *docker, name string) *container {
+	for _, k := range slices.Sorted(maps.Keys(d.containers)) {
+		o := d.containers[k]
+		if !o.State.Running || o.State.Restarting {
+			continue
+		}
+		for net, e := range o.NetworkSettings.Networks {
+			if c.NetworkSettings.Networks[net] != nil && slices.Contains(e.Aliases, name) {
+				return o
+			}
+		}
+	}
+	return nil
+}
+
+// openDatabase is the database that a Prefect process gets to with its settings.
+func (p *proc) openDatabase() (*database, string) {
+	where := p.env["PREFECT_API_DATABASE_CONNECTION_URL"]
+	name := "postgres"
+	if _, rest, ok := strings.Cut(where, "@"); ok {
+		name, _, _ = strings.Cut(rest, ":")
+	}
+	pg := p.container.neighbour(p.host.docker, name)
+	if pg == nil {
+		return nil, "socket.gaierror: [Errno -2] Name or service not known"
+	}
+	v := pg.dataVolume(p.host.docker)
+	if v == nil || v.database == nil {
+		return nil, "ConnectionRefusedError: [Errno 111] Connect call failed"
+	}
+	if v.database.password != p.env["PREFECT_API_DATABASE_PASSWORD"] {
+		return nil, `asyncpg.exceptions.InvalidPasswordError: password authentication failed for user "prefect"`
+	}
+	return v.database, ""
+}
+
+func prefectMain(p *proc) int {
+	words := strings.Join(p.argv[1:], " ")
+	code := 0
+	switch {
+	case strings.HasPrefix(words, "server database upgrade"):
+		p.workFor(10)
+		p.locked(func() {
+			db, why := p.openDatabase()
+			if db == nil {
+				p.errorf("%s\n", why)
+				code = 1
+				return
+			}
+			db.migrated = true
+			p.printf("Migrations succeeded!\n")
+		})
+	case strings.HasPrefix(words, "server start"):
+		p.locked(func() {
+			db, why := p.openDatabase()
+			switch {
+			case db == nil:
+				p.errorf("%s\nApplication startup failed. Exiting.\n", why)
+				code = 3
+			case !db.migrated && p.env["PREFECT_API_DATABASE_MIGRATE_ON_START"] == "false":
+				p.errorf("asyncpg.exceptions.UndefinedTableError: relation \"configuration\" does not exist\nApplication startup failed. Exiting.\n")
+				code = 3
+			default:
+				db.migrated = true
+				p.printf("INFO:     Application startup complete.\n")
+				p.stay()
+			}
+		})
+	case strings.HasPrefix(words, "agent start"):
+		p.locked(func() {
+			o := p.parse(p.argv[3:], "", "", map[string]string{"pool": "p:", "work-queue": "q:", "limit": "l:"}, true)
+			status, db, why := p.api("poll")
+			if status == 200 && db.pool != o.value["p"] {
+				status, why = 404, "prefect.exceptions.ObjectNotFound"
+			}
+			if status != 200 {
+				p.errorf("Traceback (most recent call last):\n%s (%d)\n", why, status)
+				code = 1
+				return
+			}
+			for _, q := range o.list["q"] {
+				db.queues[q] = p.host.now()
+			}
+			p.printf("Agent started! Looking for work from queue(s): %s...\n", strings.Join(o.list["q"], ", "))
+			p.stay()
+		})
+	case words == "version":
+		p.printf("2.20.25\n")
+	default:
+		p.host.unknown("in container " + p.container.name() + ": prefect " + words)
+		code = 2
+	}
+	return code
+}
+
+func bridgeMain(p *proc) int {
+	if len(p.argv) < 2 || p.argv[1] != "serve" {
+		p.unsupported("provision-bridge " + strings.Join(p.argv[1:], " "))
+	}
+	b, err := p.readAll(p.env["BRIDGE_TOKEN_FILE"])
+	if err != nil || len(strings.TrimSpace(string(b))) < 32 {
+		p.errorf("provision-bridge: the token file cannot be read or is too short\n")
+		return 78
+	}
+	p.printf("listening on %s\n", p.env["BRIDGE_LISTEN"])
+	return p.stay()
+}
+
+// api is one request to Prefect's API with the token in the environment: what comes back, and the
+// database behind it if the request is allowed. need is the kind of token that may.
+func (p *proc) api(need string) (status int, db *database, why string) {
+	u, err := url.Parse(p.env["PREFECT_API_URL"])
+	if err != nil || u.Host == "" {
+		return 0, nil, "PREFECT_API_URL is not set"
+	}
+	h, caddy := p.host.fleet.proxyFor(p, u.Hostname())
+	if caddy == nil {
+		return 0, nil, fmt.Sprintf("cannot connect to %s: Connection refused", u.Host)
+	}
+	if file := p.env["PREFECT_API_SSL_CERT_FILE"]; u.Scheme == "https" && file != "" {
+		ca, err := p.readAll(file)
+		if err != nil {
+			return 0, nil, fmt.Sprintf("%s: %s", file, strerror(err))
+		}
+		if caddy.root != "" && !strings.Contains(string(ca), strings.TrimSpace(caddy.root)) {
+			return 0, nil, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate"
+		}
+	}
+	kind := h.tokenKind(caddy, p.env["PREFECT_API_KEY"])
+	switch {
+	case kind == "":
+		return 401, nil, "401 Unauthorized"
+	case need == "register" && kind != "register", need == "poll" && kind == "run":
+		return 403, nil, "not allowed for this token"
+	}
+	server := caddy.neighbour(h.docker, "server")
+	if server == nil {
+		return 502, nil, "502 Bad Gateway"
+	}
+	if db = server.serving(h.docker); db == nil {
+		return 503, nil, "503 Service Unavailable"
+	}
+	return 200, db, ""
+}
+
+// serving is the database of a running Prefect server, nil if it has none.
+func (c *container) serving(d *docker) *database {
+	pg := c.neighbour(d, "postgres")
+	if pg == nil {
+		return nil
+	}
+	if v := pg.dataVolume(d); v != nil && v.database != nil && v.database.migrated {
+		return v.database
+	}
+	return nil
+}
+
+// proxyFor finds the proxy that answers for a name: a neighbour on the same network, the host that
+// the name is mapped to, or the only proxy of the fleet.
+func (f *Fleet) proxyFor(p *proc, name string) (*Host, *container) {
+	if c := p.container.neighbour(p.host.docker, name); c != nil {
+		return p.host, c
+	}
+	address := name
+	for _, e := range p.container.HostConfig.ExtraHosts {
+		if n, a, ok := strings.Cut(e, ":"); ok && n == name {
+			address = a
+		}
+	}
+	var found []*Host
+	var proxies []*container
+	for _, h := range f.Hosts() {
+		for _, c := range h.docker.containers {
+			if c.loaded == "" || !c.State.Running || c.State.Restarting || len(c.HostConfig.PortBindings) == 0 {
+				continue
+			}
+			if slices.Contains(h.options.Addresses, address) || h.name == address {
+				return h, c
+			}
+			found, proxies = append(found, h), append(proxies, c)
+		}
+	}
+	if len(found) == 1 && len(found[0].options.Addresses) == 0 {
+		return found[0], proxies[0]
+	}
+	return nil, nil
+}
+
+// tokenKind tells what a bearer token is for, by the files that the proxy reads at each request.
+func (h *Host) tokenKind(caddy *container, token string) string {
+	if len(token) < 32 {
+		return ""
+	}
+	name := h.tree.holding(caddy.inside("/run/secrets/tokens"), token)
+	cut := strings.LastIndexByte(name, '.')
+	if cut < 0 || !slices.Contains(caddy.agents, name[:cut]) {
+		return ""
+	}
+	return name[cut+1:]
+}
+
+func secondsOf(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+func pythonMain(p *proc) int {
+	args := p.argv[1:]
+	switch {
+	case len(args) >= 2 && args[0] == "-c" && strings.Contains(args[1], "http://127.0.0.1:2020/"):
+		code := 0
+		p.locked(func() {
+			if p.container.loaded == "" {
+				p.errorf("urllib.error.URLError: <urlopen error [Errno 111] Connection refused>\n")
+				code = 1
+				return
+			}
+			p.printf("%s", p.container.loaded)
+		})
+		return code
+	case len(args) >= 2 && args[0] == "-m":
+		if f := glue()[args[1]]; f != nil {
+			return f(p, args[2:])
+		}
+	}
+	p.host.unknown(fmt.Sprintf("in container %s: %s", p.container.name(), strings.Join(p.argv, " ")))
+	p.errorf("python: not simulated\n")
+	return 1
+}
+
+// glue are the Python modules that the images of the stack bring.
+func glue() map[string]func(*proc, []string) int {
+	return map[string]func(*proc, []string) int{
+		"provision_glue.observe": observeGlue, "provision_glue.pool": poolGlue, "provision_glue.register": registerGlue,
+		"provision_glue.check": checkGlue, "provision_glue.smoke": smokeGlue, "provision_glue.health": healthGlue,
+	}
+}
+
+func (p *proc) json(v any) {
+	b, _ := json.Marshal(v)
+	p.printf("%s\n", b)
+}
