@@ -10,7 +10,7 @@ SECRET = "0123456789abcdef" * 4
 class Entrypoint(unittest.TestCase):
     def run_with(self, secrets, *command, content=None):
         with tempfile.TemporaryDirectory() as directory:
-            path = os.path.join(directory, "a secret" if " " in secrets else "secret")
+            path = os.path.join(directory, "secret")
             if content is not None:
                 with open(path, "w") as file:
                     file.write(content)
