@@ -74,7 +74,7 @@ func (p *Pass) Apply(ctx, stop context.Context) (report *Report, err error) {
 		outcomes, err := p.run(ctx, stop, plan, report.Rounds)
 		report.Outcomes = append(report.Outcomes, outcomes...)
 		for _, c := range plan.Changes {
-			changed[c.Planned.ID] = true
+			changed[c.By] = true
 		}
 		if stop.Err() != nil {
 			err = errors.Join(err, &Error{Code: ExitInterrupted, Cause: "interrupted; run the same command again to go on"})
@@ -164,7 +164,7 @@ func (p *Pass) affected(plan *Plan) []string {
 	hosts := map[string]bool{}
 	for _, c := range plan.Changes {
 		hosts[c.Host] = true
-		for _, n := range p.System.byID[c.Planned.ID].Needs() {
+		for _, n := range p.System.byID[c.By].Needs() {
 			hosts[n.Host] = true
 		}
 	}

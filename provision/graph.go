@@ -44,7 +44,7 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 	byHost := map[string][]int{}
 	for i, c := range plan.Changes {
 		nodes[i] = &node{Outcome{Host: c.Host, Step: c.Step, Act: c.Act}, make(chan struct{})}
-		byID[c.Planned.ID] = nodes[i]
+		byID[c.By] = nodes[i]
 		byHost[c.Host] = append(byHost[c.Host], i)
 	}
 	r := &resource.Run{
@@ -65,7 +65,7 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 		wg.Go(func() {
 			for _, i := range changes {
 				c, n := plan.Changes[i], nodes[i]
-				for _, need := range p.System.needs[c.Planned.ID] {
+				for _, need := range p.System.needs[c.By] {
 					m := byID[need]
 					if m == nil || m == n {
 						continue
@@ -108,7 +108,7 @@ func (p *Pass) change(ctx context.Context, r *resource.Run, c Change, o *Outcome
 	}
 	p.emit(Event{Type: "change", Host: c.Host, Step: c.Step, Act: c.Act, State: "start", Text: c.Why, Round: round})
 	start := time.Now()
-	err := hostError(c.Host, c.Step, ExitStep, p.System.byID[c.Planned.ID].Do(ctx, r, c.Planned))
+	err := hostError(c.Host, c.Step, ExitStep, p.System.byID[c.By].Do(ctx, r, c.Planned))
 	o.State, o.Seconds = Done, time.Since(start).Seconds()
 	if err != nil {
 		o.State, o.Why = Failed, err.Error()

@@ -222,10 +222,10 @@ func (p *Pass) limited(plan *Plan) (*Plan, error) {
 	var errs []error
 	for _, c := range plan.Changes {
 		if !slices.Contains(p.Limit, c.Host) {
-			outside[c.Planned.ID] = true
+			outside[c.By] = true
 			continue
 		}
-		if first, ok := pendingAncestor(c.Planned.ID, p.System.needs, outside); ok {
+		if first, ok := pendingAncestor(c.By, p.System.needs, outside); ok {
 			errs = append(errs, Usage("add "+first.Host+" to --limit, or leave --limit out",
 				"%s: %s needs %s on %s first, which --limit leaves out", c.Host, c.Step, first, first.Host))
 			continue

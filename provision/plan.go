@@ -26,8 +26,9 @@ type Change struct {
 	Why  string `json:"why"`
 	Diff string `json:"diff,omitempty"`
 	Note string `json:"note,omitempty"`
-	// Planned is the change itself.
+	// Planned is the change itself; By is the resource that asked for it and carries it out.
 	Planned resource.Change `json:"-"`
+	By      resource.ID     `json:"-"`
 }
 
 // Later is a resource that is checked after another one has changed.
@@ -73,7 +74,7 @@ func diff(resources []resource.Resource, needs map[resource.ID][]resource.ID, fa
 		id := r.ID()
 		changes := r.Diff(w)
 		for _, c := range changes {
-			plan.Changes = append(plan.Changes, Change{c.ID.Host, c.ID.String(), string(c.Act), c.Why, c.Diff, c.Note, c})
+			plan.Changes = append(plan.Changes, Change{c.ID.Host, c.ID.String(), string(c.Act), c.Why, c.Diff, c.Note, c, id})
 			w.pending[id] = true
 		}
 		fact, probed := facts[id]

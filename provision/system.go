@@ -42,11 +42,6 @@ func Load(ctx context.Context, inventoryPath, stackPath string) (*System, error)
 	for _, r := range s.Resources {
 		s.byID[r.ID()] = r
 	}
-	for _, h := range inv.Hosts {
-		if len(h.Roles) == 0 {
-			s.Warnings = append(s.Warnings, h.Name+" has no roles and is left as it is: cleaning a host of the stack is not built yet")
-		}
-	}
 	return s, nil
 }
 
@@ -79,13 +74,11 @@ func (s *System) Host(name string) *inventory.Host {
 	return nil
 }
 
-// HostNames are the hosts that have anything to do with the stack, by name.
+// HostNames are the names of all hosts, sorted.
 func (s *System) HostNames() []string {
 	var names []string
 	for _, h := range s.Inventory.Hosts {
-		if len(h.Roles) > 0 {
-			names = append(names, h.Name)
-		}
+		names = append(names, h.Name)
 	}
 	return names
 }

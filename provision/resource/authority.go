@@ -33,6 +33,11 @@ func AuthorityID(host string) ID { return ID{host, "authority", ""} }
 func (a *Authority) ID() ID      { return AuthorityID(a.Host) }
 func (a *Authority) Needs() []ID { return a.After }
 
+// Paths are the three of the authority and the note about them.
+func (a *Authority) Paths() []string {
+	return []string{a.Dir + "/root.crt", a.Dir + "/intermediate.crt", a.Dir + "/intermediate.key", a.Note}
+}
+
 const authorityNote = `authoritynote() { for x in root.crt intermediate.crt intermediate.key; do sha256sum <"$1/$x"; done | sha256sum | cut -c1-64; }`
 
 func (a *Authority) Probe(s *Script) {

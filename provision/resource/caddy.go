@@ -26,6 +26,9 @@ var _ Resource = (*CaddyFiles)(nil)
 func (c *CaddyFiles) ID() ID      { return ID{c.Host, "file", c.Path} }
 func (c *CaddyFiles) Needs() []ID { return append(append([]ID{}, c.Files...), c.After...) }
 
+// Paths is the one path.
+func (c *CaddyFiles) Paths() []string { return []string{c.Path} }
+
 // The time of the last change counts too: a file that was changed and changed back around a restart
 // may have been loaded in between.
 const caddyDigest = `caddydigest() { { cat "$1"; find "$2" -maxdepth 1 -type f ! -name '.provision.*' | sort | while IFS= read -r x; do stat -c '%n %Z' "$x"; sha256sum <"$x"; done; } | sha256sum | cut -c1-64; }`

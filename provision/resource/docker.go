@@ -3,6 +3,7 @@ package resource
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,6 +47,7 @@ type dockerFacts struct {
 	Images     map[string]string // reference to image id, of those asked for
 	Networks   map[string]Network
 	Volumes    map[string]string // name to owner stack
+	Built      []string          // references of the images that were built for the stack, newest first
 }
 
 // dockerState sets D: yes if the engine answers, no if none was ever installed, unknown otherwise.
@@ -86,10 +88,11 @@ const (
 // missing is an answer, which the engine prints; any other failure is read as such by docker.
 func dockerListing(stack string, images []string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `ids=$(timeout 20 docker ps -aq --no-trunc --filter %s) && {
-	if [ -n "$ids" ]; then c=$(timeout 20 docker inspect --type container --format %s $ids); else c=; fi && v containers "$c"; }
-n=$(timeout 20 docker network ls -q --no-trunc) && n=$(timeout 20 docker network inspect --format %s $n) && v networks "$n"
+	fmt.Fprintf(&b, `ids=$(timeout 20 docker ps -aq --no-trunc --filter %[1]s) && {
+	if [ -n "$ids" ]; then c=$(timeout 20 docker inspect --type container --format %[2]s $ids); else c=; fi && v containers "$c"; }
+n=$(timeout 20 docker network ls -q --no-trunc) && n=$(timeout 20 docker network inspect --format %[3]s $n) && v networks "$n"
 vs=$(timeout 20 docker volume ls --format '{{.Name}}|{{.Label "provision.stack"}}') && v volumes "$vs"
+b=$(timeout 20 docker image ls --filter %[1]s --format '{{.Repository}}:{{.Tag}}|{{.CreatedAt}}') && v built "$b"
 `, remote.Quote("label="+LabelStack+"="+stack), remote.Quote(containerFormat), remote.Quote(networkFormat))
 	if len(images) > 0 {
 		fmt.Fprintf(&b, "i=$(timeout 20 docker image inspect --format %s", remote.Quote(imageFormat))
@@ -100,6 +103,9 @@ vs=$(timeout 20 docker volume ls --format '{{.Name}}|{{.Label "provision.stack"}
 	}
 	return b.String()
 }
+
+// builtRef is the name of every image that provision builds: its tag is the hash of its context.
+var builtRef = regexp.MustCompile(`^[a-z0-9-]+:[0-9a-f]{16}$`)
 
 func lines(s string) [][]string {
 	var out [][]string
@@ -114,12 +120,12 @@ func lines(s string) [][]string {
 // docker reads the engine's record. No means that no engine was ever installed, so nothing of
 // Docker's is there.
 func docker(w World, host string) (dockerFacts, Know) {
-	d := dockerFacts{map[string]Container{}, map[string]string{}, map[string]Network{}, map[string]string{}}
+	d := dockerFacts{Containers: map[string]Container{}, Images: map[string]string{}, Networks: map[string]Network{}, Volumes: map[string]string{}}
 	rec, know := w.Fact(EngineID(host))
 	if know != Yes {
 		return d, know
 	}
-	for _, field := range []string{"containers", "networks", "volumes"} {
+	for _, field := range []string{"containers", "networks", "volumes", "built"} {
 		if _, ok := rec.Fields[field]; !ok {
 			return d, Unknown
 		}
@@ -145,6 +151,13 @@ func docker(w World, host string) (dockerFacts, Know) {
 	for _, v := range lines(rec.Fields["volumes"]) {
 		if len(v) == 2 {
 			d.Volumes[v[0]] = v[1]
+		}
+	}
+	built := lines(rec.Fields["built"])
+	slices.SortStableFunc(built, func(a, b []string) int { return strings.Compare(b[len(b)-1], a[len(a)-1]) })
+	for _, i := range built {
+		if len(i) == 2 && builtRef.MatchString(i[0]) {
+			d.Built = append(d.Built, i[0])
 		}
 	}
 	for _, i := range lines(rec.Fields["images"]) {

@@ -22,6 +22,8 @@ type Engine struct {
 	Source      string // "auto", "official", "distro", "present"
 	Repository  string // of Docker's packages; a mirror of it may be given
 	DaemonJSON  []byte
+	// AsIs says that nothing of the stack needs an engine here: it is asked what is there, and left alone.
+	AsIs bool
 }
 
 var _ Resource = (*Engine)(nil)
@@ -112,6 +114,9 @@ func version(s string) (major, minor int) {
 
 func (e *Engine) Diff(w World) []Change {
 	rec, know := w.Fact(e.ID())
+	if e.AsIs {
+		return nil
+	}
 	ours := rec.Fields["ours"] != ""
 	daemon, hasDaemon := rec.Fields["daemon"]
 	change := Change{ID: e.ID(), Act: Add}

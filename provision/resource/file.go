@@ -31,6 +31,9 @@ var _ Resource = (*File)(nil)
 func (f *File) ID() ID      { return ID{f.Host, "file", f.Path} }
 func (f *File) Needs() []ID { return f.After }
 
+// Paths is the one path.
+func (f *File) Paths() []string { return []string{f.Path} }
+
 func digest(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])

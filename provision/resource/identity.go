@@ -17,10 +17,12 @@ const Root = "/var/lib/provision"
 // touched.
 type Identity struct {
 	Host, Stack string
-	Server      string // name of the server host
-	Agents      []string
+	Server      string   // name of the server host
+	Others      []string // names of all other hosts of the inventory
 	// DataVolume is the volume whose existence says that the stack was born on the server host.
 	DataVolume ID
+	// Cleaned says that the host is to lose all of the stack; it is only made sure that it is this one.
+	Cleaned bool
 }
 
 var (
@@ -43,9 +45,22 @@ func (i *Identity) Needs() []ID {
 
 func (i *Identity) base() string { return Root + "/" + i.Stack }
 
+// Paths are the id, the salt, and on the server the mark that the id was born there.
+func (i *Identity) Paths() []string {
+	paths := []string{i.base() + "/id", i.base() + "/salt", i.base() + "/born"}
+	switch {
+	case i.Cleaned:
+		return nil
+	case i.Host != i.Server:
+		return paths[:2]
+	}
+	return paths
+}
+
 func (i *Identity) Probe(s *Script) {
 	s.Record(i.ID(), fmt.Sprintf(`root=%s; base=%s; salt=no
 [ -s "$base/salt" ] && salt=yes; v salt $salt
+[ -e "$base/born" ] && v born yes
 for d in "$root"/*/; do [ -f "${d}id" ] && [ "$d" != "$base/" ] && v other "${d%%/}"; done
 if [ -f "$base/id" ]; then v id "$(head -c 200 "$base/id")"; yes
 elif [ -e "$base/id" ] || { [ -e "$root" ] && [ ! -d "$root" ]; }; then unknown "$base/id is not a file"
@@ -69,33 +84,41 @@ func (i *Identity) Diff(w World) []Change {
 	refuse := func(why, hint string) []Change {
 		return []Change{{ID: i.ID(), Act: Refuse, Risk: Data, Why: why, Hint: hint}}
 	}
-	if other := rec.Fields["other"]; other != "" {
+	if know == Unknown {
+		return nil
+	}
+	other := rec.Fields["other"]
+	if other != "" && i.Cleaned {
+		return nil // another stack's host has nothing of this one
+	}
+	if other != "" {
 		return refuse(fmt.Sprintf("another stack lives on this host (%s)", remote.Sanitize(other)),
 			"check the address in the inventory and the name in stack.toml")
 	}
 	own, _ := i.id(w, i.Host)
-	if know == Unknown {
-		return nil
-	}
 	if know == Yes && own == "" {
-		return refuse("the identity file is damaged: "+remote.Sanitize(rec.Fields["id"]),
+		return refuse("the identity on the host is damaged: "+remote.Sanitize(rec.Fields["id"]),
 			fmt.Sprintf("restore %s/id from a backup or from another host of the stack", i.base()))
 	}
-	server, serverKnow := i.id(w, i.Server)
 	if i.Host == i.Server {
-		if know == No && !w.Option("new-data") {
-			for _, a := range i.Agents {
-				if id, _ := i.id(w, a); id != "" && a != i.Server {
-					return refuse(fmt.Sprintf("this host has no data of the stack, but %s belongs to it (id %s): a moved server, or a wrong address", a, id[:8]),
-						"correct the address, or start with new data: provision apply --new-data")
-				}
-			}
+		if why, hint := i.unborn(w, rec, know); why != "" && !w.Option("new-data") {
+			return refuse(why, hint)
+		} else if why != "" && know == Yes {
+			return []Change{{ID: i.ID(), Act: Replace, Why: "the stack begins with new data"}}
 		}
-	} else if own != "" && server != "" && own != server && !w.Option("new-data") {
-		return refuse(fmt.Sprintf("this host belongs to another instance of the stack (id %s, the server has %s)", own[:8], server[:8]),
-			"check the addresses in the inventory, or join it to this one: provision apply --new-data")
+	}
+	server, serverKnow := i.id(w, i.Server)
+	foreign := i.Host != i.Server && own != "" && server != "" && own != server && !w.Option("new-data")
+	if foreign && i.Cleaned {
+		d, _ := docker(w, i.Host)
+		foreign = len(d.Containers) > 0 // where nothing runs, nothing of that instance is at risk
 	}
 	switch {
+	case foreign:
+		return refuse(fmt.Sprintf("this host belongs to another instance of the stack (id %s, the server has %s)", own[:8], server[:8]),
+			"check the addresses in the inventory, or say that this is meant: provision apply --new-data")
+	case i.Cleaned:
+		return nil
 	case know == No:
 		return []Change{{ID: i.ID(), Act: Add, Why: "the host does not belong to a stack yet"}}
 	case i.Host != i.Server && serverKnow == Yes && own != server:
@@ -104,6 +127,28 @@ func (i *Identity) Diff(w World) []Change {
 		return []Change{{ID: i.ID(), Act: Modify, Why: "the salt is missing"}}
 	}
 	return nil
+}
+
+// unborn says why the server host cannot be the one that the stack's data was born on; "" if it can.
+func (i *Identity) unborn(w World, rec Record, know Know) (why, hint string) {
+	if _, data := w.Fact(i.DataVolume); data != No {
+		return "", ""
+	}
+	const or = "correct the address, or start with new data: provision apply --new-data"
+	for _, h := range i.Others {
+		if d, _ := docker(w, h); d.Volumes[i.DataVolume.Name] == i.Stack {
+			return fmt.Sprintf("this host has no data of the stack, but %s has it (volume %s): a moved server, or a wrong address", h, i.DataVolume.Name), or
+		}
+		if id, _ := i.id(w, h); id != "" && know == No {
+			return fmt.Sprintf("this host has no data of the stack, but %s belongs to it (id %s): a moved server, or a wrong address", h, id[:8]), or
+		}
+	}
+	// The mark is made before the id: a host with an id and without it got its id from another server.
+	if know == Yes && rec.Fields["born"] == "" {
+		own, _ := i.id(w, i.Host)
+		return fmt.Sprintf("this host was an agent of the stack (id %s), whose data was born on another host: a moved server, or a wrong address", own[:8]), or
+	}
+	return "", ""
 }
 
 func (i *Identity) Do(ctx context.Context, r *Run, c Change) error {
@@ -117,16 +162,21 @@ func (i *Identity) Do(ctx context.Context, r *Run, c Change) error {
 			return fmt.Errorf("%s holds no identity", i.Server)
 		}
 	}
+	born := `: >"$b/born"; sync "$b"` + "\n"
 	place := `ln "$t" "$b/id" 2>/dev/null || [ -f "$b/id" ]; rm -f "$t"`
 	if i.Host != i.Server {
+		born = ""
+	}
+	if i.Host != i.Server || c.Act == Replace {
 		place = `put "$t" "$b/id" 0:0 0644`
 	}
 	_, err := r.Sh(ctx, i.Host, fmt.Sprintf(`b=%s
 (umask 022; mkdir -p "$b"); chmod 0755 "$b"
-t=$(mktemp "$b/.provision.XXXXXX"); chmod 0644 "$t"; printf '%%s\n' %s >"$t"; sync "$t"
+%st=$(mktemp "$b/.provision.XXXXXX"); chmod 0644 "$t"; printf '%%s\n' %s >"$t"; sync "$t"
 %s
 if [ ! -s "$b/salt" ]; then t=$(mktemp "$b/.provision.XXXXXX"); printf '%%s' %s >"$t"; put "$t" "$b/salt" 0:0 0400; fi
-rm -f "$b"/.provision.*; sync "$b"`, remote.Quote(i.base()), remote.Quote(value.Reveal()), place, remote.Quote(randomHex(32))))
+rm -f "$b"/.provision.*; sync "$b"`, remote.Quote(i.base()), born, remote.Quote(value.Reveal()), place, remote.Quote(randomHex(32))))
+	r.forget(i.ID())
 	return err
 }
 

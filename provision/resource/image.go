@@ -76,7 +76,7 @@ printf '%%s\n' "$out" | tail -n 2
 // BuiltImage is an image that is built on the host. Its tag is the hash of its build context, so
 // whether it is there is the whole question.
 type BuiltImage struct {
-	Host, Ref string
+	Host, Stack, Ref string
 	// Context returns the build context as an uncompressed tar.
 	Context func() ([]byte, error)
 	Args    map[string]string
@@ -107,8 +107,8 @@ func (b *BuiltImage) Do(ctx context.Context, r *Run, _ Change) error {
 	}
 	_, err = r.Sh(ctx, b.Host, fmt.Sprintf(`t=%s
 sum=$(sha256sum <"$t"); [ "${sum%%%% *}" = %s ] || die "the build context arrived damaged"
-%sDOCKER_BUILDKIT=1 BUILDKIT_PROGRESS=plain timeout 2400 docker build --pull=false --tag %s%s - <"$t"
+%sDOCKER_BUILDKIT=1 BUILDKIT_PROGRESS=plain timeout 2400 docker build --pull=false --label %s --tag %s%s - <"$t"
 rm -f "$t"
-`, remote.Quote(path), digest(tar), values.String(), remote.Quote(b.Ref), args.String()))
+`, remote.Quote(path), digest(tar), values.String(), remote.Quote(LabelStack+"="+b.Stack), remote.Quote(b.Ref), args.String()))
 	return err
 }

@@ -31,6 +31,9 @@ var _ Resource = (*PasswordHash)(nil)
 func (h *PasswordHash) ID() ID      { return SecretID(h.Host, h.Path) }
 func (h *PasswordHash) Needs() []ID { return append([]ID{h.Password}, h.After...) }
 
+// Paths are the hash and the note about it.
+func (h *PasswordHash) Paths() []string { return []string{h.Path, h.Note} }
+
 // hashNote prints what the note has to hold for the password file $1 and the salt file $2.
 const hashNote = `hashnote() { { cat "$2"; cat "$1"; } | sha256sum | cut -c1-64; }`
 

@@ -50,6 +50,9 @@ func (f *SecretFile) ID() ID { return SecretID(f.Host, f.Path) }
 // SecretID is the ID of the secret file at that path.
 func SecretID(host, path string) ID { return ID{host, "secret", path} }
 
+// Paths is the one path.
+func (f *SecretFile) Paths() []string { return []string{f.Path} }
+
 func (f *SecretFile) Needs() []ID {
 	if f.Source == (ID{}) {
 		return f.After

@@ -38,6 +38,9 @@ esac`, remote.Quote("name="+v.Name), remote.Quote(v.Name), remote.Quote(v.bornPa
 // bornPath marks that the volume was made on this host once.
 func (v *Volume) bornPath() string { return Root + "/" + v.Stack + "/volume." + v.Name }
 
+// Paths is the mark.
+func (v *Volume) Paths() []string { return []string{v.bornPath()} }
+
 func (v *Volume) Diff(w World) []Change {
 	rec, know := w.Fact(v.ID())
 	switch {

@@ -33,12 +33,10 @@ func Bind(ctx context.Context, inv *inventory.Inventory, s *Stack) ([]resource.R
 	}
 	for n := range inv.Hosts {
 		h := &inv.Hosts[n]
-		if len(h.Roles) == 0 {
-			continue
-		}
 		if err := b.host(h); err != nil {
 			return nil, fmt.Errorf("%s: %w", h.Name, err)
 		}
+		b.leftovers(h)
 	}
 	return b.out, nil
 }
@@ -167,7 +165,7 @@ func (b *binder) image(host string, i built, from ...string) resource.ID {
 	for _, ref := range from {
 		after = append(after, b.pulled(host, ref))
 	}
-	b.add(&resource.BuiltImage{Host: host, Ref: i.ref, Context: i.context.Bytes, Args: b.buildArgs(), After: after})
+	b.add(&resource.BuiltImage{Host: host, Stack: b.stack.Name, Ref: i.ref, Context: i.context.Bytes, Args: b.buildArgs(), After: after})
 	return id
 }
 
@@ -176,6 +174,16 @@ func (b *binder) host(h *inventory.Host) error {
 	server, agent := h.Has(inventory.RoleServer), h.Has(inventory.RoleAgent)
 	nets := b.stack.Docker.Subnets
 	serverNet, agentNet, databaseNet := files.Networks(b.stack.Name)
+	identity := &resource.Identity{Host: h.Name, Stack: b.stack.Name, Server: b.server.Name, DataVolume: b.data(), Cleaned: len(h.Roles) == 0}
+	for _, other := range b.inv.Hosts {
+		if other.Name != b.server.Name {
+			identity.Others = append(identity.Others, other.Name)
+		}
+	}
+	if identity.Cleaned {
+		b.add(identity, &resource.Engine{Host: h.Name, Stack: b.stack.Name, AsIs: true})
+		return nil
+	}
 	sys := &resource.System{Host: h.Name, Server: b.server.Name, Image: b.prefect.ref, MaxSkew: time.Minute}
 	if b.inv.TLS.Mode == inventory.TLSInternal {
 		sys.MaxSkew = 10 * time.Second
@@ -202,9 +210,7 @@ func (b *binder) host(h *inventory.Host) error {
 	if repository == "" {
 		repository = "https://download.docker.com/linux"
 	}
-	postgresVol, _, _ := files.Volumes(b.stack.Name)
-	b.add(sys,
-		&resource.Identity{Host: h.Name, Stack: b.stack.Name, Server: b.server.Name, Agents: b.agents, DataVolume: resource.VolumeID(b.server.Name, postgresVol)},
+	b.add(sys, identity,
 		&resource.Engine{Host: h.Name, Stack: b.stack.Name, Source: b.stack.Docker.Source, Repository: repository, DaemonJSON: daemon},
 	)
 	if server {
@@ -227,6 +233,42 @@ func (b *binder) host(h *inventory.Host) error {
 
 func (b *binder) network(host, name string, subnet netip.Prefix, internal bool) {
 	b.add(&resource.BridgeNetwork{Host: host, Stack: b.stack.Name, Name: name, Subnet: subnet.String(), Internal: internal})
+}
+
+// data is the volume with the stack's data, on the server.
+func (b *binder) data() resource.ID {
+	postgres, _, _ := files.Volumes(b.stack.Name)
+	return resource.VolumeID(b.server.Name, postgres)
+}
+
+func (b *binder) encryptionKey() string { return b.base + "/server/secrets/server/encryption_key" }
+
+// leftovers adds what looks for things that nothing else on the host stands for.
+func (b *binder) leftovers(h *inventory.Host) {
+	l := &resource.Leftovers{Host: h.Name, Stack: b.stack.Name, Agents: b.agents, Keep: []string{b.base + "/id", b.base + "/salt", b.base + "/born", b.encryptionKey()}}
+	postgres, artifacts, caddy := files.Volumes(b.stack.Name)
+	for _, v := range []string{postgres, artifacts, caddy} {
+		l.Keep = append(l.Keep, b.base+"/volume."+v)
+	}
+	for _, r := range b.out {
+		id := r.ID()
+		if id.Host != h.Name {
+			continue
+		}
+		l.After = append(l.After, id)
+		if p, ok := r.(resource.Pather); ok {
+			l.Files = append(l.Files, p.Paths()...)
+		}
+		switch id.Kind {
+		case "container":
+			l.Containers = append(l.Containers, id.Name)
+		case "network":
+			l.Networks = append(l.Networks, id.Name)
+		case "image":
+			l.Images = append(l.Images, id.Name)
+		}
+	}
+	b.add(l)
 }
 
 func (b *binder) salt() string { return b.base + "/salt" }

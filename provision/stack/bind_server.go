@@ -45,7 +45,7 @@ func (b *binder) serverRole(h *inventory.Host) error {
 	data := resource.VolumeID(host, postgresVol)
 	password := &resource.SecretFile{Host: host, Path: dir + "/secrets/postgres/password", UID: postgresUID, Generate: resource.RandomHex, After: identity}
 	serverPassword := &resource.SecretFile{Host: host, Path: dir + "/secrets/server/password", UID: prefectUID, Source: password.ID(), After: identity}
-	encryption := &resource.SecretFile{Host: host, Path: dir + "/secrets/server/encryption_key", UID: prefectUID, Generate: resource.FernetKey, Precious: data, After: identity}
+	encryption := &resource.SecretFile{Host: host, Path: b.encryptionKey(), UID: prefectUID, Generate: resource.FernetKey, Precious: data, After: identity}
 	b.add(password, serverPassword, encryption)
 
 	caddyFiles, caddyConfig, err := b.caddyFiles(h, identity)

@@ -24,7 +24,7 @@ func dockerTag(p *proc, o parsed) int {
 
 func dockerImages(p *proc, o parsed) int {
 	d := p.host.docker
-	type row struct{ Repository, Tag, ID, Digest string }
+	type row struct{ Repository, Tag, ID, Digest, CreatedAt string }
 	var rows []any
 	d.mu.Lock()
 	for _, id := range slices.Sorted(maps.Keys(d.images)) {
@@ -53,7 +53,7 @@ func dockerImages(p *proc, o parsed) int {
 				return false, false
 			})
 			if keep && !(o.has("q") && k > 0) {
-				rows = append(rows, row{t[:cut], t[cut+1:], short, "<none>"})
+				rows = append(rows, row{t[:cut], t[cut+1:], short, "<none>", i.Created})
 			}
 		}
 	}

@@ -57,7 +57,8 @@ func observeGlue(p *proc, args []string) int {
 	return 0
 }
 
-// poll lets all running agents that reach this database ask for work.
+// poll lets all running agents that reach this database ask for work. A queue that is not there they
+// cannot make: their token does not let them.
 func (f *Fleet) poll(db *database) {
 	for _, h := range f.Hosts() {
 		for _, c := range h.docker.containers {
@@ -66,7 +67,10 @@ func (f *Fleet) poll(db *database) {
 				continue
 			}
 			for i, w := range words {
-				if w == "--work-queue" && i+1 < len(words) && db.pool != "" {
+				if w != "--work-queue" || i+1 == len(words) {
+					continue
+				}
+				if _, ok := db.queues[words[i+1]]; ok {
 					db.queues[words[i+1]] = h.now()
 				}
 			}

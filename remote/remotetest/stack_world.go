@@ -231,7 +231,9 @@ func prefectMain(p *proc) int {
 				return
 			}
 			for _, q := range o.list["q"] {
-				db.queues[q] = p.host.now()
+				if _, ok := db.queues[q]; ok {
+					db.queues[q] = p.host.now()
+				}
 			}
 			p.printf("Agent started! Looking for work from queue(s): %s...\n", strings.Join(o.list["q"], ", "))
 			p.stay()

@@ -1,0 +1,195 @@
+package resource
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"provision/remote"
+)
+
+// Leftovers is what a host still has of the stack and should not have any more: containers,
+// networks, images and files that no other resource stands for. Volumes are never among them, nor is
+// what their content cannot be read without.
+//
+// Ours is what carries the stack's label, and what lies in the stack's directory. Everything else on
+// the host is somebody's and is not looked at.
+type Leftovers struct {
+	Host, Stack string
+	Containers  []string // wanted here
+	Networks    []string
+	Images      []string
+	Files       []string
+	Agents      []string // names of all agent hosts, whose tokens the server keeps
+	// Keep are the files that stay as long as a volume of the stack is here: its data needs them.
+	Keep  []string
+	After []ID // all other resources of the host: what is wanted is there before anything is removed
+}
+
+var _ Resource = (*Leftovers)(nil)
+
+// Pather is a resource that stands for files in the stack's directory.
+type Pather interface{ Paths() []string }
+
+// LeftoversID is the ID of a host's leftovers.
+func LeftoversID(host string) ID { return ID{host, "leftovers", ""} }
+
+func (l *Leftovers) ID() ID       { return LeftoversID(l.Host) }
+func (l *Leftovers) Needs() []ID  { return append([]ID{EngineID(l.Host)}, l.After...) }
+func (l *Leftovers) base() string { return Root + "/" + l.Stack }
+
+func (l *Leftovers) Probe(s *Script) {
+	s.Record(l.ID(), fmt.Sprintf(`b=%s
+if [ ! -e "$b" ]; then no
+elif x=$(find "$b" ! -type d ! -name '.provision.*' 2>&1); then v files "$x"; yes
+else unknown "$x"; fi`, remote.Quote(l.base())))
+}
+
+// ownName is every name that provision gives to a file; nothing else is removed.
+var ownName = regexp.MustCompile(`^/[A-Za-z0-9._/@+-]+$`)
+
+// order is that in which containers end: who asks before who answers.
+var order = []string{"agent", "business-logic", "caddy", "server", "postgres"}
+
+func (l *Leftovers) Diff(w World) []Change {
+	var out []Change
+	remove := func(kind, name, why, note string) *Change {
+		out = append(out, Change{ID: ID{l.Host, kind, name}, Act: Remove, Why: why, Note: note})
+		return &out[len(out)-1]
+	}
+	d, know := docker(w, l.Host)
+	var containers []string
+	for name := range d.Containers {
+		if !slices.Contains(l.Containers, name) && d.Containers[name].Project != "" {
+			containers = append(containers, name)
+		}
+	}
+	rank := func(name string) int { return slices.Index(order, strings.TrimPrefix(name, l.Stack+"-")) }
+	slices.SortFunc(containers, func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a, b)) })
+	for _, name := range containers {
+		c := remove("container", name, "it is no longer wanted here", "")
+		c.Risk = Interrupts
+		if name == l.Stack+"-business-logic" {
+			c.Note = "running flows have their time to end"
+		}
+	}
+	for _, name := range sortedKeys(d.Networks) {
+		if d.Networks[name].Stack == l.Stack && !slices.Contains(l.Networks, name) {
+			remove("network", name, "it is no longer wanted here", "")
+		}
+	}
+	for _, ref := range l.oldImages(d) {
+		remove("image", ref, "it is no longer used", "")
+	}
+	rec, filesKnow := w.Fact(l.ID())
+	if know == Unknown || filesKnow != Yes {
+		return out
+	}
+	return append(out, l.oldFiles(rec, d)...)
+}
+
+// oldImages are the images that were built here for the stack and that it does not name any more.
+// The newest of each kind stays, where that kind is in use at all, as a way back that needs no build.
+func (l *Leftovers) oldImages(d dockerFacts) (out []string) {
+	kept := map[string]bool{}
+	for _, i := range d.Built { // newest first
+		repository, _, _ := strings.Cut(i, ":")
+		used := slices.ContainsFunc(l.Images, func(ref string) bool { return strings.HasPrefix(ref, repository+":") })
+		switch {
+		case slices.Contains(l.Images, i):
+		case used && !kept[repository]:
+			kept[repository] = true
+		default:
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// oldFiles are the changes that remove files: one for the tokens of each host that is gone, one for
+// each other directory of ours.
+func (l *Leftovers) oldFiles(rec Record, d dockerFacts) []Change {
+	keep := slices.Clone(l.Files)
+	for _, stack := range d.Volumes {
+		if stack == l.Stack {
+			keep = append(keep, l.Keep...)
+			break
+		}
+	}
+	groups := map[ID][]string{}
+	for p := range strings.Lines(rec.Fields["files"]) {
+		p = strings.TrimSuffix(p, "\n")
+		if !ownName.MatchString(p) || path.Clean(p) != p || !strings.HasPrefix(p, l.base()+"/") || slices.Contains(keep, p) {
+			continue
+		}
+		id := ID{l.Host, "files in", path.Dir(p)}
+		if host, ok := l.tokenOf(p); ok {
+			id = ID{l.Host, "tokens of", host}
+		}
+		groups[id] = append(groups[id], p)
+	}
+	var out []Change
+	for id, paths := range groups {
+		slices.Sort(paths)
+		c := Change{ID: id, Act: Remove, Why: "they are no longer wanted here", Diff: removed(paths)}
+		if id.Kind == "tokens of" {
+			c.Why = "it is no agent host of this stack any more; from now on its tokens open nothing"
+			c.Note = `what runs there is left as it is; to clean that host, put it back with roles = [] first`
+			if slices.Contains(l.Agents, id.Name) {
+				c.Note = ""
+			}
+		}
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(a, b Change) int { return strings.Compare(a.ID.String(), b.ID.String()) })
+	return out
+}
+
+// tokenOf names the host whose token a file of the server is.
+func (l *Leftovers) tokenOf(p string) (host string, ok bool) {
+	dir, name := path.Split(p)
+	if dir != l.base()+"/server/secrets/caddy/tokens/" {
+		return "", false
+	}
+	host = strings.TrimSuffix(name, path.Ext(name))
+	return host, host != "" && !slices.Contains(l.Agents, host)
+}
+
+// removed writes paths as a text diff that takes each of them away, and removals reads them back.
+func removed(paths []string) string { return "-" + strings.Join(paths, "\n-") + "\n" }
+
+func removals(diff string) (paths []string) {
+	for l := range strings.Lines(diff) {
+		paths = append(paths, strings.TrimPrefix(strings.TrimSuffix(l, "\n"), "-"))
+	}
+	return paths
+}
+
+func (l *Leftovers) Do(ctx context.Context, r *Run, c Change) error {
+	var script string
+	name := remote.Quote(c.ID.Name)
+	switch c.ID.Kind {
+	case "container":
+		// It ends as it would at a replacement: with its own time to do so.
+		script = fmt.Sprintf("n=%s; docker stop \"$n\" && docker rm \"$n\" || ! docker inspect --type container \"$n\" >/dev/null 2>&1", name)
+	case "network":
+		script = fmt.Sprintf("n=%s; docker network rm \"$n\" || ! docker network inspect \"$n\" >/dev/null 2>&1", name)
+	case "image":
+		script = fmt.Sprintf("n=%s; docker image rm \"$n\" || ! docker image inspect \"$n\" >/dev/null 2>&1", name)
+	default:
+		script = "b=" + remote.Quote(l.base()) + "\n"
+		for _, p := range removals(c.Diff) {
+			script += fmt.Sprintf("rm -f %s\n", remote.Quote(p))
+			for dir := path.Dir(p); strings.HasPrefix(dir, Root+"/"); dir = path.Dir(dir) {
+				script += fmt.Sprintf("rmdir %s 2>/dev/null || true\n", remote.Quote(dir))
+			}
+		}
+		script += "sync \"${b%/*}\"\n"
+	}
+	_, err := r.Sh(ctx, l.Host, script)
+	return err
+}
