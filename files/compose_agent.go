@@ -13,6 +13,10 @@ const Pool = "provision"
 // HostQueue is the work queue that only the agent of this host polls.
 func HostQueue(host string) string { return "host-" + host }
 
+// Hostname is that of a service's container on an agent host. Prefect records the agent's with each run that it submits, so that whose runs are
+// running stays known when the container is another one.
+func Hostname(service, host string) string { return service + "-" + host }
+
 // ComposeAgent is the project of an agent host: agent, business-logic, register (one-shot).
 type ComposeAgent struct {
 	Stack   string
@@ -71,7 +75,7 @@ func (a ComposeAgent) Render() (Compose, error) {
 		s.Volumes = append(slices.Clone(trust), bind(dir+"/secrets/"+name, "/run/secrets"))
 		if s.Profiles == nil {
 			s.ContainerName = a.Stack + "-" + name
-			s.Hostname = name + "-" + a.Host // Prefect records it with each run: whose runs are running must stay known
+			s.Hostname = Hostname(name, a.Host)
 			s.HealthCheck = &healthCheck{
 				Test:     []string{"CMD", "/opt/provision/entrypoint", "python", "-m", "provision_glue.health", name},
 				Interval: "10s", Timeout: "8s", Retries: 6, StartPeriod: "1m",

@@ -41,9 +41,14 @@ type Later struct {
 // Empty tells whether nothing differs.
 func (p *Plan) Empty() bool { return len(p.Changes) == 0 && len(p.Later) == 0 }
 
-// Equal tells whether two plans announce the same.
+// Equal tells whether two plans announce the same changes. Notes do not count: they tell of what
+// goes on at the moment, such as runs that may have ended since.
 func (p *Plan) Equal(q *Plan) bool {
-	return slices.EqualFunc(p.Changes, q.Changes, func(a, b Change) bool { return a.Planned == b.Planned }) && slices.Equal(p.Later, q.Later)
+	same := func(a, b Change) bool {
+		a.Planned.Note, b.Planned.Note = "", ""
+		return a.Planned == b.Planned
+	}
+	return slices.EqualFunc(p.Changes, q.Changes, same) && slices.Equal(p.Later, q.Later)
 }
 
 // Facts are what is known of every resource of every host at one moment.

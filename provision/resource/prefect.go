@@ -61,6 +61,15 @@ type observed struct {
 	record *string
 }
 
+// runs are the flow runs in flight by executor and state; ok is false where that is not known.
+func (o *observed) runs() (hosts map[string]map[string]int, ok bool) {
+	var r struct {
+		Hosts map[string]map[string]int `json:"hosts"`
+	}
+	ok = json.Unmarshal(o.Runs, &r) == nil && r.Hosts != nil
+	return r.Hosts, ok
+}
+
 // part is one part of the answer, or {"error": ...} where it could not be read.
 type part = json.RawMessage
 

@@ -27,8 +27,13 @@ type Service struct {
 	After                []ID
 	Files                []ID   // the files and secrets in Mounts
 	Note                 string // what its replacement interrupts
-	// Before and Then are steps around the replacement: sh, run in Dir with $container set.
-	Before, Then string
+	// Before is a step before the replacement: sh, run in Dir with $container set.
+	Before string
+	// StoppedFor is a container whose replacement stops this one first; zero if there is none.
+	StoppedFor ID
+	// Runs says whose flow runs end with this container: the name that Prefect records with them, and
+	// the host that Prefect is asked on. Empty if it executes none.
+	RunsAs, RunsOn string
 	// Timeout of the wait for health, in seconds.
 	Timeout int
 }
@@ -79,7 +84,7 @@ func (s *Service) Diff(w World) []Change {
 	if !ok {
 		return []Change{{ID: s.ID(), Act: Add, Why: "the container does not exist"}}
 	}
-	change := Change{ID: s.ID(), Act: Replace, Risk: Interrupts, Note: s.Note}
+	change := Change{ID: s.ID(), Act: Replace, Risk: Interrupts, Note: s.Note + s.running(w)}
 	mounts, _ := w.Fact(s.ID())
 	switch {
 	case c.Definition != s.Definition && c.Image != s.Image:
@@ -101,12 +106,32 @@ func (s *Service) Diff(w World) []Change {
 	case c.State != "running":
 		change.Act, change.Risk, change.Note = Modify, Safe, ""
 		change.Why = fmt.Sprintf("it is %s, should be running", remote.Sanitize(c.State))
+	case w.Pending(s.StoppedFor):
+		change.Act = Modify
+		change.Why = fmt.Sprintf("it is stopped while %s is replaced, and started again", s.StoppedFor.Name)
 	case c.Health == "unhealthy":
 		change.Why = "its health check fails"
 	default:
 		return nil
 	}
 	return []Change{change}
+}
+
+// running says how many flow runs are running here now.
+func (s *Service) running(w World) string {
+	if s.RunsAs == "" {
+		return ""
+	}
+	o, know, _ := prefect(w, s.RunsOn)
+	hosts, ok := o.runs()
+	switch n := hosts[s.RunsAs]["RUNNING"]; {
+	case know != Yes || !ok:
+		return "; how many run now is not known"
+	case n == 1:
+		return "; 1 runs now"
+	default:
+		return fmt.Sprintf("; %d run now", n)
+	}
 }
 
 func (s *Service) pendingFile(w World) string {
@@ -159,9 +184,8 @@ while :; do
 	fi
 	[ $((n %% 10)) -ne 9 ] || echo "waiting for $container to be healthy (it is $1, health $2), $n s so far"
 	n=$((n + 1)); sleep 1
-done
-%s`, remote.Quote(s.Container), remote.Quote(s.Dir), mountsDigest, mounts, s.Before,
-		remote.Quote(s.Project), force, remote.Quote(s.Service), timeout, s.Then))
+done`, remote.Quote(s.Container), remote.Quote(s.Dir), mountsDigest, mounts, s.Before,
+		remote.Quote(s.Project), force, remote.Quote(s.Service), timeout))
 	return err
 }
 

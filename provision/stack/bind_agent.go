@@ -74,7 +74,7 @@ func (b *binder) agentRole(h *inventory.Host) error {
 			business = b.service(host, dir, name+"-agent", s, resource.Service{
 				Files: append([]resource.ID{run.ID(), bridgeCopy.ID()}, trust...), After: append([]resource.ID{network(agentNet)}, api...),
 				Timeout: 120, Note: "no run starts here until the new one is up; running flows have " + b.stack.BusinessLogic.StopGrace.String() + " to end",
-				Before: stopAgent,
+				Before: stopAgent, RunsAs: files.Hostname("agent", host), RunsOn: server,
 			})
 		case "agent":
 			agent = b.service(host, dir, name+"-agent", s, resource.Service{
@@ -83,7 +83,7 @@ func (b *binder) agentRole(h *inventory.Host) error {
 			})
 		}
 	}
-	agent.After = append(agent.After, business.ID())
+	agent.After, agent.StoppedFor = append(agent.After, business.ID()), business.ID()
 	b.add(business)
 	if host == b.agents[0] {
 		registration, err := b.registration(host, dir, append([]resource.ID{register.ID(), business.ID(), compose.ID()}, append(trust, api...)...))
