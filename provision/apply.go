@@ -58,6 +58,11 @@ func (p *Pass) Apply(ctx, stop context.Context) (report *Report, err error) {
 		return report, err
 	}
 	changed := map[resource.ID]bool{}
+	if p.Saved != nil {
+		if err := p.Saved.stale(p.System, plan, facts); err != nil {
+			return report, err
+		}
+	}
 	if !plan.Empty() {
 		if plan, facts, err = p.confirmAndLock(ctx, plan, facts); err != nil {
 			return report, err
@@ -87,6 +92,9 @@ func (p *Pass) Apply(ctx, stop context.Context) (report *Report, err error) {
 		}
 		if plan, err = p.diff(facts); err == nil {
 			err = refusals(plan)
+		}
+		if err == nil && p.Saved != nil {
+			err = p.Saved.announced(plan)
 		}
 		if err != nil {
 			return report, err
@@ -118,6 +126,9 @@ func (p *Pass) confirmAndLock(ctx context.Context, plan *Plan, facts Facts) (*Pl
 		if err != nil {
 			return nil, nil, err
 		}
+		if p.Saved != nil {
+			return locked, again, p.Saved.stale(p.System, locked, again)
+		}
 		if locked.Equal(plan) || locked.Empty() {
 			return locked, again, nil
 		}
@@ -146,6 +157,9 @@ func (p *Pass) lockAll(ctx context.Context, hosts []string) error {
 }
 
 func (p *Pass) confirm(ctx context.Context, plan *Plan, changed bool) error {
+	if p.Saved != nil {
+		return nil
+	}
 	if p.Confirm == nil {
 		if changed {
 			return &Error{Code: ExitStale, Cause: "the hosts have changed since the plan was made, nothing was changed", Hint: "run the same command again"}

@@ -30,6 +30,9 @@ type Pass struct {
 	Confirm func(ctx context.Context, plan *Plan, changed bool) (bool, error)
 	// Who is written into the lock's note.
 	Who string
+	// Saved is the plan to carry out, and nothing else; nil: whatever differs. It was confirmed when it
+	// was kept, so Confirm is not asked.
+	Saved *SavedPlan
 	// Options are what the operator allowed by name.
 	Options map[string]bool
 	// Limit restricts changes (never observation) to these hosts; empty: all.

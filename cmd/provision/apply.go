@@ -1,24 +1,36 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"provision/cmd/provision/ui"
+	"provision/provision"
 )
 
 func (c *cli) applyCommand() *cobra.Command {
 	var wait time.Duration
-	var newData bool
+	var newData string
 	cmd := &cobra.Command{
-		Use:   "apply",
+		Use:   "apply [FILE]",
 		Short: "Change the hosts until they are as the files say, and verify it",
 		Long: `Shows the plan, asks once, carries it out, observes again until nothing differs, and verifies
-that everything works. What was interrupted or fails is healed by running it again.` + exitCodes,
-		Example: "  provision apply -i onprem.toml\n  provision apply -i onprem.toml --yes --lock-wait 10m",
-		RunE: func(cmd *cobra.Command, _ []string) error {
+that everything works. What was interrupted or fails is healed by running it again.
+
+With FILE, a plan that plan --out has kept is carried out without a question, and nothing but it:
+if anything differs from what it was made of, nothing is changed (16).` + exitCodes,
+		Example: "  provision apply -i onprem.toml\n  provision apply -i onprem.toml --yes --lock-wait 10m\n" +
+			"  provision plan -i onprem.toml --out change.plan && provision apply -i onprem.toml change.plan",
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			saved, err := c.savedPlan(args, newData)
+			if err != nil {
+				return err
+			}
 			sys, err := c.load(cmd.Context())
 			if err != nil {
 				return err
@@ -27,7 +39,12 @@ that everything works. What was interrupted or fails is healed by running it aga
 			if err != nil {
 				return err
 			}
-			p.Confirm, p.LockWait, p.Options["new-data"] = c.confirm, wait, newData
+			p.Confirm, p.LockWait = c.confirm, wait
+			if saved != nil {
+				p.Saved, p.Limit, p.Options = saved, saved.Limit, saved.Options
+			} else if err := c.allowNewData(p, newData); err != nil {
+				return err
+			}
 			now, stop, done := c.interrupts(cmd.Context())
 			defer done()
 			defer p.Close()
@@ -40,17 +57,65 @@ that everything works. What was interrupted or fails is healed by running it aga
 		},
 	}
 	cmd.Flags().DurationVar(&wait, "lock-wait", 0, "how long to wait while somebody else works on a host")
-	cmd.Flags().BoolVar(&newData, "new-data", false, "begin with empty data where the old data is not found")
+	newDataFlag(cmd, &newData)
 	return cmd
+}
+
+// savedPlan reads the plan that apply was given, if it was.
+func (c *cli) savedPlan(args []string, newData string) (*provision.SavedPlan, error) {
+	switch {
+	case len(args) == 0:
+		return nil, nil
+	case len(args) > 1:
+		return nil, provision.Usage("provision apply --help", "unexpected argument %q", args[1])
+	case newData != "" || len(c.limit) > 0:
+		return nil, provision.Usage("give them to plan --out", "a kept plan has its own --limit and --new-data")
+	}
+	return provision.ReadPlan(args[0])
+}
+
+// askName stands for --new-data without a name.
+const askName = "?"
+
+func newDataFlag(cmd *cobra.Command, value *string) {
+	cmd.Flags().StringVar(value, "new-data", "", "begin with empty data where the old data is not found; `NAME` is the stack's")
+	cmd.Flags().Lookup("new-data").NoOptDefVal = askName
+}
+
+// allowNewData lets the pass begin with empty data if the stack's name was given for it, by the flag
+// or at the question.
+func (c *cli) allowNewData(p *provision.Pass, given string) error {
+	name := p.System.Stack.Name
+	if given == "" {
+		return nil
+	}
+	if given == askName {
+		if !c.terminal() {
+			return provision.Usage("--new-data="+name, "--new-data needs the name of the stack whose data begins anew, and there is no terminal to ask on")
+		}
+		fmt.Fprintf(c.stderr, "The stack %q will begin with empty data where the old data is not found. Type its name to go on: ", name)
+		line, err := bufio.NewReader(c.stdin).ReadString('\n')
+		if err != nil {
+			return provision.ErrDeclined
+		}
+		given = strings.TrimSpace(line)
+	}
+	if given != name {
+		return provision.Usage("--new-data="+name, "--new-data names %q, and the stack is called %q", given, name)
+	}
+	p.Options["new-data"] = true
+	return nil
 }
 
 func (c *cli) planCommand() *cobra.Command {
 	var detailed bool
+	var out, newData string
 	cmd := &cobra.Command{
 		Use:     "plan",
 		Short:   "Show what apply would change, and why",
 		Long:    "Connects, observes every host and shows what differs, in order. Changes nothing." + exitCodes,
-		Example: "  provision plan -i onprem.toml\n  provision plan -i onprem.toml --detailed-exitcode   # 2 if anything differs",
+		Example: "  provision plan -i onprem.toml\n  provision plan -i onprem.toml --detailed-exitcode   # 2 if anything differs\n" +
+			"  provision plan -i onprem.toml --out change.plan     # for: provision apply -i onprem.toml change.plan",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sys, err := c.load(cmd.Context())
 			if err != nil {
@@ -60,15 +125,23 @@ func (c *cli) planCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := c.allowNewData(p, newData); err != nil {
+				return err
+			}
 			ctx, cancel := reading(cmd.Context())
 			defer cancel()
 			defer p.Close()
-			plan, _, err := p.Plan(ctx)
+			plan, facts, err := p.Plan(ctx)
 			if plan != nil {
 				if c.json {
 					ui.PlanJSON(c.stdout, plan)
 				} else {
 					ui.Plan(c.stdout, c.style(c.stdout), plan)
+				}
+			}
+			if err == nil && out != "" {
+				if err = p.Save(plan, facts).Write(out); err == nil {
+					fmt.Fprintf(c.stderr, "the plan is kept in %s; carry it out with: provision apply -i %s %s\n", out, c.inventory, out)
 				}
 			}
 			if err == nil && detailed && !plan.Empty() {
@@ -79,6 +152,8 @@ func (c *cli) planCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if there are changes")
+	cmd.Flags().StringVar(&out, "out", "", "keep the plan in `FILE`, to be carried out as it is by apply FILE")
+	newDataFlag(cmd, &newData)
 	return cmd
 }
 

@@ -1,0 +1,65 @@
+package resource
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// passing are the fields of a kind's record that differ from one observation to the next although
+// nobody changed anything: clocks, room, ports, and digests that are salted with the run's nonce.
+var passing = map[string][]string{
+	"system":    {ClockField, OffsetField, "memory", "disk", "listen", "listeners", "routes", "boot", "uid"},
+	"secret":    {"sum"},
+	"authority": {"sum"},
+	"route":     {"json"},
+}
+
+// Stable is a digest of all that an observation says of a resource and that only somebody's change
+// makes differ. A plan that was kept is compared by it with what is there when it is carried out.
+func Stable(id ID, f Fact) string {
+	fields := maps.Clone(f.Fields)
+	maps.DeleteFunc(fields, func(k, _ string) bool { return slices.Contains(passing[id.Kind], k) })
+	switch id.Kind {
+	case "docker":
+		fields["containers"] = stableContainers(fields["containers"])
+	case "prefect":
+		fields["json"] = stablePrefect(fields["json"])
+	}
+	text := fmt.Sprintf("%s %v", f.Know, fields) // maps are printed in the order of their keys
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:16])
+}
+
+// stableContainers leaves out health, restarts and times.
+func stableContainers(field string) string {
+	var out []string
+	for _, c := range lines(field) {
+		if len(c) == 14 {
+			out = append(out, strings.Join([]string{c[0], c[2], c[3], c[4], c[10], c[11]}, "|"))
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, "\n")
+}
+
+// stablePrefect leaves out runs, polls and the room on the volume.
+func stablePrefect(field string) string {
+	var o observed
+	if json.Unmarshal([]byte(field), &o) != nil || o.decode() != nil {
+		return "not understood"
+	}
+	var queues []string
+	for _, q := range o.queues {
+		queues = append(queues, q.Name)
+	}
+	text, err := json.Marshal([]any{o.pool, queues, o.deployments, o.record})
+	if err != nil {
+		return "not understood"
+	}
+	return string(text)
+}

@@ -1,0 +1,169 @@
+package provision
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"provision/provision/resource"
+)
+
+// SavedPlan is a plan that is kept in a file to be carried out later, exactly as it was shown. It
+// holds what was announced and digests of what it was made from: no program, no secret. Carried out,
+// it is made again under the lock, and any difference is refused.
+type SavedPlan struct {
+	Version int       `json:"version"`
+	Time    time.Time `json:"time"`
+	// Limit and Options are those that the plan was made with.
+	Limit   []string        `json:"limit,omitempty"`
+	Options map[string]bool `json:"options,omitempty"`
+	// Desired is a digest of both files and of all that they give the hosts.
+	Desired string `json:"desired"`
+	// Facts are digests of what was observed, by host and resource.
+	Facts   map[string]map[string]string `json:"facts"`
+	Changes []Change                     `json:"changes"`
+	Later   []Later                      `json:"later,omitempty"`
+}
+
+// savedVersion is the version of the file.
+const savedVersion = 1
+
+// Save makes the plan one that can be kept.
+func (p *Pass) Save(plan *Plan, facts Facts) *SavedPlan {
+	return &SavedPlan{
+		Version: savedVersion, Time: time.Now().UTC().Truncate(time.Second), Limit: p.Limit, Options: p.Options,
+		Desired: p.System.digest(), Facts: digests(facts), Changes: slices.Concat([]Change{}, plan.Changes), Later: plan.Later,
+	}
+}
+
+// Write puts the plan into a file that only its owner can read, whole or not at all.
+func (s *SavedPlan) Write(path string) error {
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".provision-plan-*") // made with mode 0600
+	if err != nil {
+		return Usage("name a file in a directory that can be written", "write the plan: %v", err)
+	}
+	_, err = f.Write(append(text, '\n'))
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return Usage("name a file that can be written", "write the plan: %v", errors.Join(err, os.Remove(f.Name())))
+	}
+	return nil
+}
+
+// maxSaved bounds the file of a plan.
+const maxSaved = 64 << 20
+
+// ReadPlan reads a plan that was kept.
+func ReadPlan(path string) (*SavedPlan, error) {
+	const hint = "make a new one: provision plan --out FILE"
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, Usage(hint, "read the plan: %v", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxSaved {
+		return nil, Usage(hint, "read the plan: %s is not a file of a plan", path)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, Usage(hint, "read the plan: %v", err)
+	}
+	s := &SavedPlan{}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(s); err != nil || s.Version != savedVersion || s.Desired == "" {
+		return nil, Usage(hint, "read the plan: %s is not a plan that this version of provision wrote", path)
+	}
+	return s, nil
+}
+
+// digest names the desired state: both files without their places, and what they give the hosts.
+func (s *System) digest() string {
+	inv, st := *s.Inventory, *s.Stack
+	inv.File, inv.Dir, inv.Stack, st.File, st.Dir = "", "", "", "", ""
+	var all []any
+	for _, r := range s.Resources {
+		all = append(all, r.ID().Host, r.ID().String())
+		if f, ok := r.(*resource.File); ok {
+			all = append(all, f.Content)
+		}
+	}
+	text, err := json.Marshal([]any{inv, st, all})
+	if err != nil {
+		panic(err) // plain data only
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+func digests(facts Facts) map[string]map[string]string {
+	out := map[string]map[string]string{}
+	for id, f := range facts {
+		if out[id.Host] == nil {
+			out[id.Host] = map[string]string{}
+		}
+		out[id.Host][id.String()] = resource.Stable(id, f)
+	}
+	return out
+}
+
+// stale says, by name, what is no longer as it was when the plan was kept.
+func (s *SavedPlan) stale(sys *System, plan *Plan, facts Facts) error {
+	const hint = "see what differs now, and keep a new plan: provision plan --out FILE"
+	if s.Desired != sys.digest() {
+		return &Error{Code: ExitStale, Cause: "the inventory, the stack or the flows have changed since the plan was made; nothing was changed", Hint: hint}
+	}
+	var errs []error
+	now := digests(facts)
+	for _, host := range slices.Sorted(maps.Keys(now)) {
+		var differ []string
+		for _, step := range slices.Sorted(maps.Keys(now[host])) {
+			if s.Facts[host][step] != now[host][step] {
+				differ = append(differ, step)
+			}
+		}
+		if len(differ) > 0 {
+			errs = append(errs, &Error{Code: ExitStale, Host: host, Step: "compare with the plan", Cause: "changed since the plan was made: " + strings.Join(differ, ", ") + "; nothing was changed", Hint: hint})
+		}
+	}
+	if errs == nil && !plan.Equal(&Plan{Changes: s.Changes, Later: s.Later}) {
+		errs = append(errs, &Error{Code: ExitStale, Cause: "the plan made now announces other changes than the one that was kept; nothing was changed", Hint: hint})
+	}
+	return errors.Join(errs...)
+}
+
+// announced refuses a plan of a later round that goes beyond what the kept one said.
+func (s *SavedPlan) announced(plan *Plan) error {
+	said := map[[2]string]bool{}
+	for _, c := range s.Changes {
+		said[[2]string{c.Host, c.Step}] = true
+	}
+	for _, l := range s.Later {
+		said[[2]string{l.Host, l.Step}] = true
+	}
+	var errs []error
+	for _, c := range plan.Changes {
+		if !said[[2]string{c.Host, c.Step}] {
+			errs = append(errs, &Error{
+				Code: ExitStale, Host: c.Host, Step: c.Step, Cause: fmt.Sprintf("the plan did not announce this change: %s", c.Why),
+				Hint: "what the plan announced is done; see what is left: provision plan",
+			})
+		}
+	}
+	return errors.Join(errs...)
+}
