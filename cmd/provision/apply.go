@@ -111,9 +111,9 @@ func (c *cli) planCommand() *cobra.Command {
 	var detailed bool
 	var out, newData string
 	cmd := &cobra.Command{
-		Use:     "plan",
-		Short:   "Show what apply would change, and why",
-		Long:    "Connects, observes every host and shows what differs, in order. Changes nothing." + exitCodes,
+		Use:   "plan",
+		Short: "Show what apply would change, and why",
+		Long:  "Connects, observes every host and shows what differs, in order. Changes nothing." + exitCodes,
 		Example: "  provision plan -i onprem.toml\n  provision plan -i onprem.toml --detailed-exitcode   # 2 if anything differs\n" +
 			"  provision plan -i onprem.toml --out change.plan     # for: provision apply -i onprem.toml change.plan",
 		RunE: func(cmd *cobra.Command, _ []string) error {

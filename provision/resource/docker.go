@@ -91,7 +91,7 @@ func dockerListing(stack string, images []string) string {
 	fmt.Fprintf(&b, `ids=$(timeout 20 docker ps -aq --no-trunc --filter %[1]s) && {
 	if [ -n "$ids" ]; then c=$(timeout 20 docker inspect --type container --format %[2]s $ids); else c=; fi && v containers "$c"; }
 n=$(timeout 20 docker network ls -q --no-trunc) && n=$(timeout 20 docker network inspect --format %[3]s $n) && v networks "$n"
-vs=$(timeout 20 docker volume ls --format '{{.Name}}|{{.Label "provision.stack"}}') && v volumes "$vs"
+[ $V = yes ] && v volumes "$VS"
 b=$(timeout 20 docker image ls --filter %[1]s --format '{{.Repository}}:{{.Tag}}|{{.CreatedAt}}') && v built "$b"
 `, remote.Quote("label="+LabelStack+"="+stack), remote.Quote(containerFormat), remote.Quote(networkFormat))
 	if len(images) > 0 {
@@ -149,7 +149,7 @@ func docker(w World, host string) (dockerFacts, Know) {
 		}
 	}
 	for _, v := range lines(rec.Fields["volumes"]) {
-		if len(v) == 2 {
+		if len(v) == 3 {
 			d.Volumes[v[0]] = v[1]
 		}
 	}

@@ -86,6 +86,7 @@ func findFamily(id string) (family, bool) {
 
 func (e *Engine) Probe(s *Script) {
 	s.Once("docker", dockerState)
+	s.Once("volumes", listVolumes)
 	s.Last(func() (ID, string) {
 		images := slices.Sorted(maps.Keys(s.images))
 		return e.ID(), fmt.Sprintf(`v versions "${DV:-}"

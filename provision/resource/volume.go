@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"provision/remote"
 )
@@ -13,6 +14,9 @@ type Volume struct {
 	// Birth says that the stack's data is born with this volume: where the identity says that the
 	// data exists and the volume does not, a new empty one is refused.
 	Birth bool
+	// Major is the major version of the PostgreSQL that is to read what lies here; "" where it is not
+	// known, or where this is no database.
+	Major string
 }
 
 var _ Resource = (*Volume)(nil)
@@ -22,17 +26,21 @@ func VolumeID(host, name string) ID { return ID{host, "volume", name} }
 
 func (v *Volume) ID() ID      { return VolumeID(v.Host, v.Name) }
 func (v *Volume) Needs() []ID { return []ID{EngineID(v.Host)} }
+// listVolumes asks once for all volumes, a line each: name, owner, directory. V is yes if VS holds them.
+const listVolumes = `V=no VS=
+if [ $D = yes ]; then if VS=$(timeout 20 docker volume ls --format '{{.Name}}|{{.Label "provision.stack"}}|{{.Mountpoint}}' 2>&1); then V=yes; fi; fi`
+
 func (v *Volume) Probe(s *Script) {
 	s.Once("docker", dockerState)
+	s.Once("volumes", listVolumes)
 	// Where the engine is gone, what it kept may still be there: that is not known before it is back.
-	s.Record(v.ID(), fmt.Sprintf(`case $D in
-no) if [ -e %[3]s ]; then unknown 'Docker is not installed, but the volume was made here before'; else no; fi ;;
-yes) if x=$(timeout 20 docker volume ls -q --filter %[1]s 2>&1); then
-	no; for y in $x; do [ "$y" != %[2]s ] || yes; done
-	[ ! -e %[3]s ] || v born yes
-else unknown "$x"; fi ;;
+	s.Record(v.ID(), fmt.Sprintf(`case $D$V in
+no*) if [ -e %[2]s ]; then unknown 'Docker is not installed, but the volume was made here before'; else no; fi ;;
+yesyes) no; [ ! -e %[2]s ] || v born yes
+	printf '%%s\n' "$VS" | while IFS='|' read -r x _ dir; do [ "$x" = %[1]s ] || continue; yes; [ ! -f "$dir/PG_VERSION" ] || v major "$(head -c 20 "$dir/PG_VERSION")"; done ;;
+yes*) unknown "$VS" ;;
 *) unknown "$DV" ;;
-esac`, remote.Quote("name="+v.Name), remote.Quote(v.Name), remote.Quote(v.bornPath())))
+esac`, remote.Quote(v.Name), remote.Quote(v.bornPath())))
 }
 
 // bornPath marks that the volume was made on this host once.
@@ -43,7 +51,14 @@ func (v *Volume) Paths() []string { return []string{v.bornPath()} }
 
 func (v *Volume) Diff(w World) []Change {
 	rec, know := w.Fact(v.ID())
+	have := strings.TrimSpace(rec.Fields["major"])
 	switch {
+	case know == Yes && have != "" && v.Major != "" && have != v.Major:
+		return []Change{{
+			ID: v.ID(), Act: Refuse, Risk: Data,
+			Why:  fmt.Sprintf("its data was written by PostgreSQL %s, and the stack has %s, which does not read it", remote.Sanitize(have), v.Major),
+			Hint: "keep postgres.image at a version " + remote.Sanitize(have) + "; to change it, dump the database, and restore it into a new stack",
+		}}
 	case know != No:
 		return nil
 	case v.Birth && rec.Fields["born"] != "" && !w.Option("new-data"):

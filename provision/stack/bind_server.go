@@ -3,6 +3,8 @@ package stack
 import (
 	"fmt"
 	"os"
+	"regexp"
+	"strings"
 
 	"provision/files"
 	"provision/inventory"
@@ -39,7 +41,7 @@ func (b *binder) serverRole(h *inventory.Host) error {
 	b.add(compose)
 
 	// Volumes before secrets: a secret without which existing data cannot be read is not made anew.
-	b.add(&resource.Volume{Host: host, Stack: name, Name: postgresVol, Birth: true},
+	b.add(&resource.Volume{Host: host, Stack: name, Name: postgresVol, Birth: true, Major: major(b.stack.Postgres.Image)},
 		&resource.Volume{Host: host, Stack: name, Name: artifactsVol},
 		&resource.Volume{Host: host, Stack: name, Name: caddyVol})
 	data := resource.VolumeID(host, postgresVol)
@@ -96,6 +98,17 @@ func (b *binder) serverRole(h *inventory.Host) error {
 // migrate brings the database to the schema of the image before the new server starts.
 const migrate = `echo "bringing the database to this version of Prefect"
 timeout 1800 docker compose --project-name "${container%-server}-server" --ansi never run --rm -T --no-deps migrate`
+
+var majorTag = regexp.MustCompile(`:(\d+)[^/]*$`)
+
+// major is the major version that the tag of an image of PostgreSQL names; "" if it names none.
+func major(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if m := majorTag.FindStringSubmatch(image); m != nil {
+		return m[1]
+	}
+	return ""
+}
 
 func (b *binder) allTokens() (ids []resource.ID) {
 	for _, a := range b.agents {

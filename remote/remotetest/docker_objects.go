@@ -85,7 +85,10 @@ type namedRow struct {
 	name, id, driver string
 	labels           map[string]string
 	internal         bool
+	dir              string
 }
+
+func (r namedRow) Mountpoint() string { return r.dir }
 
 func (r namedRow) Name() string { return r.name }
 
@@ -139,7 +142,7 @@ func dockerNetworks(p *proc, o parsed) int {
 		if !o.has("N") {
 			id = id[:12]
 		}
-		rows = append(rows, namedRow{name, id, n.Driver, maps.Clone(n.Labels), n.Internal})
+		rows = append(rows, namedRow{name, id, n.Driver, maps.Clone(n.Labels), n.Internal, ""})
 	}
 	d.mu.Unlock()
 	return p.namedRows(o, rows, "{{.ID}}")
@@ -150,7 +153,7 @@ func dockerVolumes(p *proc, o parsed) int {
 	d.mu.Lock()
 	var rows []namedRow
 	for _, name := range slices.Sorted(maps.Keys(d.volumes)) {
-		rows = append(rows, namedRow{name: name, driver: "local", labels: maps.Clone(d.volumes[name].Labels)})
+		rows = append(rows, namedRow{name: name, driver: "local", labels: maps.Clone(d.volumes[name].Labels), dir: d.volumes[name].Mountpoint})
 	}
 	d.mu.Unlock()
 	return p.namedRows(o, rows, "{{.Name}}")
