@@ -18,6 +18,8 @@ type Counts struct {
 type Command struct {
 	Argv []string
 	UID  int
+	// Session is the process that the command descends from: what one exec channel started has one.
+	Session int
 }
 
 func (c Command) String() string { return strings.Join(c.Argv, " ") }
@@ -75,7 +77,7 @@ func (h *Host) ran(p *proc) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.commands = append(h.commands, Command{slices.Clone(p.argv), p.cred.uid})
+	h.commands = append(h.commands, Command{slices.Clone(p.argv), p.cred.uid, p.session})
 }
 
 // Exposed says where a text can be read by others than those it is meant for: in the arguments of a
@@ -116,6 +118,7 @@ func (h *Host) readableByAll(name string) bool {
 // Process is one running process.
 type Process struct {
 	PID, PPID, UID int
+	Session        int // as in [Command]
 	Argv           []string
 }
 
@@ -126,7 +129,7 @@ func (h *Host) Processes() []Process {
 	var out []Process
 	for _, pid := range slices.Sorted(maps.Keys(h.procs)) {
 		p := h.procs[pid]
-		out = append(out, Process{p.pid, p.ppid, p.cred.uid, slices.Clone(p.argv)})
+		out = append(out, Process{p.pid, p.ppid, p.cred.uid, p.session, slices.Clone(p.argv)})
 	}
 	return out
 }

@@ -69,7 +69,7 @@ func TestPrivilege(t *testing.T) {
 		code        int
 	}{
 		"root":                 {HostOptions{}, "id -u; sudo -n id -u", "", "0\n0\n", 0},
-		"sudo":                 {HostOptions{User: "ops"}, "id -u; sudo -n sh -c 'id -u; echo $SUDO_USER $HOME'", "", "1000\n0\nops /root\n", 0},
+		"sudo":                 {HostOptions{User: "ops"}, "id -u; sudo -n sh -c 'id -u; echo $SUDO_USER $SUDO_UID $SUDO_GID $HOME'", "", "1000\n0\nops 1000 1000 /root\n", 0},
 		"sudo keeps no env":    {HostOptions{User: "ops"}, "A=1 sudo -n env B=2 sh -c 'echo [$A][$B]'", "", "[][2]\n", 0},
 		"password refused":     {HostOptions{User: "ops", Privilege: SudoPassword, Password: "x"}, "sudo -n id", "", "sudo: a password is required\n", 1},
 		"password":             {HostOptions{User: "ops", Privilege: SudoPassword, Password: "x"}, "sudo -S -p ASK cat >&2", "x\nrest\n", lecture + "ASKrest\n", 0},

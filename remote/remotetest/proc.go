@@ -25,6 +25,7 @@ type exited int
 type proc struct {
 	host            *Host
 	pid, ppid, pgid int
+	session         int // the first process of the login or service that it descends from
 	cred            cred
 	argv            []string
 	env             map[string]string
@@ -46,7 +47,7 @@ type proc struct {
 func (h *Host) newProc(c cred, env map[string]string, dir string) *proc {
 	p := &proc{host: h, ppid: 1, cred: c, env: env, dir: dir, umask: 0o022, fds: map[int]*desc{}, ignore: map[syscall.Signal]bool{}}
 	h.register(p)
-	p.pgid = p.pid
+	p.pgid, p.session = p.pid, p.pid
 	return p
 }
 
@@ -62,7 +63,7 @@ func (h *Host) register(p *proc) {
 
 func (p *proc) fork() *proc {
 	c := &proc{
-		host: p.host, ppid: p.pid, pgid: p.pgid, cred: p.cred, argv: p.argv, env: maps.Clone(p.env), dir: p.dir,
+		host: p.host, ppid: p.pid, pgid: p.pgid, session: p.session, cred: p.cred, argv: p.argv, env: maps.Clone(p.env), dir: p.dir,
 		umask: p.umask, container: p.container, engine: p.engine, fds: make(map[int]*desc, len(p.fds)), ignore: maps.Clone(p.ignore),
 	}
 	for n, d := range p.fds {

@@ -159,7 +159,7 @@ func (h *Host) loginShell(p *proc, line string) int {
 	shell := h.options.LoginShell
 	p.argv = []string{shell, "-c", line}
 	h.mu.Lock()
-	h.commands = append(h.commands, Command{p.argv, p.cred.uid})
+	h.commands = append(h.commands, Command{p.argv, p.cred.uid, p.session})
 	h.mu.Unlock()
 	if h.options.Noise != "" {
 		p.printf("%s", h.options.Noise)

@@ -1,6 +1,9 @@
 package remotetest
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // sudoMain is sudo [-n] [-S] [-p PROMPT] [-u USER] [-H] [--] [NAME=VALUE...] COMMAND...
 // Passwords are asked every time, as in sessions that have no terminal in common.
@@ -35,7 +38,7 @@ func sudoMain(p *proc) int {
 	invoker := h.nameOf("/etc/passwd", p.cred.uid)
 	clean := map[string]string{
 		"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": home, "USER": user, "LOGNAME": user,
-		"SHELL": "/bin/bash", "SUDO_USER": invoker, "SUDO_COMMAND": strings.Join(args, " "),
+		"SHELL": "/bin/bash", "SUDO_USER": invoker, "SUDO_UID": strconv.Itoa(p.cred.uid), "SUDO_GID": strconv.Itoa(p.cred.gid), "SUDO_COMMAND": strings.Join(args, " "),
 	}
 	for _, k := range []string{"LANG", "LC_ALL", "TERM", "DISPLAY"} {
 		if v, ok := p.env[k]; ok {
