@@ -1,0 +1,265 @@
+package provision_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"provision/provision"
+	"provision/remote"
+	"provision/remote/remotetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// reporter is what the harness needs of a test; rapid's own T has it, too.
+type reporter interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// layout says which hosts there are and what the files say beside them.
+type layout struct {
+	agents int    // hosts beside the server's; 0: the server host is the agent host
+	top    string // the inventory's first lines; "" is a url
+	ssh    string // further lines of [ssh]
+	stack  string // stack.toml; "" is the built-in one
+	// host changes how one host is made, and address the port at which it is reached.
+	host    func(name string, o *remotetest.HostOptions)
+	address func(h *remotetest.Host) (port int)
+}
+
+var (
+	single = layout{}
+	split  = layout{agents: 1}
+)
+
+// site is a fleet of simulated hosts and the files that name them.
+type site struct {
+	t         reporter
+	fleet     *remotetest.Fleet
+	inventory string
+	server    *remotetest.Host
+	hosts     []*remotetest.Host // the server first
+}
+
+// arrange boots the hosts of a layout and writes the files, below the test's own directory.
+func arrange(t testing.TB, l layout) *site {
+	t.Helper()
+	s := arrangeIn(t, t.TempDir(), l)
+	t.Cleanup(s.fleet.Close)
+	return s
+}
+
+func arrangeIn(t reporter, dir string, l layout) *site {
+	t.Helper()
+	s := &site{t: t, fleet: remotetest.NewFleet(remotetest.Options{}), inventory: filepath.Join(dir, "onprem.toml")}
+	if l.top == "" {
+		l.top = "url = \"https://prefect.demo.test\"\n"
+	}
+	var b strings.Builder
+	key, known := filepath.Join(dir, "id_ed25519"), filepath.Join(dir, "known_hosts")
+	fmt.Fprintf(&b, "%s\n[ssh]\nidentity_file = %q\nknown_hosts = %q\nconnect_timeout = \"30s\"\n%s\n", l.top, key, known, l.ssh)
+	knownHosts := ""
+	for n := range l.agents + 1 {
+		name, roles := "prefect", `["server"]`
+		switch {
+		case n > 0:
+			name, roles = fmt.Sprintf("worker-%d", n), `["agent"]`
+		case l.agents == 0:
+			roles = `["server", "agent"]`
+		}
+		var o remotetest.HostOptions
+		if l.host != nil {
+			l.host(name, &o)
+		}
+		h, err := s.fleet.Host(name, o)
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+		port := h.Port()
+		if l.address != nil {
+			port = l.address(h)
+		}
+		s.hosts = append(s.hosts, h)
+		knownHosts += fmt.Sprintf("[127.0.0.1]:%d %s\n", port, h.HostKey())
+		fmt.Fprintf(&b, "\n[hosts.%s]\naddress = \"127.0.0.1\"\nport = %d\nuser = %q\nroles = %s\n", name, port, h.User(), roles)
+	}
+	s.server = s.hosts[0]
+	s.write(key, string(s.fleet.ClientKeyPEM()))
+	s.write(known, knownHosts)
+	if l.stack != "" {
+		s.write(filepath.Join(dir, "stack.toml"), l.stack)
+		b2 := "stack = \"stack.toml\"\n" + b.String()
+		b.Reset()
+		b.WriteString(b2)
+	}
+	s.write(s.inventory, b.String())
+	return s
+}
+
+func (s *site) write(path, text string) {
+	s.t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		s.t.Fatalf("%v", err)
+	}
+}
+
+// limit bounds every pass of these tests. It is far above what one takes on a busy machine: a pass
+// that is ended by it hangs.
+const limit = 90 * time.Second
+
+// attempt is one pass with what it told.
+type attempt struct {
+	*provision.Pass
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	// on is called for each event, before it is recorded, by the goroutine that told it.
+	on func(provision.Event)
+
+	mu     sync.Mutex
+	events []provision.Event
+}
+
+// attempt makes a pass as the command line does, with its own files instead of the user's.
+func (s *site) attempt() *attempt {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	sys, err := provision.Load(ctx, s.inventory, "")
+	if err != nil {
+		cancel()
+		s.t.Fatalf("load: %v", err)
+	}
+	a := &attempt{ctx: ctx, cancel: cancel}
+	a.Pass = &provision.Pass{
+		System: sys, Who: "a test", Options: map[string]bool{},
+		Dialer: &remote.Dialer{ConfigFile: os.DevNull, AgentSocket: "none"},
+		Events: func(e provision.Event) {
+			if a.on != nil {
+				a.on(e)
+			}
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.events = append(a.events, e)
+		},
+	}
+	return a
+}
+
+// apply carries the attempt out and closes it.
+func (a *attempt) apply() (*provision.Report, error) {
+	defer a.end()
+	return a.Apply(a.ctx, a.ctx)
+}
+
+func (a *attempt) plan() (*provision.Plan, error) {
+	defer a.end()
+	p, _, err := a.Plan(a.ctx)
+	return p, err
+}
+
+func (a *attempt) end() {
+	a.Close()
+	a.cancel()
+}
+
+// seen are the events so far.
+func (a *attempt) seen() []provision.Event {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.events)
+}
+
+// converge applies, and wants success and an empty plan after it.
+func (s *site) converge() *provision.Report {
+	s.t.Helper()
+	report, err := s.attempt().apply()
+	if err != nil {
+		s.t.Fatalf("apply: %s", explain(err))
+	}
+	s.unchanged()
+	return report
+}
+
+// unchanged wants a plan without changes and a passing verification.
+func (s *site) unchanged() {
+	s.t.Helper()
+	report, err := s.attempt().apply()
+	if err != nil {
+		s.t.Fatalf("apply again: %s", explain(err))
+	}
+	if len(report.Outcomes) > 0 {
+		s.t.Fatalf("the second apply changed something: %+v", report.Outcomes)
+	}
+	if unknown := s.fleet.Unknown(); len(unknown) > 0 {
+		s.t.Fatalf("the simulation does not know: %s", strings.Join(unknown, "; "))
+	}
+}
+
+// explain is an error with all that it says.
+func explain(err error) string {
+	var b strings.Builder
+	for _, e := range provision.Errors(err) {
+		fmt.Fprintf(&b, "%d %v\n  evidence: %s\n  hint: %s\n", e.Code, e, e.Evidence, e.Hint)
+	}
+	return b.String()
+}
+
+// announced are the changes of a plan, each as "HOST STEP: WHY".
+func announced(p *provision.Plan) string {
+	var b strings.Builder
+	for _, c := range p.Changes {
+		fmt.Fprintf(&b, "%s %s %s: %s\n", c.Host, c.Act, c.Step, c.Why)
+	}
+	for _, l := range p.Later {
+		fmt.Fprintf(&b, "%s later %s after %s\n", l.Host, l.Step, l.After)
+	}
+	return b.String()
+}
+
+// strings of everything that an attempt told, for those who look for what must not be in it.
+func (a *attempt) told(err error) (texts []string) {
+	all, problem := json.Marshal(map[string]any{"events": a.seen(), "errors": provision.Errors(err)})
+	if problem != nil {
+		panic(problem)
+	}
+	var tree any
+	if problem := json.Unmarshal(all, &tree); problem != nil {
+		panic(problem)
+	}
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case string:
+			texts = append(texts, v)
+		case []any:
+			for _, x := range v {
+				walk(x)
+			}
+		case map[string]any:
+			for k, x := range v {
+				texts = append(texts, k)
+				walk(x)
+			}
+		}
+	}
+	walk(tree)
+	if err != nil {
+		texts = append(texts, err.Error())
+	}
+	return texts
+}
+
+// isCode tells whether the error has that exit code.
+func isCode(err error, codes ...int) bool { return slices.Contains(codes, provision.ExitCode(err)) }
+
