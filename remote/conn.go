@@ -189,8 +189,8 @@ func (c *Conn) isGone() bool {
 // busyPeriod is how long a refused channel is asked for again.
 const busyPeriod = 20 * time.Second
 
-// channel opens a session channel; free must be called once when it has ended.
-func (c *Conn) channel(ctx context.Context, op string) (_ *ssh.Session, free func(), _ error) {
+// channel opens a session channel and returns what must be called once when it has ended.
+func (c *Conn) channel(ctx context.Context, op string) (*ssh.Session, func(), error) {
 	select {
 	case c.slots <- struct{}{}:
 	case <-c.gone:
@@ -198,7 +198,7 @@ func (c *Conn) channel(ctx context.Context, op string) (_ *ssh.Session, free fun
 	case <-ctx.Done():
 		return nil, nil, c.abandoned(ctx, op)
 	}
-	free = func() { <-c.slots }
+	free := func() { <-c.slots }
 	type opened struct {
 		s   *ssh.Session
 		err error
