@@ -43,6 +43,7 @@ type SecretFile struct {
 var (
 	_ Resource = (*SecretFile)(nil)
 	_ Valuer   = (*SecretFile)(nil)
+	_ Doubter  = (*SecretFile)(nil)
 )
 
 func (f *SecretFile) ID() ID { return SecretID(f.Host, f.Path) }
@@ -99,12 +100,16 @@ func (f *SecretFile) Diff(w World) []Change {
 	if know == No {
 		add.Why = "the file does not exist"
 		if f.Precious != (ID{}) {
-			if _, k := w.Fact(f.Precious); k == Yes {
+			switch _, k := w.Fact(f.Precious); k {
+			case Unknown:
+				return nil // see Doubt
+			case Yes:
 				return []Change{{
 					ID: f.ID(), Act: Refuse, Risk: Data,
 					Why:  fmt.Sprintf("the secret is missing, but %s, whose content needs it, exists", f.Precious),
 					Hint: "put the file back from a backup; a new one cannot read the existing data",
 				}}
+			case No:
 			}
 		}
 		return []Change{add}
@@ -133,6 +138,18 @@ func (f *SecretFile) Diff(w World) []Change {
 		return nil
 	}
 	return []Change{modify}
+}
+
+// Doubt says that a missing value may not be made as long as nobody knows whether the data that
+// needs it exists.
+func (f *SecretFile) Doubt(w World) string {
+	if _, know := w.Fact(f.ID()); f.Precious == (ID{}) || know != No {
+		return ""
+	}
+	if _, know := w.Fact(f.Precious); know != Unknown {
+		return ""
+	}
+	return fmt.Sprintf("the file is missing, and whether there is a %s whose content needs it is not known", f.Precious)
 }
 
 func (f *SecretFile) Do(ctx context.Context, r *Run, c Change) error {

@@ -40,15 +40,19 @@ func (b *binder) serverRole(h *inventory.Host) error {
 	compose := &resource.File{Host: host, Path: dir + "/compose.yaml", Content: rendered.YAML, Owner: "0:0", Mode: "0644", After: identity}
 	b.add(compose)
 
-	// Volumes before secrets: a secret without which existing data cannot be read is not made anew.
+	password := &resource.SecretFile{Host: host, Path: dir + "/secrets/postgres/password", UID: postgresUID, Generate: resource.RandomHex, After: identity}
+	serverPassword := &resource.SecretFile{Host: host, Path: dir + "/secrets/server/password", UID: prefectUID, Source: password.ID(), After: identity}
+	data := resource.VolumeID(host, postgresVol)
+	// The key is there before the data that it encrypts: a run that is killed between the two must not
+	// leave a volume without its key. Whether there is data is not known before the engine answers.
+	encryption := &resource.SecretFile{
+		Host: host, Path: b.encryptionKey(), UID: prefectUID, Generate: resource.FernetKey, Precious: data,
+		After: append([]resource.ID{resource.EngineID(host)}, identity...),
+	}
+	b.add(password, serverPassword, encryption)
 	b.add(&resource.Volume{Host: host, Stack: name, Name: postgresVol, Birth: true, Major: major(b.stack.Postgres.Image)},
 		&resource.Volume{Host: host, Stack: name, Name: artifactsVol},
 		&resource.Volume{Host: host, Stack: name, Name: caddyVol})
-	data := resource.VolumeID(host, postgresVol)
-	password := &resource.SecretFile{Host: host, Path: dir + "/secrets/postgres/password", UID: postgresUID, Generate: resource.RandomHex, After: identity}
-	serverPassword := &resource.SecretFile{Host: host, Path: dir + "/secrets/server/password", UID: prefectUID, Source: password.ID(), After: identity}
-	encryption := &resource.SecretFile{Host: host, Path: b.encryptionKey(), UID: prefectUID, Generate: resource.FernetKey, Precious: data, After: identity}
-	b.add(password, serverPassword, encryption)
 
 	caddyFiles, caddyConfig, err := b.caddyFiles(h, identity)
 	if err != nil {
