@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,7 +106,7 @@ func (s *System) Diff(w World) []Change {
 			}
 		}
 	}
-	for _, route := range s.overlaps(rec.Fields["routes"], d) {
+	for _, route := range s.overlaps(rec.Fields["routes"], d, dk) {
 		refuse(fmt.Sprintf("the stack's network %s overlaps %s (interface %s)", route.ours, route.net, remote.Sanitize(route.dev)),
 			"choose other networks in stack.toml, [docker] subnets")
 	}
@@ -208,9 +209,12 @@ type route struct {
 	dev       string
 }
 
+// engineBridge is the name that the engine gives to a network's interface.
+var engineBridge = regexp.MustCompile(`^br-[0-9a-f]{12}$`)
+
 // overlaps compares the stack's networks with the rows of /proc/net/route, except those of the
-// stack's own bridges.
-func (s *System) overlaps(table string, d dockerFacts) (out []route) {
+// stack's own bridges. Whose a bridge is, only the engine can tell: bridges outlive a stopped one.
+func (s *System) overlaps(table string, d dockerFacts, engine Know) (out []route) {
 	own := map[string]bool{}
 	for _, id := range s.NetworkIDs {
 		if n, ok := d.Networks[id.Name]; ok && len(n.ID) >= 12 {
@@ -219,7 +223,7 @@ func (s *System) overlaps(table string, d dockerFacts) (out []route) {
 	}
 	for l := range strings.Lines(table) {
 		f := strings.Fields(l)
-		if len(f) < 8 || own[f[0]] {
+		if len(f) < 8 || own[f[0]] || engine == Unknown && engineBridge.MatchString(f[0]) {
 			continue
 		}
 		addr, err1 := hex.DecodeString(f[1])

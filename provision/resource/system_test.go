@@ -1,0 +1,75 @@
+package resource
+
+import (
+	"net/netip"
+	"testing"
+)
+
+const (
+	debian13  = "PRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\nID=debian\nVERSION_ID=\"13\"\nVERSION_CODENAME=trixie\n"
+	meminfo4G = "MemTotal:        4030464 kB\nMemAvailable:    3000000 kB\n"
+	df20G     = "Filesystem     1024-blocks    Used Available Capacity Mounted on\n/dev/vda1         41152736 2000000  20971520      10% /\n"
+	noRoutes  = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+)
+
+// answer is a system's record with some fields changed.
+func answer(fields ...string) Fact {
+	f := yes("os", debian13, "memory", meminfo4G, "disk", df20G, "listen", "", "listeners", "", "routes", noRoutes, OffsetField, "0.0")
+	for i := 0; i+1 < len(fields); i += 2 {
+		f.Fields[fields[i]] = fields[i+1]
+	}
+	return f
+}
+
+// engine is the engine's record with nothing in it, and some fields changed.
+func engine(fields ...string) Fact {
+	f := yes("versions", "26.1.5 26.1.5", "compose", "2.26.1", "containers", "", "networks", "", "volumes", "", "images", "")
+	for i := 0; i+1 < len(fields); i += 2 {
+		f.Fields[fields[i]] = fields[i+1]
+	}
+	return f
+}
+
+func row(dev, dest, mask string) string {
+	return noRoutes + dev + "\t" + dest + "\t00000000\t0001\t0\t0\t0\t" + mask + "\t0\t0\t0\n"
+}
+
+func TestSystemDiff(t *testing.T) {
+	t.Parallel()
+	s := &System{
+		Host: "a", Server: "s", Ports: []int{80, 443}, PortsOf: "prefect-caddy", MinMemory: 900, MinDisk: 3000, Image: "i:1", MaxSkew: 10e9,
+		Subnets: []netip.Prefix{netip.MustParsePrefix("10.210.0.0/24")}, NetworkIDs: []ID{NetworkID("a", "net")},
+	}
+	server := SystemID("s")
+	docker := EngineID("a")
+	listen443 := "   0: 00000000:01BB 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0\n"
+	caddy := "/prefect-caddy|1|sha256:1|c|running||0|0|false|2026-01-01T00:00:00Z|d|m|p|caddy\n"
+	ours := "net|9da1733b4401aaaa|10.210.0.0/24|false|prefect\n"
+	runDiff(t, s, []diffCase{
+		{name: "unknown", facts: facts{s.ID(): unknown("x")}},
+		{name: "fits", facts: facts{s.ID(): answer(), docker: no()}},
+		{name: "another system", facts: facts{s.ID(): answer("os", "ID=alpine\nPRETTY_NAME=\"Alpine Linux v3.22\"\n"), docker: no()}, want: "refuse: Alpine Linux v3.22 is not supported", risk: Preflight},
+		{name: "no os-release", facts: facts{s.ID(): answer("os", ""), docker: no()}, want: "refuse: none is not supported", risk: Preflight},
+		{name: "hostile os-release", facts: facts{s.ID(): answer("os", "ID=x\nPRETTY_NAME=\"\x1b]0;x\a\"\n"), docker: no()}, want: `refuse: \x1b]0;x\x07 is not supported`, risk: Preflight},
+		{name: "memory", facts: facts{s.ID(): answer("memory", "MemTotal: 500000 kB\n"), docker: no()}, want: "refuse: the host has 488 MiB of memory; its roles need 900", risk: Preflight},
+		{name: "memory not told", facts: facts{s.ID(): answer("memory", ""), docker: no()}},
+		{name: "disk", facts: facts{s.ID(): answer("disk", "x\n/dev/vda1 1 1 1048576 1% /\n"), docker: no()}, want: "refuse: 1024 MiB are free", risk: Preflight},
+		{name: "disk, the images are there", facts: facts{s.ID(): answer("disk", "x\n/dev/vda1 1 1 1048576 1% /\n"), docker: engine("images", "sha256:1|i:1\n")}},
+		{name: "disk, the engine gives no answer", facts: facts{s.ID(): answer("disk", "x\n/dev/vda1 1 1 1048576 1% /\n"), docker: unknown("x")}},
+		{name: "port", facts: facts{s.ID(): answer("listen", listen443, "listeners", `LISTEN 0 511 0.0.0.0:443 0.0.0.0:* users:(("nginx",pid=1,fd=6))`), docker: no()}, want: "refuse: port 443 is taken by ((\"nginx\"", risk: Preflight},
+		{name: "port is our own", facts: facts{s.ID(): answer("listen", listen443), docker: engine("containers", caddy)}},
+		{name: "port, the engine gives no answer", facts: facts{s.ID(): answer("listen", listen443), docker: unknown("x")}},
+		{name: "port on loopback", facts: facts{s.ID(): answer("listen", "   0: 0100007F:01BB 00000000:0000 0A 0\n"), docker: no()}},
+		{name: "overlap", facts: facts{s.ID(): answer("routes", row("eth1", "0000D20A", "0000FFFF")), docker: no()}, want: "refuse: the stack's network 10.210.0.0/24 overlaps 10.210.0.0/16 (interface eth1)", risk: Preflight},
+		{name: "default route", facts: facts{s.ID(): answer("routes", row("eth0", "00000000", "00000000")), docker: no()}},
+		{name: "our bridge", facts: facts{s.ID(): answer("routes", row("br-9da1733b4401", "0000D20A", "00FFFFFF")), docker: engine("networks", ours)}},
+		{name: "a bridge of others", facts: facts{s.ID(): answer("routes", row("br-0123456789ab", "0000D20A", "00FFFFFF")), docker: engine("networks", ours)}, want: "refuse: the stack's network 10.210.0.0/24 overlaps", risk: Preflight},
+		{name: "a bridge, the engine gives no answer", facts: facts{s.ID(): answer("routes", row("br-9da1733b4401", "0000D20A", "00FFFFFF")), docker: unknown("x")}},
+		{name: "overlap, the engine gives no answer", facts: facts{s.ID(): answer("routes", row("eth1", "0000D20A", "0000FFFF")), docker: unknown("x")}, want: "refuse: the stack's network", risk: Preflight},
+		{name: "clock ahead", facts: facts{s.ID(): answer(OffsetField, "30"), server: answer(), docker: no()}, want: "refuse: the clock is 30s ahead of that of s; at most 10s can be", risk: Preflight},
+		{name: "clock behind", facts: facts{s.ID(): answer(OffsetField, "-30"), server: answer(), docker: no()}, want: "refuse: the clock is 30s behind that of s", risk: Preflight},
+		{name: "both clocks wrong alike", facts: facts{s.ID(): answer(OffsetField, "300"), server: answer(OffsetField, "301"), docker: no()}},
+		{name: "clock not told", facts: facts{s.ID(): answer(OffsetField, ""), server: answer(), docker: no()}},
+		{name: "several", facts: facts{s.ID(): answer("memory", "MemTotal: 500000 kB\n", OffsetField, "30"), server: answer(), docker: no()}, want: "refuse: the host has 488\nrefuse: the clock", risk: Preflight},
+	})
+}
