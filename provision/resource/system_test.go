@@ -23,7 +23,7 @@ func answer(fields ...string) Fact {
 
 // engine is the engine's record with nothing in it, and some fields changed.
 func engine(fields ...string) Fact {
-	f := yes("versions", "26.1.5 26.1.5", "compose", "2.26.1", "containers", "", "networks", "", "volumes", "", "images", "")
+	f := yes("versions", "26.1.5 26.1.5", "compose", "2.26.1", "containers", "", "networks", "", "volumes", "", "built", "", "images", "")
 	for i := 0; i+1 < len(fields); i += 2 {
 		f.Fields[fields[i]] = fields[i+1]
 	}

@@ -1,0 +1,202 @@
+package provision_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"provision/provision"
+	"provision/remote/remotetest"
+)
+
+// edit replaces text in the inventory.
+func (s *site) edit(old, new string) {
+	s.t.Helper()
+	text, err := os.ReadFile(s.inventory)
+	if err != nil || !strings.Contains(string(text), old) {
+		s.t.Fatalf("the inventory has no %q (%v)", old, err)
+	}
+	s.write(s.inventory, strings.Replace(string(text), old, new, 1))
+}
+
+// cut takes a host's table out of the inventory, the last one.
+func (s *site) cut(host string) (table string) {
+	s.t.Helper()
+	text, err := os.ReadFile(s.inventory)
+	at := strings.Index(string(text), "\n[hosts."+host+"]")
+	if err != nil || at < 0 {
+		s.t.Fatalf("the inventory has no %s (%v)", host, err)
+	}
+	table = string(text[at:])
+	s.write(s.inventory, string(text[:at]))
+	return table
+}
+
+func lines(p *provision.Plan) (out []string) {
+	for _, c := range p.Changes {
+		out = append(out, c.Host+" "+c.Act+" "+c.Step)
+	}
+	return out
+}
+
+// refused wants exit code 40 with these words, and nothing done.
+func (s *site) refused(words ...string) {
+	s.t.Helper()
+	report, err := s.attempt().apply()
+	if provision.ExitCode(err) != provision.ExitData || len(report.Outcomes) > 0 {
+		s.t.Fatalf("exit %d with %d changes made:\n%s", provision.ExitCode(err), len(report.Outcomes), explain(err))
+	}
+	for _, w := range words {
+		if !strings.Contains(explain(err), w) {
+			s.t.Fatalf("not said: %q in\n%s", w, explain(err))
+		}
+	}
+}
+
+func paths(h *remotetest.Host, dir string) string {
+	var out []string
+	for _, f := range h.Files(dir) {
+		if !f.IsDir() {
+			out = append(out, f.Path)
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+// TestRemovedAgentHost takes an agent host out of the inventory: its tokens are gone from the
+// server, and the plan says that what is on the host stays. Put back with no roles, it is cleaned.
+func TestRemovedAgentHost(t *testing.T) {
+	s := arrange(t, layout{agents: 2})
+	s.converge()
+	worker := s.hosts[2]
+	neighbour(t, worker)
+	table := s.cut("worker-2")
+
+	p, err := s.attempt().plan()
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	all := announced(p)
+	for _, c := range p.Changes {
+		if c.Host != "prefect" && c.Host != "worker-1" {
+			t.Errorf("a change on %s", c.Host)
+		}
+	}
+	if !strings.Contains(all, "prefect remove tokens of worker-2: it is no agent host") || !strings.Contains(all, "prefect change file /var/lib/provision/prefect/server/caddy/Caddyfile") {
+		t.Errorf("the plan is:\n%s", all)
+	}
+	for _, c := range p.Changes {
+		if c.Step == "tokens of worker-2" && !strings.Contains(c.Note, "roles = []") {
+			t.Errorf("the note is %q", c.Note)
+		}
+	}
+	s.converge()
+	if got := paths(s.server, "/var/lib/provision"); strings.Contains(got, "worker-2") {
+		t.Errorf("left on the server:\n%s", got)
+	}
+	if got := paths(worker, "/var/lib/provision"); !strings.Contains(got, "agent/compose.yaml") {
+		t.Errorf("the host that is no longer named was changed:\n%s", got)
+	}
+
+	text, err := os.ReadFile(s.inventory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(s.inventory, string(text)+strings.Replace(table, `roles = ["agent"]`, "roles = []", 1))
+	if p, err = s.attempt().plan(); err != nil {
+		t.Fatal(explain(err))
+	}
+	want := "worker-2 remove container prefect-agent\nworker-2 remove container prefect-business-logic\nworker-2 remove network prefect-agent-network"
+	if got := strings.Join(lines(p), "\n"); !strings.HasPrefix(got, want) {
+		t.Errorf("the plan to clean it is:\n%s", got)
+	}
+	s.converge()
+	if got := paths(worker, "/var/lib/provision"); strings.Contains(got, "/var/lib/provision/prefect") {
+		t.Errorf("left behind:\n%s", got)
+	}
+	untouched(t, worker)
+}
+
+// neighbour plants things of others on a host, and untouched wants them as they were.
+func neighbour(t *testing.T, h *remotetest.Host) {
+	t.Helper()
+	if err := h.WriteFile("/var/lib/provision.conf", "somebody's\n", 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func untouched(t *testing.T, h *remotetest.Host) {
+	t.Helper()
+	if text, err := h.ReadFile("/var/lib/provision.conf"); err != nil || string(text) != "somebody's\n" {
+		t.Errorf("the neighbour's file: %q %v", text, err)
+	}
+}
+
+// TestCleanedServerKeepsItsData moves the server role: refused as long as the data is elsewhere;
+// with new data by name the old host is cleaned, but for the volumes and the key that reads them.
+func TestCleanedServerKeepsItsData(t *testing.T) {
+	s := arrange(t, split)
+	s.converge()
+	s.edit(`roles = ["server"]`, `roles = []`)
+	s.edit(`roles = ["agent"]`, `roles = ["server", "agent"]`)
+	s.refused("worker-1", "prefect has it (volume prefect-postgres)", "--new-data")
+
+	s.edit("[hosts.prefect]", "[hosts.elsewhere]")
+	s.edit(`roles = []`, `roles = ["agent"]`)
+	s.refused("worker-1", "a moved server, or a wrong address")
+	s.edit("[hosts.elsewhere]", "[hosts.prefect]")
+	s.edit(`roles = ["agent"]`, `roles = []`)
+
+	a := s.attempt()
+	a.Options["new-data"] = true
+	if _, err := a.apply(); err != nil {
+		t.Fatal(explain(err))
+	}
+	s.unchanged()
+	if got := paths(s.server, "/var/lib/provision/prefect"); !strings.Contains(got, "/server/secrets/server/encryption_key") || strings.Contains(got, "tokens") {
+		t.Errorf("on the old server are left:\n%s", got)
+	}
+	if v := s.server.Volumes(); !slices.Contains(v, "prefect-postgres") {
+		t.Errorf("volumes on the old server: %s", v)
+	}
+}
+
+// TestServerThatWasAnAgent is an inventory whose server host got its id from another server.
+func TestServerThatWasAnAgent(t *testing.T) {
+	s := arrange(t, split)
+	s.converge()
+	text, err := os.ReadFile(s.inventory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, to := strings.Index(string(text), "\n[hosts.prefect]"), strings.Index(string(text), "\n[hosts.worker-1]")
+	s.write(s.inventory, strings.Replace(string(text[:from])+string(text[to:]), `["agent"]`, `["server", "agent"]`, 1))
+	s.refused("worker-1", "was an agent of the stack")
+
+	a := s.attempt()
+	a.Options["new-data"] = true
+	if _, err := a.apply(); err != nil {
+		t.Fatal(explain(err))
+	}
+	s.unchanged()
+}
+
+// TestRoleTakenFromASingleHost leaves the server alone on a host that was both.
+func TestRoleTakenFromASingleHost(t *testing.T) {
+	s := arrange(t, layout{agents: 1, top: "url = \"https://prefect.demo.test\"\n"})
+	s.edit(`roles = ["server"]`, `roles = ["server", "agent"]`)
+	s.converge()
+	s.edit(`roles = ["server", "agent"]`, `roles = ["server"]`)
+	p, err := s.attempt().plan()
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	if all := announced(p); !strings.Contains(all, "prefect remove container prefect-agent:") || !strings.Contains(all, "prefect remove network prefect-agent-network") {
+		t.Errorf("the plan is:\n%s", all)
+	}
+	s.converge()
+	if got := paths(s.server, "/var/lib/provision/prefect/agent"); got != "" {
+		t.Errorf("left behind:\n%s", got)
+	}
+}
