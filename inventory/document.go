@@ -34,7 +34,7 @@ type Document struct {
 func Open(path string) (*Document, Problems) {
 	text, err := readFile(path, maxDocument)
 	if err != nil {
-		return nil, Problems{{File: path, Problem: plainFileError(err), Hint: "`provision init` writes a first one"}}
+		return nil, Problems{{File: path, Problem: plainFileError(err), Hint: "name another file; provision init --split writes a first one"}}
 	}
 	return Parse(path, text)
 }

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ func Errors(err error) []*Error {
 	case errors.As(err, &problems) && len(problems) > 0:
 		var out []*Error
 		for _, p := range problems {
-			hint := p.Hint
+			hint := cmp.Or(p.Hint, "correct "+p.File+", then check it: provision validate")
 			p.Hint = ""
 			out = append(out, &Error{Code: ExitUsage, Cause: p.String(), Hint: hint})
 		}

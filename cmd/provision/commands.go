@@ -45,7 +45,7 @@ func (c *cli) validateCommand() *cobra.Command {
 				return err
 			}
 			if c.json {
-				return json.NewEncoder(c.stdout).Encode(map[string]any{"type": "valid", "hosts": sys.HostNames()})
+				return json.NewEncoder(c.stdout).Encode(map[string]any{"version": provision.EventVersion, "type": "valid", "hosts": sys.HostNames()})
 			}
 			fmt.Fprintf(c.stdout, "%s and the stack %q are valid: %d hosts\n", c.inventory, sys.Stack.Name, len(sys.Inventory.Hosts))
 			return nil
@@ -105,7 +105,11 @@ func (c *cli) credentialsCommand() *cobra.Command {
 				return err
 			}
 			if c.json {
-				return json.NewEncoder(c.stdout).Encode(login)
+				return json.NewEncoder(c.stdout).Encode(struct {
+					Version int    `json:"version"`
+					Type    string `json:"type"`
+					provision.Login
+				}{provision.EventVersion, "credentials", login})
 			}
 			fmt.Fprintf(c.stdout, "url       %s\nuser      %s\npassword  %s\n", login.URL, login.User, login.Password)
 			return nil

@@ -220,7 +220,7 @@ stack.toml:1: deployments[0].queue: no agent host of onprem.toml polls the queue
 		{"neither is TOML", "stack = \"stack.toml\"\n[", "x", "stack.toml", `
 onprem.toml:2: not TOML: unexpected end of table name (table names cannot be empty)
 stack.toml:1: not TOML: unexpected EOF; expected key separator '='`},
-		{"no stack file", "stack = \"none.toml\"\n" + strings.NewReplacer("10.210.1.9", "10.0.1.9", "10.210.2.7", "10.0.0.12").Replace(hosts), "", "", "none.toml: does not exist; `provision init` writes a first one"},
+		{"no stack file", "stack = \"none.toml\"\n" + strings.NewReplacer("10.210.1.9", "10.0.1.9", "10.210.2.7", "10.0.0.12").Replace(hosts), "", "", "none.toml: does not exist; onprem.toml names it; correct the name there, or remove the key stack for the built-in one"},
 		{
 			"another stack file", "stack = \"none.toml\"\n" + strings.NewReplacer("10.210.1.9", "10.0.1.9", "10.210.2.7", "10.0.0.12").Replace(hosts), "name = \"X\"", "stack.toml",
 			`stack.toml:1: name: "X" is not a stack's name; lower-case letters, digits and dashes, at most 32, with a letter or digit first and last`,

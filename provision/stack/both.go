@@ -3,6 +3,7 @@ package stack
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 
@@ -14,10 +15,14 @@ import (
 // What is not nil with problems is good for nothing but looking at.
 func LoadBoth(inventoryPath, stackPath string) (*inventory.Inventory, *Stack, inventory.Problems) {
 	inv, problems := inventory.Load(inventoryPath)
-	if stackPath == "" && inv != nil {
+	named := stackPath == "" && inv != nil
+	if named {
 		stackPath = inv.Stack
 	}
 	s, more := Load(stackPath)
+	if _, err := os.Stat(stackPath); named && stackPath != "" && err != nil && len(more) > 0 {
+		more[0].Hint = inv.File + " names it; correct the name there, or remove the key stack for the built-in one"
+	}
 	problems = append(problems, more...)
 	if inv == nil || s == nil {
 		return inv, s, problems
