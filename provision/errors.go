@@ -121,7 +121,11 @@ func hostError(host, step string, fallback int, err error) error {
 	switch {
 	case errors.As(err, &re):
 		e.Evidence, e.Hint = re.Evidence, re.Hint
-		if e.Cause = re.Err.Error(); re.Op != "" {
+		e.Cause = re.Err.Error()
+		switch {
+		case step == "connect":
+			e.Step = re.Op // "connect to ADDRESS", "log in to ADDRESS", "verify host key of ADDRESS"
+		case re.Op != "" && re.Op != "run":
 			e.Cause = re.Op + ": " + e.Cause
 		}
 		if strings.HasPrefix(re.Host, host+" (jump") {
@@ -136,6 +140,13 @@ func hostError(host, step string, fallback int, err error) error {
 			e.Code = ExitAuth
 		case remote.Privilege:
 			e.Code = ExitPrivilege
+			// Package remote knows no inventory and cannot say where a password is written.
+			switch {
+			case e.Hint == "":
+				e.Hint = "the inventory says under [sudo] where the password comes from"
+			case strings.HasSuffix(e.Hint, "give the sudo password"):
+				e.Hint += ", in the inventory: [sudo] password = { env = \"SUDO_PASSWORD\" }"
+			}
 		case remote.Lost, remote.Timeout:
 			e.Code = ExitUnknown
 			if e.Hint == "" {
@@ -144,10 +155,10 @@ func hostError(host, step string, fallback int, err error) error {
 		}
 	case errors.As(err, &xe):
 		e.Evidence = tail(xe.Stderr+xe.Stdout, 12)
-		e.Cause = xe.Error()
+		e.Hint = "mend what the lines above say, then run the same command again: it goes on where this one stopped"
 		if last := lastLine(xe.Stderr); strings.HasPrefix(last, "unhealthy: ") {
 			e.Code, e.Cause = ExitUnhealthy, strings.TrimPrefix(last, "unhealthy: ")
-		} else if last != "" && xe.Code == 1 {
+		} else if last != "" && xe.Code == 1 && err == error(xe) {
 			e.Cause = last
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"provision/inventory"
@@ -143,7 +144,7 @@ func (p *Pass) Status(ctx context.Context) ([]HostStatus, error) {
 	err := p.observe(ctx, p.System.HostNames(), facts)
 	failed := map[string]string{}
 	for _, e := range Errors(err) {
-		failed[e.Host] = e.Cause
+		failed[e.Host] = strings.TrimPrefix(e.Error(), e.Host+": ")
 	}
 	w := &world{facts: facts}
 	var out []HostStatus

@@ -184,9 +184,12 @@ func (hs *handshake) explain(err error) *Error {
 		e.Hint = "the server is too old or too restricted; see: " + hs.sshLine()
 	case hs.trusted && (errors.Is(err, errNoKey) || strings.Contains(err.Error(), "ssh: disconnect, reason")):
 		e.Kind, e.Op = Auth, fmt.Sprintf("log in to %s as %s", h.addr(), h.user)
-		if !errors.Is(err, errNoKey) {
+		switch {
+		case !errors.Is(err, errNoKey):
 			e.Err = errors.New(Sanitize(strings.TrimPrefix(err.Error(), "ssh: handshake failed: ")))
-		} else {
+		case len(hs.keys.locked) > 0:
+			e.Err = fmt.Errorf("%s would do: %w", hs.keys.locked[0], errNobodyToAsk)
+		default:
 			e.Err = fmt.Errorf("%w, %d offered", errNoKey, hs.keys.offered())
 		}
 		e.Evidence = hs.keys.evidence()

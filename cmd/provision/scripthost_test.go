@@ -26,7 +26,7 @@ func hostCommands() map[string]command {
 		// poweroff NAME ends it: nothing listens any more.
 		"poweroff": onHost("poweroff NAME", 0, func(_ *testscript.TestScript, h *remotetest.Host, _ []string) { h.Close() }),
 
-		// snapshot NAME... remembers all files of a host; untouched NAME... wants them to be the same.
+		// snapshot NAME... remembers all files of a host; [!] untouched NAME... wants them to be the same.
 		// A host that was not remembered is compared with itself as it was booted.
 		"snapshot": snapshot, "untouched": untouched,
 		// spent NAME CONNECTIONS EXECS is what the host was asked since it booted or this was last said.
@@ -198,7 +198,7 @@ func snapshot(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func untouched(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, neg, len(args) > 0, "untouched NAME...")
+	want(ts, false, len(args) > 0, "[!] untouched NAME...")
 	for _, name := range args {
 		before, now := labOf(ts).seen[name], files(hostOf(ts, name))
 		var differ []string
@@ -216,7 +216,10 @@ func untouched(ts *testscript.TestScript, neg bool, args []string) {
 				differ = append(differ, "gone "+path)
 			}
 		}
-		if len(differ) > 0 {
+		switch {
+		case neg && len(differ) == 0:
+			ts.Fatalf("%s is as it was", name)
+		case !neg && len(differ) > 0:
 			ts.Fatalf("%s is not as it was: %s", name, strings.Join(differ, ", "))
 		}
 	}

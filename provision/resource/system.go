@@ -198,7 +198,10 @@ func listener(ss string, port int) string {
 	for l := range strings.Lines(ss) {
 		f := strings.Fields(l)
 		if len(f) >= 6 && strings.HasSuffix(f[3], ":"+strconv.Itoa(port)) {
-			return remote.Sanitize(strings.TrimPrefix(f[5], "users:"))
+			// users:(("nginx",pid=400,fd=6),("nginx",pid=399,fd=6))
+			name, rest, _ := strings.Cut(strings.TrimPrefix(f[5], `users:(("`), `",pid=`)
+			pid, _, _ := strings.Cut(rest, ",")
+			return remote.Sanitize(fmt.Sprintf("%s (process %s)", name, pid))
 		}
 	}
 	return "another program"
