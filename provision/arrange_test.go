@@ -262,4 +262,3 @@ func (a *attempt) told(err error) (texts []string) {
 
 // isCode tells whether the error has that exit code.
 func isCode(err error, codes ...int) bool { return slices.Contains(codes, provision.ExitCode(err)) }
-

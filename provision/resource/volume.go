@@ -26,6 +26,7 @@ func VolumeID(host, name string) ID { return ID{host, "volume", name} }
 
 func (v *Volume) ID() ID      { return VolumeID(v.Host, v.Name) }
 func (v *Volume) Needs() []ID { return []ID{EngineID(v.Host)} }
+
 // listVolumes asks once for all volumes, a line each: name, owner, directory. V is yes if VS holds them.
 const listVolumes = `V=no VS=
 if [ $D = yes ]; then if VS=$(timeout 20 docker volume ls --format '{{.Name}}|{{.Label "provision.stack"}}|{{.Mountpoint}}' 2>&1); then V=yes; fi; fi`
