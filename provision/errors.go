@@ -118,7 +118,10 @@ func hostError(host, step string, fallback int, err error) error {
 	e := &Error{Code: fallback, Host: host, Step: step, Cause: err.Error(), Err: err}
 	var re *remote.Error
 	var xe *remote.ExitError
+	var own *Error
 	switch {
+	case host == "" && errors.As(err, &own):
+		return err // a host that a change of the account needs
 	case errors.As(err, &re):
 		e.Evidence, e.Hint = re.Evidence, re.Hint
 		e.Cause = re.Err.Error()
@@ -162,6 +165,9 @@ func hostError(host, step string, fallback int, err error) error {
 			e.Cause = last
 		}
 	}
+	if e.Code == ExitCloud && re == nil {
+		e.Cause, e.Hint = apiCause(err), apiHint(inventory.Status(err))
+	}
 	if errors.Is(err, context.Canceled) {
 		e.Code = ExitInterrupted
 	}
@@ -189,8 +195,11 @@ func refusals(p *Plan) error {
 			continue
 		}
 		code := ExitPreflight
-		if c.Planned.Risk == resource.Data {
+		switch c.Planned.Risk {
+		case resource.Data:
 			code = ExitData
+		case resource.Cloud:
+			code = ExitCloud
 		}
 		errs = append(errs, &Error{Code: code, Host: c.Host, Step: c.Step, Cause: c.Why, Hint: c.Planned.Hint})
 	}

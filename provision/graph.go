@@ -45,23 +45,35 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 	for i, c := range plan.Changes {
 		nodes[i] = &node{Outcome{Host: c.Host, Step: c.Step, Act: c.Act}, make(chan struct{})}
 		byID[c.By] = nodes[i]
-		byHost[c.Host] = append(byHost[c.Host], i)
+		line := c.Host
+		if line == "" { // in the account only needs say what comes after what
+			line = c.By.String()
+		}
+		byHost[line] = append(byHost[line], i)
 	}
 	r := &resource.Run{
 		Resources: p.System.byID,
 		Say:       func(host, line string) { p.emit(Event{Type: "note", Host: host, Text: line}) },
-		Host: func(_ context.Context, host string) (resource.Host, error) {
-			l := p.locks[host]
+		Host: func(ctx context.Context, host string) (resource.Host, error) {
+			if h := p.System.Host(host); h == nil || h.Droplet != nil {
+				return p.open(ctx, host)
+			}
+			l := p.held(host)
 			if l == nil {
 				return nil, fmt.Errorf("%s is not locked by this run", host)
 			}
 			return l, nil
 		},
+		Tell: func(id resource.ID, line string) {
+			p.emit(Event{Type: "progress", Host: id.Host, Step: id.String(), Text: line, Round: round})
+		},
+		Account: p.account,
+		Shows:   p.shows,
 	}
 	var mu sync.Mutex
 	var errs []error
 	var wg sync.WaitGroup
-	for host, changes := range byHost {
+	for _, changes := range byHost {
 		wg.Go(func() {
 			for _, i := range changes {
 				c, n := plan.Changes[i], nodes[i]
@@ -85,7 +97,7 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 						mu.Unlock()
 					}
 				} else {
-					p.emit(Event{Type: "change", Host: host, Step: c.Step, Act: c.Act, State: Skipped, Text: n.outcome.Why, Round: round})
+					p.emit(Event{Type: "change", Host: c.Host, Step: c.Step, Act: c.Act, State: Skipped, Text: n.outcome.Why, Round: round})
 				}
 				close(n.done)
 			}
@@ -100,7 +112,7 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 }
 
 func (p *Pass) change(ctx context.Context, r *resource.Run, c Change, o *Outcome, round int) error {
-	l := p.locks[c.Host]
+	l := p.held(c.Host)
 	if l != nil {
 		l.say = func(line string) {
 			p.emit(Event{Type: "progress", Host: c.Host, Step: c.Step, Text: line, Round: round})
@@ -108,7 +120,11 @@ func (p *Pass) change(ctx context.Context, r *resource.Run, c Change, o *Outcome
 	}
 	p.emit(Event{Type: "change", Host: c.Host, Step: c.Step, Act: c.Act, State: "start", Text: c.Why, Round: round})
 	start := time.Now()
-	err := hostError(c.Host, c.Step, ExitStep, p.System.byID[c.By].Do(ctx, r, c.Planned))
+	fallback := ExitStep
+	if c.Host == "" {
+		fallback = ExitCloud
+	}
+	err := hostError(c.Host, c.Step, fallback, p.System.byID[c.By].Do(ctx, r, c.Planned))
 	o.State, o.Seconds = Done, time.Since(start).Seconds()
 	if err != nil {
 		o.State, o.Why = Failed, err.Error()

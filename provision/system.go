@@ -55,10 +55,7 @@ func asUsage(err error) error {
 
 // Connectable says why nothing can be done with the system yet, if so.
 func (s *System) Connectable() error {
-	switch {
-	case len(s.Inventory.Droplets) > 0:
-		return Usage("name existing machines as [hosts.NAME]", "%s declares droplets, and creating them is not built yet", s.Inventory.File)
-	case s.Inventory.Server() == nil:
+	if s.Inventory.Server() == nil {
 		return Usage(`give one host roles = ["server"]`, "%s: no host has the server role", s.Inventory.File)
 	}
 	return nil
