@@ -30,7 +30,11 @@ type bearer struct {
 func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Set("Authorization", "Bearer "+b.token)
-	return b.next.RoundTrip(r)
+	resp, err := b.next.RoundTrip(r)
+	if err == nil && resp.Header.Get("sl-violations") != "" {
+		resp.Status += " violates the schema: " + resp.Header.Get("sl-violations")
+	}
+	return resp, err
 }
 
 func client(t *testing.T, url, token string) *godo.Client {

@@ -12,11 +12,13 @@ import (
 
 func TestSequence(t *testing.T) {
 	c, g := start(t, Options{})
-	sequence(t, c, g)
+	sequence(t, c, g, g.Droplets.Create)
 	if u := c.Unknown(); len(u) > 0 {
 		t.Errorf("not simulated: %v", u)
 	}
 }
+
+type creator func(context.Context, *godo.DropletCreateRequest) (*godo.Droplet, *godo.Response, error)
 
 // waitAction looks at an action until it has ended; the fake needs looks, not time.
 func waitAction(t *testing.T, g *godo.Client, id int) *godo.Action {
@@ -32,7 +34,8 @@ func waitAction(t *testing.T, g *godo.Client, id int) *godo.Action {
 }
 
 // sequence brings up what an inventory declares and takes it down again, with every call that is made on the way.
-func sequence(t *testing.T, c *Cloud, g *godo.Client) {
+// create is how droplets are created.
+func sequence(t *testing.T, c *Cloud, g *godo.Client, create creator) {
 	ctx := within(t)
 	all := &godo.ListOptions{PerPage: 200}
 	account := must(g.Account.Get(ctx))(t)
@@ -98,10 +101,10 @@ func sequence(t *testing.T, c *Cloud, g *godo.Client) {
 		t.Fatalf("volumes: %+v", found)
 	}
 
-	server := createServer(ctx, t, c, g, key, vpc, volume, tag, serverTag)
+	server := createServer(ctx, t, c, g, create, key, vpc, volume, tag, serverTag)
 	agent := dropletRequest("worker-1", tag)
 	agent.VPCUUID = vpc.ID
-	worker, resp, err := g.Droplets.Create(ctx, agent)
+	worker, resp, err := create(ctx, agent)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,14 +169,14 @@ func sequence(t *testing.T, c *Cloud, g *godo.Client) {
 }
 
 // createServer creates the droplet that has everything, and waits for it.
-func createServer(ctx context.Context, t *testing.T, c *Cloud, g *godo.Client, key *godo.Key, vpc *godo.VPC, volume *godo.Volume, tags ...string) int {
+func createServer(ctx context.Context, t *testing.T, c *Cloud, g *godo.Client, create creator, key *godo.Key, vpc *godo.VPC, volume *godo.Volume, tags ...string) int {
 	t.Helper()
 	want := dropletRequest("prefect", tags...)
 	want.SSHKeys = []godo.DropletCreateSSHKey{{Fingerprint: key.Fingerprint}}
 	want.VPCUUID, want.Monitoring, want.Backups, want.UserData = vpc.ID, true, true, "#cloud-config\nssh_deletekeys: true\n"
 	want.BackupPolicy = &godo.DropletBackupPolicyRequest{Plan: "daily", Hour: godo.PtrTo(4)}
 	want.Volumes = []godo.DropletCreateVolume{{ID: volume.ID}}
-	d, resp, err := g.Droplets.Create(ctx, want)
+	d, resp, err := create(ctx, want)
 	if err != nil {
 		t.Fatal(err)
 	}
