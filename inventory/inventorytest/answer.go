@@ -67,7 +67,10 @@ func (c *Cloud) write(w http.ResponseWriter, a answer, requestID string, rate ra
 
 // page answers with one page of a list: 20 by default, at most 200, with links to its neighbours.
 func page[T any](r *request, name string, all []T, show func(T) object) answer {
-	size, at := r.count("per_page", 20, 200), r.count("page", 1, 1<<30)
+	size, at := r.count("per_page", 20), r.count("page", 1)
+	if size > 200 {
+		return invalid("per_page must be at most 200.")
+	}
 	last := max(1, (len(all)+size-1)/size)
 	link := func(n int) string {
 		q := r.URL.Query()
@@ -92,3 +95,6 @@ func page[T any](r *request, name string, all []T, show func(T) object) answer {
 	}
 	return ok(object{name: items, "links": links, "meta": object{"total": len(all)}})
 }
+
+// array is what becomes [] and never null.
+func array[T any](s []T) []T { return append([]T{}, s...) }

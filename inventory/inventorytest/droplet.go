@@ -62,8 +62,8 @@ func (c *Cloud) showDroplet(d *Droplet) object {
 		"id": d.ID, "name": d.Name, "memory": s.Memory, "vcpus": s.CPUs, "disk": d.disk, "locked": d.locked || d.Status == "new", "status": d.Status,
 		"disk_info": []object{{"type": "local", "size": object{"amount": d.disk, "unit": "gib"}}},
 		"kernel":    nil, "created_at": d.CreatedAt, "features": features, "backup_ids": []int{}, "next_backup_window": window, "snapshot_ids": []int{},
-		"image": showImage(i), "volume_ids": slices.Concat([]string{}, d.Volumes), "size": showSize(s), "size_slug": s.Slug, "networks": c.showNetworks(d),
-		"region": showRegion(region(d.Region)), "tags": slices.Concat([]string{}, d.Tags), "vpc_uuid": d.VPC,
+		"image": showImage(i), "volume_ids": array(d.Volumes), "size": showSize(s), "size_slug": s.Slug, "networks": c.showNetworks(d),
+		"region": showRegion(region(d.Region)), "tags": array(d.Tags), "vpc_uuid": d.VPC,
 	}
 }
 

@@ -56,7 +56,7 @@ func (c *Cloud) showFirewall(f *Firewall) object {
 		}
 	}
 	return object{
-		"id": f.ID, "name": f.Name, "status": status, "created_at": f.CreatedAt, "pending_changes": changes, "droplet_ids": slices.Concat([]int{}, f.Droplets), "tags": slices.Concat([]string{}, f.Tags),
+		"id": f.ID, "name": f.Name, "status": status, "created_at": f.CreatedAt, "pending_changes": changes, "droplet_ids": array(f.Droplets), "tags": array(f.Tags),
 		"inbound_rules": showRules(f.Inbound, "sources"), "outbound_rules": showRules(f.Outbound, "destinations"),
 	}
 }

@@ -17,13 +17,13 @@ type request struct {
 	fault Fault
 }
 
-// count is a number of the query, at least 1 and at most limit.
-func (r *request) count(name string, or, limit int) int {
+// count is a number of the query, or the one for when there is none.
+func (r *request) count(name string, or int) int {
 	n, err := strconv.Atoi(r.URL.Query().Get(name))
 	if err != nil || n < 1 {
-		n = or
+		return or
 	}
-	return min(n, limit)
+	return n
 }
 
 // id is a number of the path, 0 if it is none.

@@ -28,7 +28,7 @@ func showVolume(v *Volume) object {
 	}
 	return object{
 		"id": v.ID, "name": v.Name, "region": showRegion(region(v.Region)), "description": v.Description, "size_gigabytes": v.GiB, "filesystem_type": v.Filesystem, "filesystem_label": v.Label,
-		"tags": slices.Concat([]string{}, v.Tags), "droplet_ids": droplets, "created_at": v.CreatedAt,
+		"tags": array(v.Tags), "droplet_ids": droplets, "created_at": v.CreatedAt,
 	}
 }
 
