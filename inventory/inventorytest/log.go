@@ -44,7 +44,8 @@ func (c *Cloud) Unknown() []Call {
 }
 
 // OnRequest has f called when a call has had its effect, or was refused, and is not yet answered: a
-// client that f kills never learns of it. nil ends it.
+// process that f kills never learns of it. nil ends it. For a client in the test's own process, whose
+// end may come after the answer, a [Fault] with Late, Drop and Do is the certain way.
 func (c *Cloud) OnRequest(f func(Call)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -115,6 +115,7 @@ func (c *Cloud) removeVolume(v *Volume) answer {
 	case v == nil:
 		return notFound
 	case v.Droplet != 0 || c.busy(0, v.ID):
+		c.look(v.Droplet, v.ID) // so that who tries again gets through once the droplet is gone
 		return refuse(http.StatusConflict, "attached volume cannot be deleted")
 	}
 	c.volumes = without(c.volumes, v)
