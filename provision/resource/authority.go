@@ -3,6 +3,8 @@ package resource
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"provision/files/pki"
@@ -12,95 +14,162 @@ import (
 // Authority is the stack's own certificate authority: a root whose key exists nowhere, and the
 // intermediate with which Caddy issues. The three files belong together, so a note that is written
 // last says which three; a run killed in between makes them anew.
+//
+// When one stands beside it (NextAuthority) and every agent host trusts that, it gives its place to it.
 type Authority struct {
 	Host, Dir string // the directory with root.crt, intermediate.crt and intermediate.key
 	UID       string
 	Note      string
+	Next      string // the directory of the one that is to follow, read by root alone
 	Name      string // the url's host, the only name that the authority can certify
+	Copies    []ID   // of its value, on the agent hosts
 	After     []ID
-
-	nonce string
 }
 
 var (
 	_ Resource = (*Authority)(nil)
-	_ Valuer   = (*Authority)(nil)
+	_ Checker  = (*Authority)(nil)
 )
 
-// AuthorityID is the ID of the server's certificate authority; its value is the root certificate.
+// AuthorityID is the ID of the server's certificate authority.
 func AuthorityID(host string) ID { return ID{host, "authority", ""} }
 
 func (a *Authority) ID() ID      { return AuthorityID(a.Host) }
 func (a *Authority) Needs() []ID { return a.After }
 
+var authorityFiles = []string{"root.crt", "intermediate.crt", "intermediate.key"}
+
 // Paths are the three of the authority and the note about them.
 func (a *Authority) Paths() []string {
-	return []string{a.Dir + "/root.crt", a.Dir + "/intermediate.crt", a.Dir + "/intermediate.key", a.Note}
+	paths := []string{a.Note}
+	for _, f := range authorityFiles {
+		paths = append(paths, a.Dir+"/"+f)
+	}
+	return paths
 }
 
 const authorityNote = `authoritynote() { for x in root.crt intermediate.crt intermediate.key; do sha256sum <"$1/$x"; done | sha256sum | cut -c1-64; }`
 
 func (a *Authority) Probe(s *Script) {
-	a.nonce = s.Nonce()
 	s.Once("authoritynote", authorityNote)
-	s.Once("statsecret", statSecret)
-	s.Record(a.ID(), fmt.Sprintf(`d=%s note=%s
+	s.Record(a.ID(), fmt.Sprintf(`d=%s note=%s next=%s
 if [ -d "$d" ] && [ -f "$d/root.crt" ]; then
-	statsecret "$d/root.crt"
 	f root; head -c 16384 "$d/root.crt"
 	[ -f "$note" ] && [ "$(cat "$note")" = "$(authoritynote "$d" 2>/dev/null)" ] && v whole yes
+	[ -f "$next/root.crt" ] && v next yes
 	v keymode "$(stat -c '%%u %%a' "$d/intermediate.key" 2>/dev/null)"
 	yes
-else no; fi`, remote.Quote(a.Dir), remote.Quote(a.Note)))
+else no; fi`, remote.Quote(a.Dir), remote.Quote(a.Note), remote.Quote(a.Next)))
+}
+
+// ends says when the authority ends, and what the server's clock says now. ok is false where one of
+// them is not known.
+func (a *Authority) ends(w World, rec Record) (end, now time.Time, ok bool) {
+	system, know := w.Fact(SystemID(a.Host))
+	clock, err := strconv.ParseFloat(system.Fields[ClockField], 64)
+	c, parseErr := pki.Parse([]byte(rec.Fields["root"]))
+	return c.NotAfter, time.Unix(int64(clock), 0), know == Yes && err == nil && parseErr == nil
 }
 
 func (a *Authority) Diff(w World) []Change {
 	rec, know := w.Fact(a.ID())
-	change := Change{ID: a.ID(), Act: Replace, Note: "agents get the new root certificate"}
-	switch {
-	case know == Unknown:
+	if know == Unknown {
 		return nil
-	case know == No:
-		return []Change{{ID: a.ID(), Act: Add, Why: "the stack has no certificate authority"}}
-	case rec.Fields["whole"] != "yes":
-		change.Why = "its files do not belong together"
-	case rec.Fields["keymode"] != a.UID+" 400":
-		change.Why = "owner or mode of its key differ"
-	default:
-		covers, err := pki.Covers([]byte(rec.Fields["root"]), a.Name)
-		if err == nil && covers {
-			return nil
-		}
-		change.Why = "it cannot certify " + a.Name
-		if err != nil {
-			change.Why = "its root certificate cannot be read"
-		}
 	}
-	return []Change{change}
+	change := func(act Act, note, why string, args ...any) []Change {
+		return []Change{{ID: a.ID(), Act: act, Why: fmt.Sprintf(why, args...), Note: note}}
+	}
+	const all = "agents get the new root certificate"
+	covers, err := pki.Covers([]byte(rec.Fields["root"]), a.Name)
+	end, now, known := a.ends(w, rec)
+	following := rec.Fields["next"] == "yes"
+	const promote = "Caddy takes the new certificate authority, which every agent host trusts by now"
+	switch {
+	case know == No:
+		return change(Add, "", "the stack has no certificate authority")
+	case err != nil:
+		return change(Replace, all, "its root certificate cannot be read")
+	case !covers:
+		return change(Replace, all, "it cannot certify %s", a.Name)
+	case known && !now.Before(end):
+		return change(Replace, all, "it ended on %s", end.Format(time.DateOnly))
+	case rec.Fields["whole"] != "yes" && following:
+		return change(Modify, promote, "a change to the next one was interrupted")
+	case rec.Fields["whole"] != "yes":
+		return change(Replace, all, "its files do not belong together")
+	case rec.Fields["keymode"] != a.UID+" 400":
+		return change(Replace, all, "owner or mode of its key differ")
+	case following && a.copied(w):
+		return change(Modify, promote, "it ends on %s, and the next one is trusted everywhere", end.Format(time.DateOnly))
+	}
+	return nil
 }
 
-func (a *Authority) Do(ctx context.Context, r *Run, _ Change) error {
-	ca, err := pki.NewCA(a.Name, time.Now())
-	if err != nil {
-		return fmt.Errorf("make the certificate authority: %w", err)
+// copied tells whether every agent host has the roots as they are here.
+func (a *Authority) copied(w World) bool {
+	rec, know := w.Fact(NextAuthorityID(a.Host))
+	if know != Yes {
+		return false
 	}
-	_, err = r.Sh(ctx, a.Host, fmt.Sprintf(`d=%s note=%s u=%s
-%s
-mkdir -p "$d" "${note%%/*}"; chown "$u:$u" "$d"; chmod 0500 "$d"
+	for _, id := range a.Copies {
+		if copied, know := w.Fact(id); know != Yes || copied.Fields["sum"] != rec.Fields["sum"] {
+			return false
+		}
+	}
+	return true
+}
+
+// Do makes an authority, or (Modify) gives its place to the one that stands beside it.
+func (a *Authority) Do(ctx context.Context, r *Run, c Change) error {
+	script := `mkdir -p "$d" "${note%/*}"; chown "$u:$u" "$d"; chmod 0500 "$d"
 rm -f "$d"/.provision.*
-one() { t=$(mktemp "$d/.provision.XXXXXX"); printf '%%s' "$2" >"$t"; put "$t" "$d/$1" "$u:$u" "$3"; }
-one intermediate.key %s 0400
-one intermediate.crt %s 0400
-one root.crt %s 0400
-t=$(mktemp "${note%%/*}/.provision.XXXXXX"); authoritynote "$d" >"$t"; put "$t" "$note" 0:0 0400
-`, remote.Quote(a.Dir), remote.Quote(a.Note), remote.Quote(a.UID), authorityNote,
-		remote.Quote(string(ca.Key)), remote.Quote(string(ca.Intermediate)), remote.Quote(string(ca.Root))))
-	r.forget(a.ID())
+`
+	if c.Act == Modify {
+		for _, f := range authorityFiles {
+			script += fmt.Sprintf("t=$(mktemp \"$d/.provision.XXXXXX\"); cat \"$next/%[1]s\" >\"$t\"; put \"$t\" \"$d/%[1]s\" \"$u:$u\" 0400\n", f)
+		}
+	} else {
+		files, err := newAuthority(ctx, r, a.Host, a.Name)
+		if err != nil {
+			return err
+		}
+		for n := len(files) - 1; n >= 0; n-- { // the root last: without it there is no authority
+			script += fmt.Sprintf("t=$(mktemp \"$d/.provision.XXXXXX\"); printf '%%s' %s >\"$t\"; put \"$t\" \"$d/%s\" \"$u:$u\" 0400\n", remote.Quote(files[n]), authorityFiles[n])
+		}
+	}
+	_, err := r.Sh(ctx, a.Host, fmt.Sprintf(`d=%s note=%s next=%s u=%s
+%s
+%st=$(mktemp "${note%%/*}/.provision.XXXXXX"); authoritynote "$d" >"$t"; put "$t" "$note" 0:0 0400
+rm -rf "$next"`, remote.Quote(a.Dir), remote.Quote(a.Note), remote.Quote(a.Next), remote.Quote(a.UID), authorityNote, script))
+	r.forget(NextAuthorityID(a.Host))
 	return err
 }
 
-// Read returns the root certificate.
-func (a *Authority) Read(ctx context.Context, r *Run) (Secret, error) {
-	out, err := r.Get(ctx, a.Host, "cat "+remote.Quote(a.Dir+"/root.crt"))
-	return NewSecret(out), err
+// newAuthority makes the content of authorityFiles, dated by the clock of the host that will use it.
+func newAuthority(ctx context.Context, r *Run, host, name string) ([]string, error) {
+	clock, err := r.Get(ctx, host, "date +%s")
+	if err != nil {
+		return nil, err
+	}
+	now, err := strconv.ParseInt(strings.TrimSpace(clock), 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("read the clock of %s: %w", host, err)
+	}
+	ca, err := pki.NewCA(name, time.Unix(now, 0))
+	if err != nil {
+		return nil, fmt.Errorf("make the certificate authority: %w", err)
+	}
+	return []string{string(ca.Root), string(ca.Intermediate), string(ca.Key)}, nil
+}
+
+// Check says when an authority is at its end although it could have been followed by another.
+func (a *Authority) Check(w World) []Problem {
+	rec, know := w.Fact(a.ID())
+	if know != Yes {
+		return []Problem{{ID: a.ID(), What: "the stack has no certificate authority"}}
+	}
+	if end, now, ok := a.ends(w, rec); ok && !now.Before(end) {
+		return []Problem{{ID: a.ID(), What: "it ended on " + end.Format(time.DateOnly), Hint: "provision apply"}}
+	}
+	return nil
 }

@@ -24,6 +24,8 @@ type SecretFile struct {
 	UID        string // owner of the file and of its directory
 	// Source is the owner of the value; zero if this file owns it.
 	Source ID
+	// With is another resource that changes the value of Source; zero if there is none.
+	With ID
 	// Given is the user's value, nil if there is none.
 	Given func(context.Context) (Secret, error)
 	// GivenDigest is the salted digest of the user's value, with which a plan sees that it differs.
@@ -123,7 +125,7 @@ func (f *SecretFile) Diff(w World) []Change {
 	case f.Source != (ID{}):
 		src, k := w.Fact(f.Source)
 		switch {
-		case w.Pending(f.Source):
+		case w.Pending(f.Source) || w.Pending(f.With):
 			modify.Why = fmt.Sprintf("its source on %s changes", f.Source.Host)
 		case k == Yes && src.Fields["sum"] != rec.Fields["sum"]:
 			modify.Why = fmt.Sprintf("it differs from %s", f.Source.Host+":"+f.Source.Name)

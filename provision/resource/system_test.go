@@ -56,7 +56,7 @@ func TestSystemDiff(t *testing.T) {
 		{name: "disk", facts: facts{s.ID(): answer("disk", "x\n/dev/vda1 1 1 1048576 1% /\n"), docker: no()}, want: "refuse: 1024 MiB are free", risk: Preflight},
 		{name: "disk, the images are there", facts: facts{s.ID(): answer("disk", "x\n/dev/vda1 1 1 1048576 1% /\n"), docker: engine("images", "sha256:1|i:1\n")}},
 		{name: "disk, the engine gives no answer", facts: facts{s.ID(): answer("disk", "x\n/dev/vda1 1 1 1048576 1% /\n"), docker: unknown("x")}},
-		{name: "port", facts: facts{s.ID(): answer("listen", listen443, "listeners", `LISTEN 0 511 0.0.0.0:443 0.0.0.0:* users:(("nginx",pid=1,fd=6))`), docker: no()}, want: "refuse: port 443 is taken by ((\"nginx\"", risk: Preflight},
+		{name: "port", facts: facts{s.ID(): answer("listen", listen443, "listeners", `LISTEN 0 511 0.0.0.0:443 0.0.0.0:* users:(("nginx",pid=1,fd=6))`), docker: no()}, want: "refuse: port 443 is taken by nginx", risk: Preflight},
 		{name: "port is our own", facts: facts{s.ID(): answer("listen", listen443), docker: engine("containers", caddy)}},
 		{name: "port, the engine gives no answer", facts: facts{s.ID(): answer("listen", listen443), docker: unknown("x")}},
 		{name: "port on loopback", facts: facts{s.ID(): answer("listen", "   0: 0100007F:01BB 00000000:0000 0A 0\n"), docker: no()}},

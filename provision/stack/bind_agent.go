@@ -50,7 +50,11 @@ func (b *binder) agentRole(h *inventory.Host) error {
 	b.add(bridge, bridgeCopy, poll, run, register)
 	trust := []resource.ID{}
 	if ownCA {
-		ca := &resource.SecretFile{Host: host, Path: dir + "/ca/ca.pem", UID: "0", Public: true, Source: resource.AuthorityID(server), After: identity}
+		// An old root is taken away only when Caddy's certificate is of the new one.
+		ca := &resource.SecretFile{
+			Host: host, Path: b.caID(host).Name, UID: "0", Public: true, Source: resource.NextAuthorityID(server), With: resource.AuthorityID(server),
+			After: append([]resource.ID{caddyConfiguration(server)}, identity...),
+		}
 		if acmeRoot {
 			content, err := os.ReadFile(b.inv.TLS.ACMECARoot)
 			if err != nil {
@@ -64,7 +68,7 @@ func (b *binder) agentRole(h *inventory.Host) error {
 	}
 
 	// The way to the API is there, and knows this host's tokens, before anything here asks it.
-	api := []resource.ID{{Host: server, Kind: "caddy", Name: "configuration"}, resource.PoolID(server, files.Pool)}
+	api := []resource.ID{caddyConfiguration(server), resource.PoolID(server, files.Pool)}
 	network := func(n string) resource.ID { return resource.NetworkID(host, n) }
 	_, agentNet, _ := files.Networks(name)
 	var agent, business *resource.Service
@@ -94,6 +98,10 @@ func (b *binder) agentRole(h *inventory.Host) error {
 	}
 	b.add(agent, &resource.Route{Host: host, Container: agent.Container, Queue: files.HostQueue(host), After: api})
 	return nil
+}
+
+func caddyConfiguration(server string) resource.ID {
+	return resource.ID{Host: server, Kind: "caddy", Name: "configuration"}
 }
 
 // stopAgent keeps new runs away while the business logic is replaced; the agent's own resource

@@ -18,6 +18,11 @@ func (b *binder) tokenID(host, kind string) resource.ID {
 	return resource.SecretID(b.server.Name, b.base+"/server/secrets/caddy/tokens/"+host+"."+kind)
 }
 
+// caID is the file with the roots that an agent host trusts.
+func (b *binder) caID(host string) resource.ID {
+	return resource.SecretID(host, b.base+"/agent/ca/ca.pem")
+}
+
 // serverRole adds the database, the Prefect server and Caddy.
 func (b *binder) serverRole(h *inventory.Host) error {
 	host, dir := h.Name, b.base+"/server"
@@ -159,8 +164,11 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 	tls := b.inv.TLS
 	switch tls.Mode {
 	case inventory.TLSInternal:
-		authority := &resource.Authority{Host: host, Dir: secrets, UID: caddyUID, Note: login + "/authority", Name: b.inv.Hostname(), After: identity}
-		b.add(authority)
+		authority := &resource.Authority{Host: host, Dir: secrets, UID: caddyUID, Note: login + "/authority", Next: login + "/authority.next", Name: b.inv.Hostname(), After: identity}
+		for _, agent := range b.agents {
+			authority.Copies = append(authority.Copies, b.caID(agent))
+		}
+		b.add(authority, resource.NextAuthority{Present: authority})
 		loaded = append(loaded, authority.ID())
 	case inventory.TLSFiles:
 		if err := fromFile("site.crt", tls.Certificate); err != nil {
