@@ -50,7 +50,7 @@ else
 	fs=$(blkid -p -o value -s TYPE "$real"); rc=$?
 	v fs "$fs"
 	case $rc in
-	0) v sizes "$(blockdev --getsize64 "$real") $(dumpe2fs -h "$real" 2>/dev/null | sed -n 's/^Block \(count\|size\): *//p' | tr '\n' ' ')"
+	0) v sizes "$(blockdev --getsize64 "$real") $(dumpe2fs -h "$real" 2>/dev/null | sed -n 's/^Block count: *//p;s/^Block size: *//p' | tr '\n' ' ')"
 		if [ "$src" = "$real" ]; then yes; else no; fi ;;
 	2) no ;;
 	*) unknown "what is on $real cannot be told" ;;
