@@ -1,6 +1,7 @@
 package provision_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -48,6 +49,7 @@ type site struct {
 	t         reporter
 	fleet     *remotetest.Fleet
 	inventory string
+	config    string // ssh_config; empty for none
 	server    *remotetest.Host
 	hosts     []*remotetest.Host // the server first
 }
@@ -143,7 +145,7 @@ func (s *site) attempt() *attempt {
 	a := &attempt{ctx: ctx, cancel: cancel}
 	a.Pass = &provision.Pass{
 		System: sys, Who: "a test", Options: map[string]bool{},
-		Dialer: &remote.Dialer{ConfigFile: os.DevNull, AgentSocket: "none"},
+		Dialer: &remote.Dialer{ConfigFile: cmp.Or(s.config, os.DevNull), AgentSocket: "none"},
 		Events: func(e provision.Event) {
 			if a.on != nil {
 				a.on(e)

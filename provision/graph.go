@@ -84,7 +84,7 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 					}
 					<-m.done
 					if m.outcome.State != Done && n.outcome.State == "" {
-						n.outcome.State, n.outcome.Why = Skipped, fmt.Sprintf("it needs %s on %s", m.outcome.Step, m.outcome.Host)
+						n.outcome.State, n.outcome.Why = Skipped, "it needs "+m.outcome.Step+on(m.outcome.Host)
 					}
 				}
 				if stop.Err() != nil && n.outcome.State == "" {
@@ -138,4 +138,12 @@ func (p *Pass) change(ctx context.Context, r *resource.Run, c Change, o *Outcome
 	}
 	p.emit(Event{Type: "change", Host: c.Host, Step: c.Step, Act: c.Act, State: o.State, Text: o.Why, Seconds: o.Seconds, Round: round})
 	return err
+}
+
+// on names the host of a step; what is in the cloud account is on none.
+func on(host string) string {
+	if host == "" {
+		return ""
+	}
+	return " on " + host
 }

@@ -89,15 +89,25 @@ func (a *ReservedIP) Do(ctx context.Context, r *Run, _ Change) error {
 		return err
 	}
 	find := func(ctx context.Context) (*godo.ReservedIP, error) {
+		if _, _, err := r.Account.Droplets.Get(ctx, droplet); err != nil {
+			return nil, err
+		}
 		all, err := r.Account.Reserved(ctx)
 		ip, _ := a.in(all, tags, droplet)
 		return ip, err
 	}
+	begun := false // the creation assigns it, too
+	var assigning []godo.LinkAction
 	ip, err := once(ctx, r, a.ID(), find, func(ctx context.Context) (made *godo.ReservedIP, err error) {
 		err = r.Account.WhenFree(ctx, "the droplet takes a reserved IP", func(ctx context.Context) (err error) {
-			made, _, err = r.Account.ReservedIPs.Create(ctx, &godo.ReservedIPCreateRequest{DropletID: droplet})
+			var resp *godo.Response
+			made, resp, err = r.Account.ReservedIPs.Create(ctx, &godo.ReservedIPCreateRequest{DropletID: droplet})
+			if err == nil && resp.Links != nil {
+				assigning = resp.Links.Actions
+			}
 			return err
 		})
+		begun = err == nil
 		return made, err
 	})
 	if err != nil {
@@ -106,18 +116,17 @@ func (a *ReservedIP) Do(ctx context.Context, r *Run, _ Change) error {
 	if err := makeTag(ctx, r, a.D.AddressTag(a.Host.Name, ip.IP)); err != nil {
 		return err
 	}
-	if ip.Droplet == nil {
-		all, err := r.Account.Reserved(ctx)
-		if err != nil {
+	if ip.Droplet == nil && !begun {
+		if err := act(ctx, r, "the droplet takes "+ip.IP, func(ctx context.Context) (*godo.Action, error) {
+			action, _, err := r.Account.ReservedIPActions.Assign(ctx, ip.IP, droplet)
+			return action, err
+		}); err != nil {
 			return err
 		}
-		if now, _ := a.in(all, tags, droplet); now == nil || now.Droplet == nil && !now.Locked {
-			if err := act(ctx, r, "the droplet takes "+ip.IP, func(ctx context.Context) (*godo.Action, error) {
-				action, _, err := r.Account.ReservedIPActions.Assign(ctx, ip.IP, droplet)
-				return action, err
-			}); err != nil {
-				return err
-			}
+	}
+	for _, action := range assigning {
+		if err := r.Account.Done(ctx, "the droplet takes "+ip.IP, action.ID); err != nil {
+			return err
 		}
 	}
 	return r.Account.Until(ctx, ip.IP+" is on the droplet", func(ctx context.Context) (bool, error) {

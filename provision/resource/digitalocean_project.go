@@ -35,7 +35,7 @@ func (p *CloudProject) members(l *inventory.Listing) (urns []string) {
 		urns = append(urns, one.URN())
 		for _, ip := range l.Addresses {
 			if ip.Droplet != nil && ip.Droplet.ID == one.ID {
-				urns = append(urns, ip.URN())
+				urns = append(urns, "do:floatingip:"+ip.IP) // projects call them by their old name
 			}
 		}
 	}
@@ -47,8 +47,7 @@ func (p *CloudProject) members(l *inventory.Listing) (urns []string) {
 
 func (p *CloudProject) missing(l *inventory.Listing) (urns []string) {
 	for _, urn := range p.members(l) {
-		// A reserved IP is called by its old name, too.
-		if !slices.Contains(l.Members, urn) && !slices.Contains(l.Members, strings.Replace(urn, ":reservedip:", ":floatingip:", 1)) {
+		if !slices.Contains(l.Members, urn) && !slices.Contains(l.Members, strings.Replace(urn, ":floatingip:", ":reservedip:", 1)) {
 			urns = append(urns, urn)
 		}
 	}
