@@ -80,19 +80,22 @@ func (s *survey) wait() bool {
 // look reads the account, and where the droplets are.
 func (p *Pass) look(ctx context.Context, into Facts) error {
 	start := time.Now()
-	a, err := p.cloud(ctx)
+	l, err := p.listing(ctx)
 	if err != nil {
 		return err
-	}
-	l, err := a.List(ctx, p.System.Inventory)
-	if err != nil {
-		return hostError("", "observe", ExitCloud, err)
 	}
 	for _, r := range p.System.Resources {
 		if looker, ok := r.(resource.Looker); ok {
 			into[r.ID()] = looker.Look(l)
 		}
 	}
+	left, limit, made := p.account.Budget()
+	p.emit(Event{Type: "observe", State: "done", Seconds: time.Since(start).Seconds(), Text: fmt.Sprintf("the account, with %d calls so far; %d of %d are left this hour", made, left, limit)})
+	return nil
+}
+
+// found remembers where the droplets are.
+func (p *Pass) found(l *inventory.Listing) {
 	places := map[string]place{}
 	for _, d := range l.Droplets {
 		name := p.System.Inventory.DigitalOcean.HostOf(d.Tags)
@@ -103,9 +106,6 @@ func (p *Pass) look(ctx context.Context, into Facts) error {
 	p.connMu.Lock()
 	p.places = places
 	p.connMu.Unlock()
-	left, limit, made := a.Budget()
-	p.emit(Event{Type: "observe", State: "done", Seconds: time.Since(start).Seconds(), Text: fmt.Sprintf("the account, with %d calls so far; %d of %d are left this hour", made, left, limit)})
-	return nil
 }
 
 func placeOf(d godo.Droplet) place {

@@ -34,6 +34,8 @@ type production struct {
 	disks    map[string]*remotetest.Disk
 	booted   int
 	blank    remotetest.HostOptions // how droplets boot, beside their host key
+	onBoot   func(*remotetest.Host) // called before anybody can reach a new machine
+	foreign  bool                   // they boot with another key than that of their user data
 }
 
 // declared are the droplets of most tests.
@@ -66,26 +68,26 @@ func arrangeCloud(t testing.TB, o inventorytest.Options, droplets string) *produ
 	p.write(filepath.Join(dir, "id_ed25519.pub"), string(ssh.MarshalAuthorizedKey(signer.PublicKey())))
 	p.write(filepath.Join(dir, "token"), cloudToken+"\n")
 	p.write(p.config, "")
-	p.domain(t, "example.org")
+	p.call("POST", "/v2/domains", `{"name": "example.org"}`)
 	p.declare(droplets)
 	return p
 }
 
-// domain has the account manage a domain.
-func (p *production) domain(t testing.TB, name string) {
-	t.Helper()
-	q, err := http.NewRequest(http.MethodPost, p.cloud.URL()+"/v2/domains", strings.NewReader(`{"name": "`+name+`"}`))
+// call asks the account for something in the owner's name.
+func (p *production) call(method, path, body string) {
+	p.t.Helper()
+	q, err := http.NewRequest(method, p.cloud.URL()+path, strings.NewReader(body))
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatalf("%v", err)
 	}
 	q.Header.Set("Authorization", "Bearer "+cloudToken)
 	q.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(q)
-	if err != nil || resp.StatusCode != http.StatusCreated {
-		t.Fatal(resp, err)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(q)
+	if err != nil || resp.StatusCode >= 300 {
+		p.t.Fatalf("%s %s: %v %v", method, path, resp, err)
 	}
 	resp.Body.Close()
-	http.DefaultClient.CloseIdleConnections()
 }
 
 // declare writes the file anew.
@@ -125,11 +127,17 @@ func (p *production) boot(d inventorytest.Droplet) (inventorytest.Machine, error
 	p.booted++
 	o := p.blank
 	o.HostKey, o.Address, o.CloudInit = []byte(data.Keys.Private), fmt.Sprintf("127.0.%d.%d", 10+p.booted/200, 1+p.booted%200), 2
+	if p.foreign {
+		o.HostKey = nil
+	}
 	h, err := p.fleet.Host(fmt.Sprintf("%s-%d", d.Name, d.ID), o)
 	if err != nil {
 		return inventorytest.Machine{}, err
 	}
 	p.machines[d.ID] = h
+	if p.onBoot != nil {
+		p.onBoot(h)
+	}
 	for _, v := range p.cloud.Volumes() {
 		if slices.Contains(d.Volumes, v.ID) {
 			if p.disks[v.ID] == nil {
@@ -255,4 +263,9 @@ func (p *production) count(names ...string) {
 	if n := len(p.cloud.Projects()); n != 2 { // the account's own, and that of the file
 		p.t.Fatalf("there are %d projects", n)
 	}
+}
+
+// failing kills a run at the first command that matches.
+func failing(match string, late bool, kill func()) func(*remotetest.Host) {
+	return func(h *remotetest.Host) { h.Fail(remotetest.Failure{Match: match, Late: late, Do: kill}) }
 }

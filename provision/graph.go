@@ -51,25 +51,7 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 		}
 		byHost[line] = append(byHost[line], i)
 	}
-	r := &resource.Run{
-		Resources: p.System.byID,
-		Say:       func(host, line string) { p.emit(Event{Type: "note", Host: host, Text: line}) },
-		Host: func(ctx context.Context, host string) (resource.Host, error) {
-			if h := p.System.Host(host); h == nil || h.Droplet != nil {
-				return p.open(ctx, host)
-			}
-			l := p.held(host)
-			if l == nil {
-				return nil, fmt.Errorf("%s is not locked by this run", host)
-			}
-			return l, nil
-		},
-		Tell: func(id resource.ID, line string) {
-			p.emit(Event{Type: "progress", Host: id.Host, Step: id.String(), Text: line, Round: round})
-		},
-		Account: p.account,
-		Shows:   p.shows,
-	}
+	r := p.runner(round)
 	var mu sync.Mutex
 	var errs []error
 	var wg sync.WaitGroup
@@ -109,6 +91,29 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 		outcomes[i] = n.outcome
 	}
 	return outcomes, errors.Join(errs...)
+}
+
+// runner is what changes may use.
+func (p *Pass) runner(round int) *resource.Run {
+	return &resource.Run{
+		Resources: p.System.byID,
+		Say:       func(host, line string) { p.emit(Event{Type: "note", Host: host, Text: line}) },
+		Host: func(ctx context.Context, host string) (resource.Host, error) {
+			if h := p.System.Host(host); h == nil || h.Droplet != nil {
+				return p.open(ctx, host)
+			}
+			l := p.held(host)
+			if l == nil {
+				return nil, fmt.Errorf("%s is not locked by this run", host)
+			}
+			return l, nil
+		},
+		Tell: func(id resource.ID, line string) {
+			p.emit(Event{Type: "progress", Host: id.Host, Step: id.String(), Text: line, Round: round})
+		},
+		Account: p.account,
+		Shows:   p.shows,
+	}
 }
 
 func (p *Pass) change(ctx context.Context, r *resource.Run, c Change, o *Outcome, round int) error {

@@ -22,6 +22,8 @@ type System struct {
 
 	byID  map[resource.ID]resource.Resource
 	needs map[resource.ID][]resource.ID // all that each needs, directly or not
+	// cloudOnly says that no host is dialled.
+	cloudOnly bool
 }
 
 // Load reads and checks both files and renders all that can be rendered, without a connection. All
@@ -75,6 +77,9 @@ func (s *System) Host(name string) *inventory.Host {
 func (s *System) HostNames() []string {
 	var names []string
 	for _, h := range s.Inventory.Hosts {
+		if s.cloudOnly {
+			break
+		}
 		names = append(names, h.Name)
 	}
 	return names

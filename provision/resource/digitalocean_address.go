@@ -2,7 +2,6 @@ package resource
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 
@@ -79,11 +78,11 @@ func (a *ReservedIP) Diff(w World) []Change {
 }
 
 func (a *ReservedIP) Do(ctx context.Context, r *Run, _ Change) error {
-	found, err := r.Account.Named(ctx, a.D.NameTag(a.Host.Name))
-	if err != nil || len(found) == 0 {
-		return errors.Join(err, errors.New("its droplet is gone"))
+	one, err := named(ctx, r, a.D, a.Host.Name)
+	if err != nil {
+		return err
 	}
-	droplet := found[0].ID
+	droplet := one.ID
 	tags, err := r.Account.TagNames(ctx)
 	if err != nil {
 		return err

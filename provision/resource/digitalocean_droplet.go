@@ -73,7 +73,7 @@ func (d *Droplet) Look(l *inventory.Listing) Fact {
 	one := found[0]
 	public, _ := one.PublicIPv4()
 	f := there("id", strconv.Itoa(one.ID), "status", one.Status, "size", one.SizeSlug, "address", public,
-		"tags", strings.Join(one.Tags, "\n"), "volumes", strings.Join(one.VolumeIDs, "\n"), "features", strings.Join(one.Features, "\n"))
+		"tags", strings.Join(one.Tags, "\n"), "birth", inventory.BirthKey(one.Tags), "features", strings.Join(one.Features, "\n"))
 	if one.Region != nil {
 		f.Fields["region"] = one.Region.Slug
 	}
@@ -161,10 +161,9 @@ func (d *Droplet) otherSize(w World, have string) Change {
 // lacking says what an existing droplet lacks and can be given.
 func (d *Droplet) lacking(w World, rec Record) (why []string) {
 	tags := strings.Split(rec.Fields["tags"], "\n")
-	switch status := rec.Fields["status"]; {
-	case status == "new":
-		why = append(why, "it is being created")
-	case status != "active":
+	if status := rec.Fields["status"]; rec.Fields["birth"] != "" || status == "new" {
+		return []string{"it was made and is not set up yet"} // how far it has come changes while one looks
+	} else if status != "active" {
 		why = append(why, fmt.Sprintf("it is %s, should be active", clean(status)))
 	}
 	for _, t := range d.tags() {
@@ -291,12 +290,12 @@ func (d *Droplet) attach(ctx context.Context, r *Run, one *godo.Droplet) error {
 }
 
 func (d *Droplet) resize(ctx context.Context, r *Run) error {
-	found, err := r.Account.Named(ctx, d.D.NameTag(d.Host.Name))
-	if err != nil || len(found) == 0 {
-		return errors.Join(err, errors.New("the droplet is gone"))
+	one, err := named(ctx, r, d.D, d.Host.Name)
+	if err != nil {
+		return err
 	}
-	id, size := found[0].ID, d.Host.Droplet.Size
-	if found[0].Status != "off" {
+	id, size := one.ID, d.Host.Droplet.Size
+	if one.Status != "off" {
 		r.tell(d.ID(), "shutting it down")
 		begin := func(ctx context.Context) (*godo.Action, error) {
 			action, _, err := r.Account.DropletActions.Shutdown(ctx, id)
@@ -361,6 +360,18 @@ func Destroy(ctx context.Context, r *Run, one godo.Droplet) error {
 		}
 	}
 	return nil
+}
+
+// named is the droplet of a host, which has to be there.
+func named(ctx context.Context, r *Run, d *inventory.DigitalOcean, host string) (godo.Droplet, error) {
+	found, err := r.Account.Named(ctx, d.NameTag(host))
+	switch {
+	case err != nil:
+		return godo.Droplet{}, err
+	case len(found) == 0:
+		return godo.Droplet{}, fmt.Errorf("the droplet of %s is gone", host)
+	}
+	return found[0], nil
 }
 
 func tagged(id int) []godo.Resource {

@@ -69,14 +69,10 @@ if [ -s "$k.provision" ]; then mv -f "$k.provision" "$k"; mv -f "$k.provision.pu
 systemctl reload ssh 2>/dev/null || systemctl reload sshd`
 
 func (k *HostKey) Do(ctx context.Context, r *Run, _ Change) error {
-	found, err := r.Account.Named(ctx, k.D.NameTag(k.Host))
+	one, err := named(ctx, r, k.D, k.Host)
 	if err != nil {
 		return err
 	}
-	if len(found) == 0 {
-		return fmt.Errorf("the droplet is gone")
-	}
-	one := found[0]
 	birth := inventory.BirthKey(one.Tags)
 	if birth == "" {
 		return nil // somebody else has done it meanwhile

@@ -92,21 +92,23 @@ func (n *DNSRecord) Diff(w World) []Change {
 
 // address asks for what it leads to, which may be minutes old.
 func (n *DNSRecord) address(ctx context.Context, r *Run) (string, error) {
-	host := n.Droplet.Name
-	found, err := r.Account.Named(ctx, n.D.NameTag(host))
-	if err != nil || len(found) == 0 {
-		return "", errors.Join(err, errors.New("the droplet is gone"))
+	one, err := named(ctx, r, n.D, n.Droplet.Name)
+	if err != nil {
+		return "", err
 	}
 	if n.Address == (ID{}) {
-		return found[0].PublicIPv4()
+		return one.PublicIPv4()
 	}
 	all, err := r.Account.Reserved(ctx)
 	for _, ip := range all {
-		if ip.Droplet != nil && ip.Droplet.ID == found[0].ID {
+		if ip.Droplet != nil && ip.Droplet.ID == one.ID {
 			return ip.IP, nil
 		}
 	}
-	return "", errors.Join(err, errors.New("the droplet has no reserved IP"))
+	if err == nil {
+		err = errors.New("the droplet has no reserved IP")
+	}
+	return "", err
 }
 
 func (n *DNSRecord) Do(ctx context.Context, r *Run, _ Change) error {

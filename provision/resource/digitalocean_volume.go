@@ -3,7 +3,6 @@ package resource
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -38,7 +37,7 @@ func (v *CloudVolume) Probe(*Script) {}
 
 func (v *CloudVolume) in(all []godo.Volume) *godo.Volume {
 	for n := range all {
-		if slices.Contains(all[n].Tags, v.D.NameTag(v.Host.Name)) || all[n].Name == CloudVolumeName(v.D, v.Host.Name) {
+		if all[n].Name == CloudVolumeName(v.D, v.Host.Name) {
 			return &all[n]
 		}
 	}
@@ -97,7 +96,7 @@ func (v *CloudVolume) Do(ctx context.Context, r *Run, _ Change) error {
 	}, func(ctx context.Context) (*godo.Volume, error) {
 		made, _, err := r.Account.Storage.CreateVolume(ctx, &godo.VolumeCreateRequest{
 			Region: want.Region, Name: CloudVolumeName(v.D, v.Host.Name), Description: "made by provision: the database of " + v.D.Name,
-			SizeGigaBytes: int64(want.Volume), Tags: []string{v.D.Tag(), v.D.NameTag(v.Host.Name)},
+			SizeGigaBytes: int64(want.Volume), Tags: []string{v.D.Tag()},
 		})
 		return made, err
 	})
