@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -209,18 +211,57 @@ func (p *Pass) open(ctx context.Context, host string) (*lock, error) {
 		if err := a.Until(ctx, "the first login to "+host, dial); err != nil {
 			return nil, err
 		}
+		if err := p.turn(ctx, host); err != nil {
+			return nil, err
+		}
 		l, err := p.lock(ctx, host)
 		if err != nil {
 			return nil, err
 		}
 		l.say = func(line string) { p.emit(Event{Type: "progress", Host: host, Step: "first login", Text: line}) }
 		p.keep(host, l)
+		for _, one := range p.logins {
+			if one.host == host {
+				close(one.locked)
+			}
+		}
 		return l, nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return got.(*lock), nil
+}
+
+// login is the first login to a droplet in this round.
+type login struct {
+	host   string
+	locked chan struct{}   // closed when its lock is taken
+	done   <-chan struct{} // closed when its change has ended
+}
+
+func newLogins(done map[string]<-chan struct{}) (out []login) {
+	for _, host := range slices.Sorted(maps.Keys(done)) {
+		out = append(out, login{host, make(chan struct{}), done[host]})
+	}
+	return out
+}
+
+// turn waits until droplets that come before by their names are locked, or could not be: two who
+// create the same droplets must not hold one each and wait for the other.
+func (p *Pass) turn(ctx context.Context, host string) error {
+	for _, one := range p.logins {
+		if one.host >= host {
+			return nil
+		}
+		select {
+		case <-one.locked:
+		case <-one.done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 func (p *Pass) held(host string) *lock {

@@ -165,7 +165,9 @@ func hostError(host, step string, fallback int, err error) error {
 			e.Cause = last
 		}
 	}
-	if e.Code == ExitCloud && re == nil {
+	if errors.Is(err, resource.ErrStale) {
+		e.Code, e.Hint = ExitStale, "run the same command again"
+	} else if e.Code == ExitCloud && re == nil {
 		e.Cause, e.Hint = apiCause(err), apiHint(inventory.Status(err))
 	}
 	if errors.Is(err, context.Canceled) {

@@ -51,6 +51,13 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 		}
 		byHost[line] = append(byHost[line], i)
 	}
+	logins := map[string]<-chan struct{}{}
+	for i, c := range plan.Changes {
+		if host, ok := resource.FirstLogin(c.By); ok {
+			logins[host] = nodes[i].done
+		}
+	}
+	p.logins = newLogins(logins)
 	r := p.runner(round)
 	var mu sync.Mutex
 	var errs []error

@@ -54,6 +54,7 @@ type Pass struct {
 	account *inventory.Account
 	places  map[string]place // of the droplets that exist, by host
 	opening singleflight.Group
+	logins  []login // of this round, in the order in which they may lock
 }
 
 const defaultParallel = 32

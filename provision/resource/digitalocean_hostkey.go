@@ -2,6 +2,7 @@ package resource
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -10,6 +11,9 @@ import (
 	"provision/inventory"
 	"provision/remote"
 )
+
+// ErrStale says that the plan was made of what is no longer so.
+var ErrStale = errors.New("the plan is out of date")
 
 // HostKey is a droplet's own host key. It is born with one that came in its user data, which every
 // program on it can read; at the first login it makes one that nobody else has seen.
@@ -29,6 +33,9 @@ var (
 
 // HostKeyID is the ID of a droplet's host key. What is done on the host needs it.
 func HostKeyID(host string) ID { return ID{"", "host key", host} }
+
+// FirstLogin names the host whose first login a resource is.
+func FirstLogin(id ID) (host string, ok bool) { return id.Name, id == HostKeyID(id.Name) }
 
 func (k *HostKey) ID() ID        { return HostKeyID(k.Host) }
 func (k *HostKey) Needs() []ID   { return []ID{DropletID(k.Host)} }
@@ -69,16 +76,17 @@ if [ -s "$k.provision" ]; then mv -f "$k.provision" "$k"; mv -f "$k.provision.pu
 systemctl reload ssh 2>/dev/null || systemctl reload sshd`
 
 func (k *HostKey) Do(ctx context.Context, r *Run, _ Change) error {
+	if _, err := r.Sh(ctx, k.Host, firstBoot); err != nil {
+		return err
+	}
+	// Under the lock: who has waited for it may find everything done.
 	one, err := named(ctx, r, k.D, k.Host)
 	if err != nil {
 		return err
 	}
 	birth := inventory.BirthKey(one.Tags)
 	if birth == "" {
-		return nil // somebody else has done it meanwhile
-	}
-	if _, err := r.Sh(ctx, k.Host, firstBoot); err != nil {
-		return err
+		return fmt.Errorf("somebody else has set this droplet up meanwhile: %w", ErrStale)
 	}
 	shown, err := r.Sh(ctx, k.Host, "cat /etc/ssh/ssh_host_ed25519_key.pub")
 	if err != nil {
