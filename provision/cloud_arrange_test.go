@@ -34,6 +34,8 @@ type production struct {
 	disks    map[string]*remotetest.Disk
 	booted   int
 	blank    remotetest.HostOptions // how droplets boot, beside their host key
+	onGone   func(*remotetest.Host) // called before a deleted machine ends
+	disk     func(*remotetest.Disk) // called for a new disk
 	onBoot   func(*remotetest.Host) // called before anybody can reach a new machine
 	foreign  bool                   // they boot with another key than that of their user data
 }
@@ -142,6 +144,9 @@ func (p *production) boot(d inventorytest.Droplet) (inventorytest.Machine, error
 		if slices.Contains(d.Volumes, v.ID) {
 			if p.disks[v.ID] == nil {
 				p.disks[v.ID] = &remotetest.Disk{}
+				if p.disk != nil {
+					p.disk(p.disks[v.ID])
+				}
 			}
 			h.Attach("scsi-0DO_Volume_"+v.Name, p.disks[v.ID])
 		}
@@ -161,6 +166,9 @@ func (p *production) gone(d inventorytest.Droplet) {
 	p.mu.Unlock()
 	if h == nil {
 		return
+	}
+	if p.onGone != nil {
+		p.onGone(h)
 	}
 	for _, i := range h.Files("/dev/disk/by-id") {
 		h.Detach(i.Name())

@@ -123,8 +123,8 @@ func (b *binder) disk(h *inventory.Host) *resource.Disk {
 		Path: mount, Sub: "postgres", Owner: postgresUID + ":" + postgresUID, Born: b.base + "/volume." + postgres,
 		Kept: &resource.Kept{
 			Host: h.Name, Base: b.base, Dir: mount + "/keep",
-			Files: []string{"id", "born", "server/secrets/server/encryption_key", "server/secrets/login/ui_password"},
-			After: []resource.ID{resource.IdentityID(h.Name), resource.SecretID(h.Name, b.encryptionKey()), resource.SecretID(h.Name, b.base+"/server/secrets/login/ui_password")},
+			Files: []string{"id", "born", "server/secrets/server/encryption_key", "server/secrets/postgres/password", "server/secrets/login/ui_password"},
+			After: []resource.ID{resource.IdentityID(h.Name), resource.SecretID(h.Name, b.encryptionKey()), resource.SecretID(h.Name, b.base+"/server/secrets/postgres/password"), resource.SecretID(h.Name, b.base+"/server/secrets/login/ui_password")},
 		},
 		After: append(b.machine(h), resource.DropletID(h.Name)),
 	}

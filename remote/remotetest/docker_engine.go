@@ -59,7 +59,7 @@ func (d *docker) start() error {
 		c := d.containers[name]
 		if policy := c.HostConfig.RestartPolicy.Name; !c.State.Running && (policy == "always" || policy == "unless-stopped" && !c.stopped) {
 			if err := d.launch(c); err != nil {
-				*c.State = ContainerState{Status: "exited", ExitCode: 128, StartedAt: c.State.StartedAt, FinishedAt: d.h.stamp()}
+				*c.State = ContainerState{Status: "exited", ExitCode: 128, StartedAt: c.State.StartedAt, FinishedAt: d.h.stamp(), Health: c.State.Health}
 			}
 		}
 	}

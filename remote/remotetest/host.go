@@ -272,6 +272,7 @@ func (h *Host) Close() {
 	h.mu.Lock()
 	off := h.off
 	h.mu.Unlock()
+	h.docker.powerOff()
 	off()
 	_ = h.listener.Close()
 	_ = h.server.Close()

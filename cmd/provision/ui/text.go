@@ -59,8 +59,8 @@ func Text(w io.Writer, s Style, verbose bool) func(provision.Event) {
 	return func(e provision.Event) {
 		mu.Lock()
 		defer mu.Unlock()
-		width = max(width, len(e.Host))
-		line := func(text string) { fmt.Fprintf(w, "%-*s  %s\n", width, e.Host, text) }
+		width = max(width, len(place(e.Host)))
+		line := func(text string) { fmt.Fprintf(w, "%-*s  %s\n", width, place(e.Host), text) }
 		switch e.Type {
 		case "plan":
 			if e.Text != "" {
@@ -74,7 +74,7 @@ func Text(w io.Writer, s Style, verbose bool) func(provision.Event) {
 			}
 		case "observe":
 			if verbose {
-				line(s.dim("observed in " + took(e.Seconds)))
+				line(s.dim(strings.TrimSpace("observed in " + took(e.Seconds) + " " + e.Text)))
 			}
 		case "lock":
 			if e.State == "start" || verbose {
@@ -114,6 +114,14 @@ func Text(w io.Writer, s Style, verbose bool) func(provision.Event) {
 			}
 		}
 	}
+}
+
+// place names where a change is made; what has no host is in the cloud account.
+func place(host string) string {
+	if host == "" {
+		return "DigitalOcean"
+	}
+	return host
 }
 
 func cut(s string, n int) string {
@@ -164,7 +172,7 @@ func Plan(w io.Writer, s Style, p *provision.Plan) {
 		}
 	}
 	for _, h := range hosts {
-		fmt.Fprintln(w, s.bold(h))
+		fmt.Fprintln(w, s.bold(place(h)))
 		for _, c := range p.Changes {
 			if c.Host != h {
 				continue
