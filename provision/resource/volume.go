@@ -58,7 +58,7 @@ func (v *Volume) where() string {
 	if !v.Moved {
 		return ""
 	}
-	return fmt.Sprintf("\n[ $D$V != yesyes ] || v device \"$(timeout 20 docker volume inspect --format '{{with .Options}}{{.device}}{{end}}' %s 2>/dev/null)\"", remote.Quote(v.Name))
+	return fmt.Sprintf("\n[ $D$V != yesyes ] || { x=$(timeout 20 docker volume inspect --format '{{with .Options}}{{.device}}{{end}}' %s 2>/dev/null) && v device \"$x\"; }", remote.Quote(v.Name))
 }
 
 // directory is where it should lie; "" for the engine's own place.
@@ -78,9 +78,10 @@ func (v *Volume) Paths() []string { return []string{v.bornPath()} }
 func (v *Volume) Diff(w World) []Change {
 	rec, know := w.Fact(v.ID())
 	have := strings.TrimSpace(rec.Fields["major"])
-	device := strings.TrimSpace(rec.Fields["device"])
+	device, placed := rec.Fields["device"]
+	device = strings.TrimSpace(device)
 	switch {
-	case know == Yes && v.Moved && device != v.directory():
+	case know == Yes && v.Moved && placed && device != v.directory():
 		return []Change{{
 			ID: v.ID(), Act: Refuse, Risk: Data,
 			Why:  fmt.Sprintf("the database lies %s, and should lie %s: it is not moved silently", place(device), place(v.directory())),
