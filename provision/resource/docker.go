@@ -85,12 +85,20 @@ const (
 )
 
 // dockerListing is the part of the engine's record that lists what is there. That an image is
-// missing is an answer, which the engine prints; any other failure is read as such by docker.
+// missing is an answer, which the engine prints; any other failure is read as such by docker. What
+// was listed may be gone when it is looked at (a one-shot that ends just then): it is listed again.
 func dockerListing(stack string, images []string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `ids=$(timeout 20 docker ps -aq --no-trunc --filter %[1]s) && {
-	if [ -n "$ids" ]; then c=$(timeout 20 docker inspect --type container --format %[2]s $ids); else c=; fi && v containers "$c"; }
-n=$(timeout 20 docker network ls -q --no-trunc) && n=$(timeout 20 docker network inspect --format %[3]s $n) && v networks "$n"
+	fmt.Fprintf(&b, `for _ in 1 2 3; do
+	ids=$(timeout 20 docker ps -aq --no-trunc --filter %[1]s) || break
+	c=; [ -z "$ids" ] || c=$(timeout 20 docker inspect --type container --format %[2]s $ids) || { [ $? -eq 1 ] && continue; break; }
+	v containers "$c"; break
+done
+for _ in 1 2 3; do
+	n=$(timeout 20 docker network ls -q --no-trunc) || break
+	n=$(timeout 20 docker network inspect --format %[3]s $n) || { [ $? -eq 1 ] && continue; break; }
+	v networks "$n"; break
+done
 [ $V = yes ] && v volumes "$VS"
 b=$(timeout 20 docker image ls --filter %[1]s --format '{{.Repository}}:{{.Tag}}|{{.CreatedAt}}') && v built "$b"
 `, remote.Quote("label="+LabelStack+"="+stack), remote.Quote(containerFormat), remote.Quote(networkFormat))

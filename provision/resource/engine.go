@@ -26,7 +26,10 @@ type Engine struct {
 	AsIs bool
 }
 
-var _ Resource = (*Engine)(nil)
+var (
+	_ Resource = (*Engine)(nil)
+	_ Doubter  = (*Engine)(nil)
+)
 
 // EngineID is the ID of a host's engine.
 func EngineID(host string) ID { return ID{host, "docker", ""} }
@@ -172,6 +175,15 @@ func (e *Engine) Diff(w World) []Change {
 		return nil
 	}
 	return []Change{change}
+}
+
+// Doubt says that the engine answers but did not list all that it has: then nothing of Docker's can
+// be compared, and that must not look like nothing to change.
+func (e *Engine) Doubt(w World) string {
+	if _, listed := docker(w, e.Host); listed == Unknown {
+		return "the engine answers, but did not list all of its containers, images, networks and volumes"
+	}
+	return ""
 }
 
 // refusal says why Docker cannot be installed here, if it cannot.
