@@ -77,11 +77,13 @@ func inside(s *Script) {
 }
 
 // Every field of a line is printed by the engine from its own data, separated by a character that
-// none of them can hold.
+// none of them can hold. Fields have the names of the client's own types: one that only the engine's
+// answer has (Id) makes the client read that instead, and there a container without a health check
+// has no Health, which is an error for all containers.
 const (
-	containerFormat = `{{.Name}}|{{.Id}}|{{.Image}}|{{.Config.Image}}|{{.State.Status}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.RestartCount}}|{{.State.ExitCode}}|{{.State.OOMKilled}}|{{.State.StartedAt}}|{{index .Config.Labels "provision.definition"}}|{{index .Config.Labels "provision.mounts"}}|{{index .Config.Labels "com.docker.compose.project"}}|{{index .Config.Labels "com.docker.compose.service"}}`
-	imageFormat     = `{{.Id}}{{range .RepoTags}}|{{.}}{{end}}{{range .RepoDigests}}|{{.}}{{end}}`
-	networkFormat   = `{{.Name}}|{{.Id}}|{{range .IPAM.Config}}{{.Subnet}}{{end}}|{{.Internal}}|{{index .Labels "provision.stack"}}`
+	containerFormat = `{{.Name}}|{{.ID}}|{{.Image}}|{{.Config.Image}}|{{.State.Status}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.RestartCount}}|{{.State.ExitCode}}|{{.State.OOMKilled}}|{{.State.StartedAt}}|{{index .Config.Labels "provision.definition"}}|{{index .Config.Labels "provision.mounts"}}|{{index .Config.Labels "com.docker.compose.project"}}|{{index .Config.Labels "com.docker.compose.service"}}`
+	imageFormat     = `{{.ID}}{{range .RepoTags}}|{{.}}{{end}}{{range .RepoDigests}}|{{.}}{{end}}`
+	networkFormat   = `{{.Name}}|{{.ID}}|{{range .IPAM.Config}}{{.Subnet}}{{end}}|{{.Internal}}|{{index .Labels "provision.stack"}}`
 )
 
 // dockerListing is the part of the engine's record that lists what is there. That an image is

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"text/template"
 )
 
 // A one-shot that ends between the listing and the look at what was listed makes `docker inspect`
@@ -67,5 +68,35 @@ func TestListingThatIsNotWhole(t *testing.T) {
 		if got := e.Doubt(world{facts: facts{e.ID(): c.fact}}); (got != "") != c.want {
 			t.Errorf("%s: %q", name, got)
 		}
+	}
+}
+
+// A one-shot has no health check. The client's own types, which the format names, take that; the
+// engine's bare answer, which the client falls back to for a name that they do not have, does not.
+func TestContainerWithoutHealthCheck(t *testing.T) {
+	type state struct {
+		Status, StartedAt string
+		Health            *struct{ Status string }
+		ExitCode          int
+		OOMKilled         bool
+	}
+	type config struct {
+		Image  string
+		Labels map[string]string
+	}
+	oneShot := struct {
+		ID, Name, Image string
+		RestartCount    int
+		State           *state
+		Config          *config
+	}{"c0ffee", "/one", "sha256:1", 0, &state{Status: "running"}, &config{"x:1", map[string]string{}}}
+	var out strings.Builder
+	if err := template.Must(template.New("").Parse(containerFormat)).Execute(&out, oneShot); err != nil {
+		t.Fatal(err)
+	}
+	e := EngineID("a")
+	d, know := docker(world{facts: facts{e: yes("containers", out.String(), "networks", "", "volumes", "", "built", "")}}, "a")
+	if c := d.Containers["one"]; know != Yes || c.ID != "c0ffee" || c.State != "running" || c.Health != "" {
+		t.Errorf("%v: %+v", know, c)
 	}
 }
