@@ -139,9 +139,23 @@ d=$(mktemp -d /var/tmp/.provision-XXXXXXXX); chown "${SUDO_UID:-0}" "$d"; printf
 	l.stop = stop
 	l.beating.Add(1)
 	go l.beat(beatCtx)
+	_, err = shell.Run(ctx, awaitOneShots, func(line string) { p.emit(Event{Type: "lock", Host: host, State: "start", Text: line}) })
+	if err != nil {
+		l.release()
+		return nil, hostError(host, "lock", ExitLocked, err)
+	}
 	p.emit(Event{Type: "lock", Host: host, State: "done"})
 	return l, nil
 }
+
+// awaitOneShots waits for a migration or a registration that an interrupted run left: its client ends
+// with the connection and frees the lock, but the container is the engine's and goes on.
+const awaitOneShots = `n=0
+while command -v docker >/dev/null && c=$(timeout 20 docker ps -q --filter label=` + resource.LabelStack + ` --filter label=com.docker.compose.oneoff=True 2>/dev/null) && [ -n "$c" ]; do
+	[ $n -lt 1800 ] || { echo "a migration or registration that an interrupted run began did not end within 30 minutes: docker logs $c" >&2; exit 1; }
+	[ $((n % 10)) -ne 0 ] || echo "waiting for the migration or registration that an interrupted run began"
+	n=$((n + 1)); sleep 1
+done`
 
 // beat touches the note while the lock is held. It needs a shell of its own: the apply shell may be
 // busy for minutes.
