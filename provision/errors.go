@@ -181,9 +181,10 @@ func tail(s string, n int) string {
 	return strings.Join(lines, "\n")
 }
 
-// refusals turns the plan's refusals into errors.
+// refusals turns the plan's refusals into errors. Where data is at stake the others are left out: what
+// another stack on the host holds, its ports and networks, is not to be moved away.
 func refusals(p *Plan) error {
-	var errs []error
+	var errs, data []error
 	for _, c := range p.Changes {
 		if c.Planned.Act != resource.Refuse {
 			continue
@@ -192,7 +193,14 @@ func refusals(p *Plan) error {
 		if c.Planned.Risk == resource.Data {
 			code = ExitData
 		}
-		errs = append(errs, &Error{Code: code, Host: c.Host, Step: c.Step, Cause: c.Why, Hint: c.Planned.Hint})
+		refused := &Error{Code: code, Host: c.Host, Step: c.Step, Cause: c.Why, Hint: c.Planned.Hint}
+		errs = append(errs, refused)
+		if code == ExitData {
+			data = append(data, refused)
+		}
+	}
+	if data != nil {
+		return errors.Join(data...)
 	}
 	return errors.Join(errs...)
 }
