@@ -125,7 +125,7 @@ func hostError(host, step string, fallback int, err error) error {
 		switch {
 		case step == "connect":
 			e.Step = re.Op // "connect to ADDRESS", "log in to ADDRESS", "verify host key of ADDRESS"
-		case re.Op != "" && re.Op != "run":
+		case re.Op != "" && re.Op != "run" && re.Op != "run in shell":
 			e.Cause = re.Op + ": " + e.Cause
 		}
 		if strings.HasPrefix(re.Host, host+" (jump") {
@@ -154,7 +154,7 @@ func hostError(host, step string, fallback int, err error) error {
 			}
 		}
 	case errors.As(err, &xe):
-		e.Evidence = tail(xe.Stderr+xe.Stdout, 12)
+		e.Evidence = tail(xe.Stdout+"\n"+xe.Stderr, 12) // what went wrong is on stderr, so it is what is kept
 		e.Hint = "mend what the lines above say, then run the same command again: it goes on where this one stopped"
 		if last := lastLine(xe.Stderr); strings.HasPrefix(last, "unhealthy: ") {
 			e.Code, e.Cause = ExitUnhealthy, strings.TrimPrefix(last, "unhealthy: ")

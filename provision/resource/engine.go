@@ -337,7 +337,7 @@ while h=$(holder /var/lib/dpkg/lock-frontend) || h=$(holder /var/lib/dpkg/lock) 
 	n=$((n + 1)); sleep 5
 done
 [ -z "$(dpkg --audit 2>/dev/null)" ] || { echo "finishing an interrupted package installation"; dpkg --configure -a; }
-aptget() { apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o APT::Update::Error-Mode=any -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@"; }
+aptget() { apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o APT::Update::Error-Mode=any -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@" || die "apt-get $1 failed: the host's package sources, or the way to them, do not work"; }
 `
 
 const startEngine = `systemctl daemon-reload
