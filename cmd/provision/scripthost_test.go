@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -77,6 +78,24 @@ func hostCommands() map[string]command {
 		"cutting": onHost("cutting NAME REGEXP", 1, func(_ *testscript.TestScript, h *remotetest.Host, args []string) {
 			h.Fail(remotetest.Failure{Match: args[0], Cut: true})
 		}),
+		// noticing NAME REGEXP looks out for the next command that matches, holding NAME REGEXP also
+		// makes it wait before it begins; reached REGEXP waits until one does, letgo REGEXP lets it go on.
+		"noticing": onHost("noticing NAME REGEXP", 1, func(ts *testscript.TestScript, h *remotetest.Host, args []string) {
+			lookOut(ts, h, args[0]).letGo()
+		}),
+		"holding": onHost("holding NAME REGEXP", 1, func(ts *testscript.TestScript, h *remotetest.Host, args []string) { lookOut(ts, h, args[0]) }),
+		"reached": func(ts *testscript.TestScript, neg bool, args []string) {
+			want(ts, neg, len(args) == 1 && labOf(ts).held[args[0]] != nil, "reached REGEXP")
+			select {
+			case <-labOf(ts).held[args[0]].reached:
+			case <-time.After(2 * time.Minute):
+				ts.Fatalf("no such command began")
+			}
+		},
+		"letgo": func(ts *testscript.TestScript, neg bool, args []string) {
+			want(ts, neg, len(args) == 1 && labOf(ts).held[args[0]] != nil, "letgo REGEXP")
+			labOf(ts).held[args[0]].letGo()
+		},
 		// crashing NAME CONTAINER CODE WORDS makes a container end whenever it starts; code 0 mends it.
 		"crashing": onHost("crashing NAME CONTAINER CODE WORDS", 3, func(ts *testscript.TestScript, h *remotetest.Host, args []string) {
 			code, err := strconv.Atoi(args[1])
@@ -92,6 +111,23 @@ func hostCommands() map[string]command {
 			h.SetMirror(errors.New(args[0]))
 		}),
 	}
+}
+
+// held is a command on a host that waits for the script.
+type held struct {
+	reached, released chan struct{}
+	letGo             func()
+}
+
+func lookOut(ts *testscript.TestScript, h *remotetest.Host, match string) *held {
+	l := &held{reached: make(chan struct{}), released: make(chan struct{})}
+	l.letGo = sync.OnceFunc(func() { close(l.released) })
+	labOf(ts).held[match] = l
+	h.Fail(remotetest.Failure{Match: match, Do: func() {
+		close(l.reached)
+		<-l.released
+	}})
+	return l
 }
 
 // onHost is a command on one host with n more arguments.
