@@ -158,7 +158,7 @@ func hostError(host, step string, fallback int, err error) error {
 		e.Hint = "mend what the lines above say, then run the same command again: it goes on where this one stopped"
 		if last := lastLine(xe.Stderr); strings.HasPrefix(last, "unhealthy: ") {
 			e.Code, e.Cause = ExitUnhealthy, strings.TrimPrefix(last, "unhealthy: ")
-		} else if last != "" && xe.Code == 1 && err == error(xe) {
+		} else if last != "" && xe.Code == 1 && err.Error() == xe.Error() { // not within more words
 			e.Cause = last
 		}
 	}
