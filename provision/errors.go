@@ -154,13 +154,17 @@ func hostError(host, step string, fallback int, err error) error {
 			}
 		}
 	case errors.As(err, &xe):
-		e.Evidence = tail(xe.Stdout+"\n"+xe.Stderr, 12) // what went wrong is on stderr, so it is what is kept
+		evidence := xe.Stdout + "\n" + strings.TrimSpace(xe.Stderr) // what went wrong is on stderr, so its end is kept
 		e.Hint = "mend what the lines above say, then run the same command again: it goes on where this one stopped"
-		if last := lastLine(xe.Stderr); strings.HasPrefix(last, "unhealthy: ") {
+		last := lastLine(xe.Stderr)
+		if strings.HasPrefix(last, "unhealthy: ") {
 			e.Code, e.Cause = ExitUnhealthy, strings.TrimPrefix(last, "unhealthy: ")
 		} else if last != "" && xe.Code == 1 && err.Error() == xe.Error() { // not within more words
 			e.Cause = last
+		} else {
+			last = ""
 		}
+		e.Evidence = tail(strings.TrimSuffix(evidence, last), 12) // without what is the cause already
 	}
 	if errors.Is(err, context.Canceled) {
 		e.Code = ExitInterrupted
