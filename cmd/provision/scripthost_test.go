@@ -66,6 +66,20 @@ func hostCommands() map[string]command {
 			}
 		}),
 
+		// healthy NAME CONTAINER waits until the engine has brought a container up again.
+		"healthy": onHost("healthy NAME CONTAINER", 1, func(ts *testscript.TestScript, h *remotetest.Host, args []string) {
+			for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
+				for _, c := range h.Containers() {
+					if c.Name == "/"+args[0] && c.State.Running && c.State.Health != nil && c.State.Health.Status == "healthy" {
+						return
+					}
+				}
+				if time.Now().After(deadline) {
+					ts.Fatalf("%s is not healthy", args[0])
+				}
+			}
+		}),
+
 		// stopunit NAME UNIT stops a systemd unit.
 		"stopunit": onHost("stopunit NAME UNIT", 1, func(_ *testscript.TestScript, h *remotetest.Host, args []string) { h.StopUnit(args[0]) }),
 		// failing NAME CODE REGEXP WORDS makes the next command that matches fail with these last words.

@@ -64,8 +64,8 @@ func (r *Route) Check(w World) []Problem {
 	}
 	hint := fmt.Sprintf("see its last lines on %s: docker logs --tail 50 %s", r.Host, r.Container)
 	for _, id := range r.After {
-		if strings.HasSuffix(id.Name, "-caddy") && rec.Fields["json"] != "" {
-			hint = fmt.Sprintf("see what Caddy says on %s: docker logs --tail 50 %s", id.Host, id.Name)
+		if id.Kind == "caddy" && rec.Fields["json"] != "" {
+			hint = fmt.Sprintf("see what Caddy says on %s: docker logs --tail 50 %scaddy", id.Host, strings.TrimSuffix(r.Container, "agent"))
 		}
 	}
 	return []Problem{{ID: r.ID(), What: p, Hint: hint}}
