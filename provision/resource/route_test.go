@@ -8,7 +8,9 @@ type answered struct {
 	json string
 }
 
-func (a answered) Fact(ID) (Record, Know) { return Record{Fields: map[string]string{"json": a.json}}, Yes }
+func (a answered) Fact(ID) (Record, Know) {
+	return Record{Fields: map[string]string{"json": a.json}}, Yes
+}
 
 // TestRouteProblems has what an agent may say of its way to the server, and where to look then.
 func TestRouteProblems(t *testing.T) {
