@@ -228,7 +228,7 @@ func (p *Pass) limited(plan *Plan) (*Plan, error) {
 			outside[c.By] = true
 			continue
 		}
-		if first, ok := pendingAncestor(c.By, p.System.needs, outside); ok {
+		if first, ok := firstOf(p.System.needs[c.By], outside); ok {
 			errs = append(errs, Usage("add "+first.Host+" to --limit, or leave --limit out",
 				"%s: %s needs %s on %s first, which --limit leaves out", c.Host, c.Step, first, first.Host))
 			continue

@@ -184,6 +184,14 @@ func docker(w World, host string) (dockerFacts, Know) {
 	return d, Yes
 }
 
+// engineDoubt says that what only the engine can tell is not known while the engine itself is mended.
+func engineDoubt(w World, host string) string {
+	if _, know := docker(w, host); know == Unknown && w.Pending(EngineID(host)) {
+		return "the engine gives no answer"
+	}
+	return ""
+}
+
 // Containers returns the stack's containers on a host, by name, for status and verify.
 func Containers(w World, host string) ([]Container, Know) {
 	d, know := docker(w, host)

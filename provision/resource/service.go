@@ -41,6 +41,7 @@ type Service struct {
 var (
 	_ Resource = (*Service)(nil)
 	_ Checker  = (*Service)(nil)
+	_ Doubter  = (*Service)(nil)
 )
 
 // ServiceID is the ID of a container of the stack.
@@ -133,6 +134,9 @@ func (s *Service) running(w World) string {
 		return fmt.Sprintf("; %d run now", n)
 	}
 }
+
+// Doubt says that a container cannot be seen without its engine.
+func (s *Service) Doubt(w World) string { return engineDoubt(w, s.Host) }
 
 func (s *Service) pendingFile(w World) string {
 	for _, f := range s.Files {
