@@ -38,7 +38,8 @@ const (
 	// staleAfter is the age of a note, by the host's own clock, from which its writer is taken to
 	// have lost the connection. Its session is then ended, and the kernel's lock waited for.
 	staleAfter = 60 * time.Second
-	lockPoll   = 2 * time.Second
+	// What a killed run left on a host mostly ends at once, so a lock is asked for often at first.
+	firstPoll, lockPoll = 50 * time.Millisecond, 2 * time.Second
 )
 
 // lockStart takes the lock and becomes the apply shell, or ends with lockedCode.
@@ -62,7 +63,8 @@ func (p *Pass) lock(ctx context.Context, host string) (*lock, error) {
 	}
 	deadline := time.Now().Add(p.LockWait)
 	ended := false
-	for said := false; ; {
+	poll := firstPoll
+	for said := false; ; poll = min(2*poll, lockPoll) {
 		shell, err := conn.Shell(ctx, remote.ShellOptions{Root: true, Start: lockStart})
 		var exit *remote.ExitError
 		if err == nil {
@@ -96,7 +98,7 @@ func (p *Pass) lock(ctx context.Context, host string) (*lock, error) {
 		select {
 		case <-ctx.Done():
 			return nil, hostError(host, "lock", ExitLocked, context.Cause(ctx))
-		case <-time.After(lockPoll):
+		case <-time.After(poll):
 		}
 	}
 }
