@@ -102,6 +102,9 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 func (p *Pass) change(ctx context.Context, r *resource.Run, c Change, o *Outcome, round int) error {
 	l := p.locks[c.Host]
 	if l != nil {
+		l.mu.Lock()
+		l.doing = c.Step
+		l.mu.Unlock()
 		l.say = func(line string) {
 			p.emit(Event{Type: "progress", Host: c.Host, Step: c.Step, Text: line, Round: round})
 		}

@@ -21,6 +21,7 @@ type lock struct {
 	conn  *remote.Conn
 	shell *remote.Shell
 	say   func(line string)
+	doing string // the change that begins with the next script, for the note
 
 	mu      sync.Mutex // the shell runs one script at a time
 	staging string
@@ -45,12 +46,17 @@ const (
 // lockStart takes the lock and becomes the apply shell, or ends with lockedCode.
 var lockStart = fmt.Sprintf("umask 077; mkdir -p %[1]s && chmod 0755 %[1]s && exec flock -n -E %[3]d %[2]s /bin/sh", resource.Root, lockPath, lockedCode)
 
-// writeNote says who works here since when, and which process that is.
+// writeNote says who works here since when, and which process that is. What is done is added to it.
 const writeNote = `s=$(cut -d' ' -f22 "/proc/$$/stat")
 t=%s.$$; printf '%%s\nsince %%s\npid %%s %%s\n' %s "$(date -u +%%Y-%%m-%%dT%%H:%%M:%%SZ)" "$$" "$s" >"$t"; chmod 0644 "$t"; mv -f "$t" %s`
 
-// readNote prints the note and its age in seconds by the host's clock.
-const readNote = `n=%s; [ -f "$n" ] || exit 0; echo "$(( $(date +%%s) - $(stat -c %%Y "$n") ))"; head -c 2000 "$n"`
+// noteChange adds to the note what is done now. That costs no process, and a note that cannot be
+// written stops no work.
+const noteChange = `printf '%%s\n' %s 2>/dev/null >>%s || :`
+
+// readNote prints the age of the note in seconds by the host's clock, who wrote it, and what was
+// begun last.
+const readNote = `n=%s; [ -f "$n" ] || exit 0; echo "$(( $(date +%%s) - $(stat -c %%Y "$n") ))"; head -n 3 "$n" | head -c 2000; tail -n +4 "$n" | tail -n 1 | head -c 500`
 
 // endSession ends the recorded shell if that process is still the same one. What it started goes on
 // and keeps the lock until it is done.
@@ -123,7 +129,11 @@ func parseNote(out string) (who string, age time.Duration, pid int, start string
 	if pid <= 1 {
 		pid = 0
 	}
-	return fmt.Sprintf("%s works on this host, %s", remote.Sanitize(l[1]), remote.Sanitize(l[2])), time.Duration(seconds) * time.Second, pid, start
+	who = fmt.Sprintf("%s works on this host, %s", remote.Sanitize(l[1]), remote.Sanitize(l[2]))
+	if len(l) > 4 {
+		who += ", doing " + remote.Sanitize(l[4])
+	}
+	return who, time.Duration(seconds) * time.Second, pid, start
 }
 
 func (p *Pass) hold(ctx context.Context, host string, conn *remote.Conn, shell *remote.Shell) (*lock, error) {
@@ -211,6 +221,10 @@ func (l *lock) Sh(ctx context.Context, script string) (string, error) {
 	defer l.mu.Unlock()
 	ctx, cancel := context.WithTimeoutCause(ctx, stepTimeout, fmt.Errorf("no end within %s", stepTimeout))
 	defer cancel()
+	if l.doing != "" {
+		script = fmt.Sprintf(noteChange, remote.Quote(l.doing), notePath) + "\n" + script
+		l.doing = ""
+	}
 	out, err := l.shell.Run(ctx, script, l.progress)
 	return string(out), err
 }
