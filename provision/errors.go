@@ -128,8 +128,11 @@ func hostError(host, step string, fallback int, err error) error {
 		case re.Op != "" && re.Op != "run" && re.Op != "run in shell":
 			e.Cause = re.Op + ": " + e.Cause
 		}
-		if strings.HasPrefix(re.Host, host+" (jump") {
+		switch {
+		case strings.HasPrefix(re.Host, host+" (jump"):
 			e.Host = re.Host
+		case re.Host != "" && re.Host != host: // whose value is copied here
+			e.Cause = re.Host + ": " + e.Cause
 		}
 		switch re.Kind {
 		case remote.Unreachable, remote.Busy:
