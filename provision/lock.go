@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -136,6 +137,9 @@ func parseNote(out string) (who string, age time.Duration, pid int, start string
 	return who, time.Duration(seconds) * time.Second, pid, start
 }
 
+// stagingName is what mktemp makes of the template in hold.
+var stagingName = regexp.MustCompile(`^/var/tmp/\.provision-[A-Za-z0-9]{8}$`)
+
 func (p *Pass) hold(ctx context.Context, host string, conn *remote.Conn, shell *remote.Shell) (*lock, error) {
 	l := &lock{host: host, conn: conn, shell: shell}
 	// Staging is private to the login user, who uploads into it; root checks what it takes from there.
@@ -146,7 +150,11 @@ d=$(mktemp -d /var/tmp/.provision-XXXXXXXX); chown "${SUDO_UID:-0}" "$d"; printf
 		shell.Close()
 		return nil, hostError(host, "lock", ExitStep, err)
 	}
-	l.staging = strings.TrimSpace(string(out))
+	// The name is removed with all that it holds at the end, so it is not just anything the host says.
+	if l.staging = strings.TrimSuffix(string(out), "\n"); !stagingName.MatchString(l.staging) {
+		shell.Close()
+		return nil, &Error{Code: ExitStep, Host: host, Step: "lock", Cause: fmt.Sprintf("mktemp made no directory for staging but says %q", remote.Sanitize(tail(l.staging, 1)))}
+	}
 	beatCtx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	l.beating.Add(1)
