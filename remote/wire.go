@@ -13,6 +13,7 @@ type wire struct {
 	net.Conn
 	in, out atomic.Int64
 	heard   atomic.Int64 // UnixNano
+	ended   atomic.Bool  // a read or write has failed
 
 	mu   sync.Mutex
 	head []byte
@@ -28,6 +29,9 @@ const headLimit = 512
 
 func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
+	if err != nil {
+		w.ended.Store(true)
+	}
 	if n > 0 {
 		w.heard.Store(time.Now().UnixNano())
 		if before := w.in.Add(int64(n)) - int64(n); before < headLimit {
@@ -41,6 +45,9 @@ func (w *wire) Read(p []byte) (int, error) {
 
 func (w *wire) Write(p []byte) (int, error) {
 	n, err := w.Conn.Write(p)
+	if err != nil {
+		w.ended.Store(true)
+	}
 	w.out.Add(int64(n))
 	return n, err
 }
