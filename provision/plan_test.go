@@ -114,17 +114,20 @@ func TestDiff(t *testing.T) {
 		"unknown, an unrelated changes": {[]resource.Resource{absent("a/x"), absent("a/y")}, known("a/x", unknown, "a/y", no), "add a/y: missing", "a: thing x: cannot be observed: because"},
 		"unknown, its need changes":     {[]resource.Resource{absent("a/x"), absent("a/y", "a/x")}, known("a/x", no, "a/y", unknown), "add a/x: missing; a/y after x", ""},
 		"unknown, a need of its need changes": {
-			[]resource.Resource{absent("a/x"), absent("b/y", "a/x"), absent("b/z", "b/y")}, known("a/x", no, "b/y", yes, "b/z", unknown),
+			[]resource.Resource{absent("a/x"), absent("b/y", "a/x"), absent("b/z", "b/y")},
+			known("a/x", no, "b/y", yes, "b/z", unknown),
 			"add a/x: missing; b/z after x", "",
 		},
 		"pending is seen by what comes after": {[]resource.Resource{absent("a/x"), absent("b/y", "a/x")}, known("a/x", no, "b/y", no), "add a/x: missing; add b/y: missing, a/x is pending", ""},
 		"the order is that of needs":          {[]resource.Resource{absent("b/y", "a/x"), absent("a/x")}, known("a/x", no, "b/y", no), "add a/x: missing; add b/y: missing, a/x is pending", ""},
 		"what needs an unknown one waits": {
-			[]resource.Resource{absent("a/x"), absent("a/y", "a/x"), absent("b/z", "a/y"), absent("b/w")}, known("a/x", no, "a/y", unknown, "b/z", no, "b/w", no),
+			[]resource.Resource{absent("a/x"), absent("a/y", "a/x"), absent("b/z", "a/y"), absent("b/w")},
+			known("a/x", no, "a/y", unknown, "b/z", no, "b/w", no),
 			"add a/x: missing; add b/w: missing; a/y after x; b/z after y", "",
 		},
 		"what needs a doubtful one waits": {
-			[]resource.Resource{absent("a/x"), &doubtful{*absent("a/y", "a/x"), "no answer"}, absent("b/z", "a/y")}, known("a/x", no, "b/z", no),
+			[]resource.Resource{absent("a/x"), &doubtful{*absent("a/y", "a/x"), "no answer"}, absent("b/z", "a/y")},
+			known("a/x", no, "b/z", no),
 			"add a/x: missing; a/y after x; b/z after y", "",
 		},
 		"a known one can be doubtful": {[]resource.Resource{&doubtful{*absent("a/y"), "no answer"}}, known("a/y", yes), "", "a: thing y: cannot be observed: no answer"},

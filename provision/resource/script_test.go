@@ -75,7 +75,7 @@ func FuzzParse(f *testing.F) {
 			if !ok || fact.Fields == nil || fact.Know < Unknown || fact.Know > Yes {
 				t.Fatalf("%v: %+v", id, fact)
 			}
-			if fact.Know == Unknown && fact.Why == "" && !strings.Contains(string(out), nonce+" k ") {
+			if fact.Know == Unknown && fact.Why == "" && !strings.Contains(string(out), nonce+" k") {
 				t.Fatal("unknown without a reason")
 			}
 			for _, r := range fact.Why {
