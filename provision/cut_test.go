@@ -14,7 +14,7 @@ func TestCut(t *testing.T) {
 	t.Parallel()
 	cuts := 200
 	if testing.Short() || raceDetector {
-		cuts = 10
+		cuts = 8
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

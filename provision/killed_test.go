@@ -99,7 +99,7 @@ func points(t *testing.T, name string, l layout) (out []point) {
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	all := append(points(t, "single", single), points(t, "split", split)...)
-	chosen := sample(all, 12)
+	chosen := sample(all, 8)
 	t.Logf("%d points, %d of them tried", len(all), len(chosen))
 	var waited atomic.Int64
 	each(len(chosen), func(i int) {

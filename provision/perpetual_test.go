@@ -67,7 +67,7 @@ func TestPerpetualDifferences(t *testing.T) {
 	t.Parallel()
 	checks := 300
 	if testing.Short() || raceDetector {
-		checks = 12
+		checks = 8
 	}
 	dir := t.TempDir()
 	var tried, most atomic.Int64
