@@ -54,14 +54,14 @@ func TestRun(t *testing.T) {
 			changes: []string{"a/x", "a/y", "b/z", "b/w"}, needs: map[string][]string{"b/w": {"a/y"}},
 			fails: map[string]error{"a/x": lost("a")},
 			want: map[string]string{
-				"a/x": "unknown: run: connection lost", "a/y": "skipped: nothing more can be done on this host in this run",
+				"a/x": "unknown: connection lost", "a/y": "skipped: nothing more can be done on this host in this run",
 				"b/z": "done", "b/w": "skipped: it needs thing y on a",
 			},
 			code: ExitUnknown,
 		},
 		"the connection of another host": {
 			changes: []string{"a/x", "a/y"}, fails: map[string]error{"a/x": lost("b")},
-			want: map[string]string{"a/x": "failed: b: run: connection lost", "a/y": "done"}, code: ExitUnknown,
+			want: map[string]string{"a/x": "failed: b: connection lost", "a/y": "done"}, code: ExitUnknown,
 		},
 		"interrupted": {
 			changes: []string{"a/x", "a/y", "b/z"}, needs: map[string][]string{"b/z": {"a/x"}}, stopAt: "a/x",
@@ -69,7 +69,7 @@ func TestRun(t *testing.T) {
 		},
 		"several classes": {
 			changes: []string{"a/x", "b/y"}, fails: map[string]error{"a/x": errBroken, "b/y": lost("b")},
-			want: map[string]string{"a/x": "failed: broken", "b/y": "unknown: run: connection lost"}, code: ExitFailed,
+			want: map[string]string{"a/x": "failed: broken", "b/y": "unknown: connection lost"}, code: ExitFailed,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +101,7 @@ func checkRun(t *testing.T, c runCase) {
 		}
 		resources = append(resources, r)
 		sys.byID[r.id] = r
-		plan.Changes = append(plan.Changes, Change{r.id.Host, r.id.String(), "add", "missing", "", "", resource.Change{ID: r.id, Act: resource.Add}})
+		plan.Changes = append(plan.Changes, Change{r.id.Host, r.id.String(), "add", "missing", "", "", resource.Change{ID: r.id, Act: resource.Add}, r.id})
 	}
 	var err error
 	if _, sys.needs, err = order(resources); err != nil {

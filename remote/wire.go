@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -27,11 +28,16 @@ func newWire(c net.Conn) *wire {
 
 const headLimit = 512
 
-func (w *wire) Read(p []byte) (int, error) {
-	n, err := w.Conn.Read(p)
-	if err != nil {
+// failed notes an error, unless it comes of our own Close.
+func (w *wire) failed(err error) {
+	if err != nil && !errors.Is(err, net.ErrClosed) {
 		w.ended.Store(true)
 	}
+}
+
+func (w *wire) Read(p []byte) (int, error) {
+	n, err := w.Conn.Read(p)
+	w.failed(err)
 	if n > 0 {
 		w.heard.Store(time.Now().UnixNano())
 		if before := w.in.Add(int64(n)) - int64(n); before < headLimit {
@@ -45,9 +51,7 @@ func (w *wire) Read(p []byte) (int, error) {
 
 func (w *wire) Write(p []byte) (int, error) {
 	n, err := w.Conn.Write(p)
-	if err != nil {
-		w.ended.Store(true)
-	}
+	w.failed(err)
 	w.out.Add(int64(n))
 	return n, err
 }

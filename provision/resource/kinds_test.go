@@ -43,19 +43,26 @@ func TestVolumeDiff(t *testing.T) {
 func TestIdentityDiff(t *testing.T) {
 	t.Parallel()
 	const one, two = "s 11111111-1111-4111-8111-111111111111\n", "s 22222222-2222-4222-8222-222222222222\n"
-	server := &Identity{Host: "s", Stack: "s", Server: "s", Agents: []string{"a", "s"}}
-	agent := &Identity{Host: "a", Stack: "s", Server: "s", Agents: []string{"a", "s"}}
+	server := &Identity{Host: "s", Stack: "s", Server: "s", Others: []string{"a"}, DataVolume: VolumeID("s", "data")}
+	agent := &Identity{Host: "a", Stack: "s", Server: "s", Others: []string{"a"}, DataVolume: VolumeID("s", "data")}
+	data, born := VolumeID("s", "data"), []string{"id", one, "salt", "yes", "born", "yes"}
 	t.Run("server", func(t *testing.T) {
 		t.Parallel()
 		runDiff(t, server, []diffCase{
+			{name: "born here, killed before the volume", facts: facts{server.ID(): yes(born...), data: no()}},
+			{name: "was an agent", facts: facts{server.ID(): yes("id", one, "salt", "yes"), data: no()}, want: "refuse: this host was an agent of the stack (id 11111111)", risk: Data},
+			{name: "was an agent, new data", facts: facts{server.ID(): yes("id", one, "salt", "yes"), data: no()}, options: []string{"new-data"}, want: "replace: the stack begins with new data"},
+			{name: "was an agent, Docker is stopped", facts: facts{server.ID(): yes("id", one, "salt", "yes"), data: unknown("x")}},
+			{name: "the data is elsewhere", facts: facts{server.ID(): yes(born...), data: no(), EngineID("a"): engine("volumes", "data|s|/x\n")}, want: "refuse: this host has no data of the stack, but a has it (volume data)", risk: Data},
+			{name: "a volume of others elsewhere", facts: facts{server.ID(): yes(born...), data: no(), EngineID("a"): engine("volumes", "data||/x\n")}},
 			{name: "blank", facts: facts{server.ID(): no(), agent.ID(): no()}, want: "add: the host does not belong to a stack yet"},
 			{name: "ours", facts: facts{server.ID(): yes("id", one, "salt", "yes")}},
 			{name: "no salt", facts: facts{server.ID(): yes("id", one, "salt", "no")}, want: "change: the salt is missing"},
 			{name: "unknown", facts: facts{server.ID(): unknown("x")}},
 			{name: "another stack", facts: facts{server.ID(): no("other", "/var/lib/provision/x")}, want: "refuse: another stack lives on this host (/var/lib/provision/x)", risk: Data},
 			{name: "a hostile name", facts: facts{server.ID(): no("other", "\x1b[2J")}, want: `refuse: another stack lives on this host (\x1b[2J)`, risk: Data},
-			{name: "damaged", facts: facts{server.ID(): yes("id", "?")}, want: "refuse: the identity file is damaged: ?", risk: Data},
-			{name: "moved", facts: facts{server.ID(): no(), agent.ID(): yes("id", one)}, want: "refuse: this host has no data of the stack, but a belongs to it (id 11111111)", risk: Data},
+			{name: "damaged", facts: facts{server.ID(): yes("id", "?")}, want: "refuse: the identity on the host is damaged: ?", risk: Data},
+			{name: "moved", facts: facts{server.ID(): no(), data: no(), agent.ID(): yes("id", one)}, want: "refuse: this host has no data of the stack, but a belongs to it (id 11111111)", risk: Data},
 			{name: "moved, new data", facts: facts{server.ID(): no(), agent.ID(): yes("id", one)}, options: []string{"new-data"}, want: "add: "},
 			{name: "the agent gives no answer", facts: facts{server.ID(): no(), agent.ID(): unknown("x")}, want: "add: "},
 		})
