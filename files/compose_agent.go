@@ -17,7 +17,8 @@ func HostQueue(host string) string { return "host-" + host }
 // running stays known when the container is another one.
 func Hostname(service, host string) string { return service + "-" + host }
 
-// ComposeAgent is the project of an agent host: agent, business-logic, register (one-shot).
+// ComposeAgent is the project of an agent host: agent, business-logic, register (one-shot). With Serve there is no agent: business-logic fetches its runs
+// itself, with the run token.
 type ComposeAgent struct {
 	Stack   string
 	ID      string // of the stack; empty where it is not known yet
@@ -34,6 +35,9 @@ type ComposeAgent struct {
 	Queues      []string // shared queues; the host's own is added
 	Concurrency int
 	StopGrace   time.Duration // how long running flows may take to end before business-logic is killed
+
+	Serve  bool
+	APIAll bool // flows may do everything at the API
 
 	Proxy   string
 	NoProxy []string
@@ -111,9 +115,28 @@ func (a ComposeAgent) Render() (Compose, error) {
 	})
 	// The list of deployments; only the host that registers has it.
 	register.Volumes = append(register.Volumes, bind(dir+"/spec", "/opt/provision-spec"))
-	return project{Name: a.Stack + "-agent", Services: map[string]*service{
-		"register": register,
-		"agent": member("agent", service{
+	business := service{
+		Image:       a.BusinessImage,
+		Command:     []string{"provision-bridge", "serve"},
+		WorkingDir:  "/opt/business",
+		Environment: run,
+		StopGrace:   seconds(a.StopGrace + drainMargin),
+		PidsLimit:   4096,
+	}
+	services := map[string]*service{"register": register}
+	if a.Serve {
+		business.Command = append([]string{"python", "-m", "provision_glue.serve"}, poll...)
+		run["BRIDGE_LISTEN"], run["BRIDGE_ADDRESS"] = "127.0.0.1:8787", "127.0.0.1:8787"
+		run["BRIDGE_AGENT_HOSTNAME"] = Hostname("business-logic", a.Host) // the agent's, which Prefect records with each run
+		if a.APIAll {
+			run["PROVISION_API"] = "all"
+		}
+		services["business-logic"] = member("business-logic", business)
+		check := services["business-logic"].HealthCheck.Test
+		check[len(check)-1] = "serve"
+	} else {
+		services["business-logic"] = member("business-logic", business)
+		services["agent"] = member("agent", service{
 			Image:   a.PrefectImage,
 			Command: poll,
 			Environment: map[string]string{
@@ -124,14 +147,7 @@ func (a ComposeAgent) Render() (Compose, error) {
 			DependsOn: map[string]dependency{"business-logic": {Condition: "service_started"}},
 			StopGrace: "10s", // its runs go on in business-logic, and the next agent finds them
 			PidsLimit: 1024,
-		}),
-		"business-logic": member("business-logic", service{
-			Image:       a.BusinessImage,
-			Command:     []string{"provision-bridge", "serve"},
-			WorkingDir:  "/opt/business",
-			Environment: run,
-			StopGrace:   seconds(a.StopGrace + drainMargin),
-			PidsLimit:   4096,
-		}),
-	}}.render(a.Stack, a.ID)
+		})
+	}
+	return project{Name: a.Stack + "-agent", Services: services}.render(a.Stack, a.ID)
 }

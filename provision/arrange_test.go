@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -116,6 +117,16 @@ func (s *site) write(path, text string) {
 	}
 }
 
+// connectTimeout changes what the files say about it.
+func (s *site) connectTimeout(d string) {
+	s.t.Helper()
+	text, err := os.ReadFile(s.inventory)
+	if err != nil {
+		s.t.Fatalf("%v", err)
+	}
+	s.write(s.inventory, strings.Replace(string(text), `connect_timeout = "30s"`, fmt.Sprintf("connect_timeout = %q", d), 1))
+}
+
 // limit bounds every pass of these tests. It is far above what one takes on a busy machine: a pass
 // that is ended by it hangs.
 const limit = 90 * time.Second
@@ -129,6 +140,7 @@ type attempt struct {
 	// on is called for each event, before it is recorded, by the goroutine that told it.
 	on func(provision.Event)
 
+	dead   atomic.Bool // killed: see there
 	mu     sync.Mutex
 	events []provision.Event
 }
@@ -144,15 +156,22 @@ func (s *site) attempt() *attempt {
 	}
 	a := &attempt{ctx: ctx, cancel: cancel}
 	a.Pass = &provision.Pass{
-		System: sys, Who: "a test", Options: map[string]bool{},
-		Dialer: &remote.Dialer{ConfigFile: cmp.Or(s.config, os.DevNull), AgentSocket: "none"},
+		System: sys, Who: "a test", Options: map[string]bool{}, LockWait: limit,
+		Confirm: func(context.Context, *provision.Plan, bool) (bool, error) { return true, nil },
+		Dialer: &remote.Dialer{ConfigFile: cmp.Or(s.config, os.DevNull), AgentSocket: "none", Observe: func(op remote.Op) {
+			if !op.Done && a.dead.Load() {
+				<-a.ctx.Done()
+			}
+		}},
 		Events: func(e provision.Event) {
 			if a.on != nil {
 				a.on(e)
 			}
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			a.events = append(a.events, e)
+			if e.Type != "progress" || len(a.events) < 10_000 {
+				a.events = append(a.events, e)
+			}
 		},
 	}
 	return a
@@ -173,6 +192,32 @@ func (a *attempt) plan() (*provision.Plan, error) {
 func (a *attempt) end() {
 	a.Close()
 	a.cancel()
+}
+
+// kill has the effect of a SIGKILL of the controller: its connections end, it does nothing more,
+// and what runs on the hosts goes on. The pass itself is wound up, but reaches nobody.
+func (a *attempt) kill(s *site) {
+	if a.dead.Swap(true) {
+		return
+	}
+	for _, h := range s.hosts {
+		h.Disconnect()
+	}
+	a.cancel()
+}
+
+// story is what an attempt did, to be read when a test fails.
+func (a *attempt) story() string {
+	var b strings.Builder
+	for _, e := range a.seen() {
+		if e.Plan != nil {
+			b.WriteString("plan:\n" + announced(e.Plan))
+		}
+		if e.Type == "change" || e.Type == "note" || e.Type == "lock" {
+			fmt.Fprintf(&b, "%s %s %s %s %s\n", e.Type, e.Host, e.Step, e.State, e.Text)
+		}
+	}
+	return b.String()
 }
 
 // seen are the events so far.

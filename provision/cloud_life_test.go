@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"provision/inventory/inventorytest"
 	"provision/provision"
@@ -195,8 +196,15 @@ func TestANewDropletWithTheOldVolumeIsTheSameStack(t *testing.T) {
 		}
 	}
 	h.Attach(id, p.disks[p.cloud.Volumes()[0].ID])
-	if _, err := p.attempt().apply(); err != nil {
-		t.Fatal(explain(err))
+	// What was restarted in vain meanwhile takes a moment to try again.
+	for ended := time.Now().Add(limit); ; {
+		_, err := p.attempt().apply()
+		if err == nil {
+			break
+		}
+		if provision.ExitCode(err) != provision.ExitUnhealthy || time.Now().After(ended) {
+			t.Fatal(explain(err))
+		}
 	}
 
 	a := p.attempt()

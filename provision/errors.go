@@ -128,11 +128,14 @@ func hostError(host, step string, fallback int, err error) error {
 		switch {
 		case step == "connect":
 			e.Step = re.Op // "connect to ADDRESS", "log in to ADDRESS", "verify host key of ADDRESS"
-		case re.Op != "" && re.Op != "run":
+		case re.Op != "" && re.Op != "run" && re.Op != "run in shell":
 			e.Cause = re.Op + ": " + e.Cause
 		}
-		if strings.HasPrefix(re.Host, host+" (jump") {
+		switch {
+		case strings.HasPrefix(re.Host, host+" (jump"):
 			e.Host = re.Host
+		case re.Host != "" && re.Host != host: // whose value is copied here
+			e.Cause = re.Host + ": " + e.Cause
 		}
 		switch re.Kind {
 		case remote.Unreachable, remote.Busy:
@@ -157,13 +160,17 @@ func hostError(host, step string, fallback int, err error) error {
 			}
 		}
 	case errors.As(err, &xe):
-		e.Evidence = tail(xe.Stderr+xe.Stdout, 12)
+		evidence := xe.Stdout + "\n" + strings.TrimSpace(xe.Stderr) // what went wrong is on stderr, so its end is kept
 		e.Hint = "mend what the lines above say, then run the same command again: it goes on where this one stopped"
-		if last := lastLine(xe.Stderr); strings.HasPrefix(last, "unhealthy: ") {
+		last := lastLine(xe.Stderr)
+		if strings.HasPrefix(last, "unhealthy: ") {
 			e.Code, e.Cause = ExitUnhealthy, strings.TrimPrefix(last, "unhealthy: ")
-		} else if last != "" && xe.Code == 1 && err == error(xe) {
+		} else if last != "" && xe.Code == 1 && err.Error() == xe.Error() { // not within more words
 			e.Cause = last
+		} else {
+			last = ""
 		}
+		e.Evidence = tail(strings.TrimSuffix(evidence, last), 12) // without what is the cause already
 	}
 	if errors.Is(err, resource.ErrStale) {
 		e.Code, e.Hint = ExitStale, "run the same command again"
@@ -189,9 +196,10 @@ func tail(s string, n int) string {
 	return strings.Join(lines, "\n")
 }
 
-// refusals turns the plan's refusals into errors.
+// refusals turns the plan's refusals into errors. Where data is at stake the others are left out: what
+// another stack on the host holds, its ports and networks, is not to be moved away.
 func refusals(p *Plan) error {
-	var errs []error
+	var errs, data []error
 	for _, c := range p.Changes {
 		if c.Planned.Act != resource.Refuse {
 			continue
@@ -203,7 +211,14 @@ func refusals(p *Plan) error {
 		case resource.Cloud:
 			code = ExitCloud
 		}
-		errs = append(errs, &Error{Code: code, Host: c.Host, Step: c.Step, Cause: c.Why, Hint: c.Planned.Hint})
+		refused := &Error{Code: code, Host: c.Host, Step: c.Step, Cause: c.Why, Hint: c.Planned.Hint}
+		errs = append(errs, refused)
+		if code == ExitData {
+			data = append(data, refused)
+		}
+	}
+	if data != nil {
+		return errors.Join(data...)
 	}
 	return errors.Join(errs...)
 }

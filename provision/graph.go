@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"provision/provision/resource"
+	"provision/remote"
 )
 
 // Outcome is what became of one change.
@@ -31,7 +33,8 @@ const (
 
 // run carries out the changes of a plan as a graph: the changes of one host follow each other in
 // the plan's order, hosts go on beside each other, and a change waits for what it needs on other
-// hosts. A failed change stops what depends on it, and nothing else.
+// hosts. A failed change stops what depends on it, and nothing else; one whose outcome is unknown, for
+// the connection or the shell has ended under it, is the last one on its host.
 //
 // Canceling stop lets the change in hand end and starts no other; canceling ctx abandons it.
 func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome, error) {
@@ -64,6 +67,7 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 	var wg sync.WaitGroup
 	for _, changes := range byHost {
 		wg.Go(func() {
+			lost := false
 			for _, i := range changes {
 				c, n := plan.Changes[i], nodes[i]
 				for _, need := range p.System.needs[c.By] {
@@ -79,8 +83,12 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 				if stop.Err() != nil && n.outcome.State == "" {
 					n.outcome.State, n.outcome.Why = Skipped, "interrupted"
 				}
+				if lost && n.outcome.State == "" {
+					n.outcome.State, n.outcome.Why = Skipped, "nothing more can be done on this host in this run"
+				}
 				if n.outcome.State == "" {
 					if err := p.change(ctx, r, c, &n.outcome, round); err != nil {
+						lost = unsure(err, c.Host)
 						mu.Lock()
 						errs = append(errs, err)
 						mu.Unlock()
@@ -126,6 +134,9 @@ func (p *Pass) runner(round int) *resource.Run {
 func (p *Pass) change(ctx context.Context, r *resource.Run, c Change, o *Outcome, round int) error {
 	l := p.held(c.Host)
 	if l != nil {
+		l.mu.Lock()
+		l.doing = c.Step
+		l.mu.Unlock()
 		l.say = func(line string) {
 			p.emit(Event{Type: "progress", Host: c.Host, Step: c.Step, Text: line, Round: round})
 		}
@@ -143,9 +154,9 @@ func (p *Pass) change(ctx context.Context, r *resource.Run, c Change, o *Outcome
 		var e *Error
 		if errors.As(err, &e) {
 			o.Why = e.Cause
-			if e.Code == ExitUnknown {
-				o.State = Unsure
-			}
+		}
+		if unsure(err, c.Host) {
+			o.State = Unsure
 		}
 	}
 	p.emit(Event{Type: "change", Host: c.Host, Step: c.Step, Act: c.Act, State: o.State, Text: o.Why, Seconds: o.Seconds, Round: round})
@@ -158,4 +169,11 @@ func on(host string) string {
 		return ""
 	}
 	return " on " + host
+}
+
+// unsure tells whether the host may be doing what it was last told: the connection has ended, or
+// was given up, while something ran on it.
+func unsure(err error, host string) bool {
+	var re *remote.Error
+	return errors.As(err, &re) && (re.Kind == remote.Lost || re.Kind == remote.Timeout) && (re.Host == host || strings.HasPrefix(re.Host, host+" (jump"))
 }

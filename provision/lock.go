@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +22,7 @@ type lock struct {
 	conn  *remote.Conn
 	shell *remote.Shell
 	say   func(line string)
+	doing string // the change that begins with the next script, for the note
 
 	mu      sync.Mutex // the shell runs one script at a time
 	staging string
@@ -38,18 +40,24 @@ const (
 	// staleAfter is the age of a note, by the host's own clock, from which its writer is taken to
 	// have lost the connection. Its session is then ended, and the kernel's lock waited for.
 	staleAfter = 60 * time.Second
-	lockPoll   = 2 * time.Second
+	// What a killed run left on a host mostly ends at once, so a lock is asked for often at first.
+	firstPoll, lockPoll = 50 * time.Millisecond, 2 * time.Second
 )
 
 // lockStart takes the lock and becomes the apply shell, or ends with lockedCode.
 var lockStart = fmt.Sprintf("umask 077; mkdir -p %[1]s && chmod 0755 %[1]s && exec flock -n -E %[3]d %[2]s /bin/sh", resource.Root, lockPath, lockedCode)
 
-// writeNote says who works here since when, and which process that is.
+// writeNote says who works here since when, and which process that is. What is done is added to it.
 const writeNote = `s=$(cut -d' ' -f22 "/proc/$$/stat")
 t=%s.$$; printf '%%s\nsince %%s\npid %%s %%s\n' %s "$(date -u +%%Y-%%m-%%dT%%H:%%M:%%SZ)" "$$" "$s" >"$t"; chmod 0644 "$t"; mv -f "$t" %s`
 
-// readNote prints the note and its age in seconds by the host's clock.
-const readNote = `n=%s; [ -f "$n" ] || exit 0; echo "$(( $(date +%%s) - $(stat -c %%Y "$n") ))"; head -c 2000 "$n"`
+// noteChange adds to the note what is done now. That costs no process, and a note that cannot be
+// written stops no work.
+const noteChange = `printf '%%s\n' %s 2>/dev/null >>%s || :`
+
+// readNote prints the age of the note in seconds by the host's clock, who wrote it, and what was
+// begun last.
+const readNote = `n=%s; [ -f "$n" ] || exit 0; echo "$(( $(date +%%s) - $(stat -c %%Y "$n") ))"; head -n 3 "$n" | head -c 2000; tail -n +4 "$n" | tail -n 1 | head -c 500`
 
 // endSession ends the recorded shell if that process is still the same one. What it started goes on
 // and keeps the lock until it is done.
@@ -62,7 +70,8 @@ func (p *Pass) lock(ctx context.Context, host string) (*lock, error) {
 	}
 	deadline := time.Now().Add(p.LockWait)
 	ended := false
-	for said := false; ; {
+	poll := firstPoll
+	for said := false; ; poll = min(2*poll, lockPoll) {
 		shell, err := conn.Shell(ctx, remote.ShellOptions{Root: true, Start: lockStart})
 		var exit *remote.ExitError
 		if err == nil {
@@ -96,7 +105,7 @@ func (p *Pass) lock(ctx context.Context, host string) (*lock, error) {
 		select {
 		case <-ctx.Done():
 			return nil, hostError(host, "lock", ExitLocked, context.Cause(ctx))
-		case <-time.After(lockPoll):
+		case <-time.After(poll):
 		}
 	}
 }
@@ -121,8 +130,15 @@ func parseNote(out string) (who string, age time.Duration, pid int, start string
 	if pid <= 1 {
 		pid = 0
 	}
-	return fmt.Sprintf("%s works on this host, %s", remote.Sanitize(l[1]), remote.Sanitize(l[2])), time.Duration(seconds) * time.Second, pid, start
+	who = fmt.Sprintf("%s works on this host, %s", remote.Sanitize(l[1]), remote.Sanitize(l[2]))
+	if len(l) > 4 {
+		who += ", doing " + remote.Sanitize(l[4])
+	}
+	return who, time.Duration(seconds) * time.Second, pid, start
 }
+
+// stagingName is what mktemp makes of the template in hold.
+var stagingName = regexp.MustCompile(`^/var/tmp/\.provision-[A-Za-z0-9]{8}$`)
 
 func (p *Pass) hold(ctx context.Context, host string, conn *remote.Conn, shell *remote.Shell) (*lock, error) {
 	l := &lock{host: host, conn: conn, shell: shell}
@@ -134,14 +150,32 @@ d=$(mktemp -d /var/tmp/.provision-XXXXXXXX); chown "${SUDO_UID:-0}" "$d"; printf
 		shell.Close()
 		return nil, hostError(host, "lock", ExitStep, err)
 	}
-	l.staging = strings.TrimSpace(string(out))
+	// The name is removed with all that it holds at the end, so it is not just anything the host says.
+	if l.staging = strings.TrimSuffix(string(out), "\n"); !stagingName.MatchString(l.staging) {
+		shell.Close()
+		return nil, &Error{Code: ExitStep, Host: host, Step: "lock", Cause: fmt.Sprintf("mktemp made no directory for staging but says %q", remote.Sanitize(tail(l.staging, 1)))}
+	}
 	beatCtx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	l.beating.Add(1)
 	go l.beat(beatCtx)
+	_, err = shell.Run(ctx, awaitOneShots, func(line string) { p.emit(Event{Type: "lock", Host: host, State: "start", Text: line}) })
+	if err != nil {
+		l.release()
+		return nil, hostError(host, "lock", ExitLocked, err)
+	}
 	p.emit(Event{Type: "lock", Host: host, State: "done"})
 	return l, nil
 }
+
+// awaitOneShots waits for a migration or a registration that an interrupted run left: its client ends
+// with the connection and frees the lock, but the container is the engine's and goes on.
+const awaitOneShots = `n=0
+while command -v docker >/dev/null && c=$(timeout 20 docker ps -q --filter label=` + resource.LabelStack + ` --filter label=com.docker.compose.oneoff=True 2>/dev/null) && [ -n "$c" ]; do
+	[ $n -lt 1800 ] || { echo "a migration or registration that an interrupted run began did not end within 30 minutes: docker logs $c" >&2; exit 1; }
+	[ $((n % 10)) -ne 0 ] || echo "waiting for the migration or registration that an interrupted run began"
+	n=$((n + 1)); sleep 1
+done`
 
 // beat touches the note while the lock is held. It needs a shell of its own: the apply shell may be
 // busy for minutes.
@@ -195,6 +229,10 @@ func (l *lock) Sh(ctx context.Context, script string) (string, error) {
 	defer l.mu.Unlock()
 	ctx, cancel := context.WithTimeoutCause(ctx, stepTimeout, fmt.Errorf("no end within %s", stepTimeout))
 	defer cancel()
+	if l.doing != "" {
+		script = fmt.Sprintf(noteChange, remote.Quote(l.doing), notePath) + "\n" + script
+		l.doing = ""
+	}
 	out, err := l.shell.Run(ctx, script, l.progress)
 	return string(out), err
 }

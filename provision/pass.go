@@ -226,17 +226,41 @@ func (p *Pass) facts(ctx context.Context) (Facts, error) {
 
 // Plan observes every host and says what differs. A plan with refusals is returned beside the
 // error that lists them.
+//
+// The parts of a host are asked one after the other, so of one where something is just starting or
+// ending the answers can contradict each other. What cannot be observed is asked for again before
+// that is taken for a fault.
 func (p *Pass) Plan(ctx context.Context) (*Plan, Facts, error) {
 	facts, err := p.facts(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	plan, err := p.diff(facts)
+	for pause := observePause; ExitCode(err) == ExitUnknown && pause <= 4*observePause; pause *= 2 {
+		var hosts []string
+		for _, e := range Errors(err) {
+			if !slices.Contains(hosts, e.Host) {
+				hosts = append(hosts, e.Host)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return plan, facts, err
+		case <-time.After(pause):
+		}
+		if failed := p.observe(ctx, hosts, facts); failed != nil {
+			return nil, nil, failed
+		}
+		plan, err = p.diff(facts)
+	}
 	if err != nil {
 		return plan, facts, err
 	}
 	return plan, facts, refusals(plan)
 }
+
+// observePause is how long a host that contradicts itself is given at first to settle.
+const observePause = 500 * time.Millisecond
 
 func (p *Pass) diff(facts Facts) (*Plan, error) {
 	plan, err := diff(p.System.Resources, p.System.needs, facts, p.Options)
@@ -258,7 +282,7 @@ func (p *Pass) limited(plan *Plan) (*Plan, error) {
 			outside[c.By] = true
 			continue
 		}
-		if first, ok := pendingAncestor(c.By, p.System.needs, outside); ok {
+		if first, ok := firstOf(p.System.needs[c.By], outside); ok {
 			errs = append(errs, Usage("add "+first.Host+" to --limit, or leave --limit out",
 				"%s: %s needs %s on %s first, which --limit leaves out", c.Host, c.Step, first, first.Host))
 			continue

@@ -69,31 +69,38 @@ func (w *world) Option(name string) bool     { return w.options[name] }
 
 // diff makes the plan. It is a pure function of the desired resources, in order, and the facts of
 // all hosts. A resource whose fact is unknown because of something that the plan changes is checked
-// later; any other unknown is an error.
+// later, and so is what needs it; any other unknown is an error.
 func diff(resources []resource.Resource, needs map[resource.ID][]resource.ID, facts Facts, options map[string]bool) (*Plan, error) {
 	w := &world{facts, map[resource.ID]bool{}, options}
 	plan := &Plan{}
+	later := map[resource.ID]bool{}
 	var errs []error
 	for _, r := range resources {
 		id := r.ID()
+		wait := func(after resource.ID) {
+			later[id] = true
+			plan.Later = append(plan.Later, Later{id.Host, id.String(), after.String()})
+		}
 		changes := r.Diff(w)
+		if first, ok := firstOf(needs[id], later); ok && len(changes) > 0 && changes[0].Act != resource.Refuse {
+			wait(first)
+			continue
+		}
 		for _, c := range changes {
 			plan.Changes = append(plan.Changes, Change{c.ID.Host, c.ID.String(), string(c.Act), c.Why, c.Diff, c.Note, c, id})
 			w.pending[id] = true
 		}
 		fact, probed := facts[id]
-		why := fact.Why
-		if u, ok := r.(resource.Doubter); ok && fact.Know != resource.Unknown {
+		why, unknown := fact.Why, probed && fact.Know == resource.Unknown
+		if u, ok := r.(resource.Doubter); ok && !unknown {
 			why = u.Doubt(w)
-			probed = why != ""
-		} else {
-			probed = probed && fact.Know == resource.Unknown
+			unknown = why != ""
 		}
-		if !probed || len(changes) > 0 {
+		if !unknown || len(changes) > 0 {
 			continue
 		}
-		if after, ok := pendingAncestor(id, needs, w.pending); ok {
-			plan.Later = append(plan.Later, Later{id.Host, id.String(), after.String()})
+		if after, ok := firstOf(needs[id], w.pending); ok {
+			wait(after)
 			continue
 		}
 		errs = append(errs, &Error{
@@ -104,9 +111,10 @@ func diff(resources []resource.Resource, needs map[resource.ID][]resource.ID, fa
 	return plan, errors.Join(errs...)
 }
 
-func pendingAncestor(id resource.ID, needs map[resource.ID][]resource.ID, pending map[resource.ID]bool) (resource.ID, bool) {
-	for _, n := range needs[id] {
-		if pending[n] {
+// firstOf returns the first of the needs that is in the set.
+func firstOf(needs []resource.ID, set map[resource.ID]bool) (resource.ID, bool) {
+	for _, n := range needs {
+		if set[n] {
 			return n, true
 		}
 	}

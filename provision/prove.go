@@ -19,7 +19,9 @@ import (
 func (p *Pass) prove(ctx context.Context, smoke []string) error {
 	var agents []string
 	for _, h := range p.System.Inventory.Agents() {
-		agents = append(agents, h.Name)
+		if p.limitHas(h.Name) {
+			agents = append(agents, h.Name)
+		}
 	}
 	err := p.each(agents, func(host string) error {
 		for _, r := range p.System.Resources {

@@ -3,8 +3,8 @@ package provision
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
+	"strings"
 
 	"provision/inventory"
 	"provision/provision/resource"
@@ -99,7 +99,7 @@ func (s *System) Select(words []string) ([]string, error) {
 			}
 		}
 		if !found {
-			return nil, Usage("hosts are: "+fmt.Sprint(s.HostNames()), "--limit %s: there is no such host or role", w)
+			return nil, Usage("hosts are: "+strings.Join(s.HostNames(), ", ")+"; roles are: server, agent", "--limit %s: there is no such host or role", w)
 		}
 	}
 	slices.Sort(hosts)

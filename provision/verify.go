@@ -1,13 +1,17 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"provision/provision/resource"
 )
 
-// check says what does not work, from facts that are there already.
+// check says what does not work, from facts that are there already. On hosts that --limit leaves out
+// it is noted and is no error: nobody asked for their change.
 func (p *Pass) check(facts Facts) error {
 	w := &world{facts: facts, options: p.Options}
 	var errs []error
@@ -17,7 +21,14 @@ func (p *Pass) check(facts Facts) error {
 			continue
 		}
 		for _, problem := range c.Check(w) {
-			errs = append(errs, &Error{Code: ExitUnhealthy, Host: problem.ID.Host, Step: problem.ID.String(), Cause: problem.What, Evidence: problem.Evidence, Hint: problem.Hint})
+			if !p.limitHas(problem.ID.Host) {
+				p.emit(Event{Type: "note", Host: problem.ID.Host, Step: problem.ID.String(), Text: fmt.Sprintf("%s: %s (left out by --limit)", problem.ID, problem.What)})
+				continue
+			}
+			errs = append(errs, &Error{
+				Code: ExitUnhealthy, Host: problem.ID.Host, Step: problem.ID.String(), Cause: problem.What, Evidence: problem.Evidence,
+				Hint: cmp.Or(problem.Hint, "provision apply mends it, or says why it cannot"),
+			})
 		}
 	}
 	state := Done
@@ -27,6 +38,9 @@ func (p *Pass) check(facts Facts) error {
 	p.emit(Event{Type: "verify", State: state})
 	return errors.Join(errs...)
 }
+
+// limitHas tells whether changes of a host were asked for.
+func (p *Pass) limitHas(host string) bool { return len(p.Limit) == 0 || slices.Contains(p.Limit, host) }
 
 // Verify is the read-only proof: nothing differs, everything works, and the proxy lets the holders
 // of tokens do what they may and nothing else. smoke names the agent hosts on which the built-in

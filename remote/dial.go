@@ -182,6 +182,10 @@ func (hs *handshake) explain(err error) *Error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 	case errors.As(err, &negotiation):
 		e.Hint = "the server is too old or too restricted; see: " + hs.sshLine()
+	case hs.trusted && errors.Is(err, errNoKey) && hs.wire.ended.Load():
+		// No answer to a key is no refusal of it.
+		e.Err = errors.New("the connection ended during authentication")
+		e.Hint = "try: " + hs.sshLine()
 	case hs.trusted && (errors.Is(err, errNoKey) || strings.Contains(err.Error(), "ssh: disconnect, reason")):
 		e.Kind, e.Op = Auth, fmt.Sprintf("log in to %s as %s", h.addr(), h.user)
 		switch {

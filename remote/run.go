@@ -10,6 +10,10 @@ import (
 // defaultMaxOutput bounds the stdout of one script.
 const defaultMaxOutput = 8 << 20
 
+// floodLimit is how much a script may print on both streams before its channel is given up: nobody
+// prints that much who means to end.
+const floodLimit = 2 * defaultMaxOutput
+
 // Command is one script on an exec channel of its own.
 type Command struct {
 	// Script is POSIX sh. Its standard input is empty, LC_ALL is C.
@@ -51,6 +55,7 @@ type job struct {
 	max        int
 	strict     bool // too much stdout ends the wait at once
 	over       bool // more than max bytes of stdout
+	printed    int  // bytes on both streams
 	tailOut    tail
 	stderr     tail
 }
@@ -68,6 +73,7 @@ func newJob(nonce string, seq, limit int, progress func(line string)) *job {
 		lo, le = &lines{tell: progress}, &lines{tell: progress}
 	}
 	j.out = newFrame(j.begin, j.end, func(p []byte) {
+		j.printed += len(p)
 		j.tailOut.add(p)
 		if room := j.max - j.stdout.Len(); len(p) > room {
 			j.over = true
@@ -78,6 +84,7 @@ func newJob(nonce string, seq, limit int, progress func(line string)) *job {
 		lo.follow(p)
 	})
 	j.err = newFrame(j.begin, j.end, func(p []byte) {
+		j.printed += len(p)
 		j.stderr.add(p)
 		le.follow(p)
 	})
@@ -87,10 +94,15 @@ func newJob(nonce string, seq, limit int, progress func(line string)) *job {
 
 // run waits for the end of the script, which was sent.
 func (j *job) run(ctx context.Context, s *session) (int, error) {
-	err := s.await(ctx, func() bool { return j.out.ended && j.err.ended || j.strict && j.over })
+	err := s.await(ctx, func() bool { return j.out.ended && j.err.ended || j.strict && j.over || j.printed > floodLimit })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case err == nil && !(j.out.ended && j.err.ended) && !(j.strict && j.over):
+		return -1, &Error{
+			Host: s.c.hop.label, Op: s.op, Kind: Lost, Err: fmt.Errorf("given up after %d MiB of output; it may still be running", floodLimit>>20),
+			Evidence: lastLine(j.tailOut.String() + "\n" + j.stderr.String()),
+		}
 	case j.over && (err == nil || j.strict):
 		return -1, &Error{
 			Host: s.c.hop.label, Op: s.op, Kind: Failed, Err: fmt.Errorf("more than %d bytes of output", j.max),

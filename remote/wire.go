@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,7 @@ type wire struct {
 	net.Conn
 	in, out atomic.Int64
 	heard   atomic.Int64 // UnixNano
+	ended   atomic.Bool  // a read or write has failed
 
 	mu   sync.Mutex
 	head []byte
@@ -26,8 +28,16 @@ func newWire(c net.Conn) *wire {
 
 const headLimit = 512
 
+// failed notes an error, unless it comes of our own Close.
+func (w *wire) failed(err error) {
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		w.ended.Store(true)
+	}
+}
+
 func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
+	w.failed(err)
 	if n > 0 {
 		w.heard.Store(time.Now().UnixNano())
 		if before := w.in.Add(int64(n)) - int64(n); before < headLimit {
@@ -41,6 +51,7 @@ func (w *wire) Read(p []byte) (int, error) {
 
 func (w *wire) Write(p []byte) (int, error) {
 	n, err := w.Conn.Write(p)
+	w.failed(err)
 	w.out.Add(int64(n))
 	return n, err
 }

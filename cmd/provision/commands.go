@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +32,7 @@ func smokeHosts(sys *provision.System, word string) ([]string, error) {
 	case slices.Contains(all, word):
 		return []string{word}, nil
 	}
-	return nil, provision.Usage(fmt.Sprintf("agent hosts are: %v", all), "--smoke=%s: there is no such agent host", word)
+	return nil, provision.Usage("agent hosts are: "+strings.Join(all, ", "), "--smoke=%s: there is no such agent host", word)
 }
 
 func (c *cli) validateCommand() *cobra.Command {
@@ -47,7 +48,7 @@ func (c *cli) validateCommand() *cobra.Command {
 			if c.json {
 				return json.NewEncoder(c.stdout).Encode(map[string]any{"version": provision.EventVersion, "type": "valid", "hosts": sys.HostNames()})
 			}
-			fmt.Fprintf(c.stdout, "%s and the stack %q are valid: %d hosts\n", c.inventory, sys.Stack.Name, len(sys.Inventory.Hosts))
+			fmt.Fprintf(c.stdout, "%s and the stack %q are valid: %s\n", c.inventory, sys.Stack.Name, ui.Count(len(sys.Inventory.Hosts), "host"))
 			return nil
 		},
 	}

@@ -12,9 +12,11 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"provision/cmd/provision/ui"
+	"provision/inventory"
 	"provision/provision"
 	"provision/remote"
 )
@@ -52,7 +54,7 @@ Caddy on one host, agents and your flows on others. Run again, it changes only w
   provision plan  -i onprem.toml    show what would change
   provision apply -i onprem.toml    change it, verify it
 ` + exitCodes,
-		SilenceErrors: true, SilenceUsage: true,
+		SilenceErrors: true, SilenceUsage: true, SuggestionsMinimumDistance: 2,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -75,7 +77,16 @@ Caddy on one host, agents and your flows on others. Run again, it changes only w
 	f.BoolVarP(&c.verbose, "verbose", "v", false, "show details")
 	f.BoolVar(&c.noColor, "no-color", false, "no colours (NO_COLOR is honoured, too)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return provision.Usage(cmd.CommandPath()+" --help", "%v", err)
+		hint := cmd.CommandPath() + " --help"
+		var unknown *pflag.NotExistError
+		if errors.As(err, &unknown) {
+			var known []string
+			cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+			if near := inventory.Nearest(unknown.GetSpecifiedName(), known); near != "" {
+				hint = "did you mean: --" + near
+			}
+		}
+		return provision.Usage(hint, "%v", err)
 	})
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
@@ -168,7 +179,7 @@ func (c *cli) confirm(_ context.Context, plan *provision.Plan, changed bool) (bo
 	if !c.terminal() {
 		return false, provision.Usage("provision apply --yes", "this plan needs a yes, and there is no terminal to ask on; nothing was changed")
 	}
-	fmt.Fprintf(c.stderr, "Carry out these %d changes? [y/N] ", len(plan.Changes))
+	fmt.Fprintf(c.stderr, "Carry out %s? [y/N] ", ui.Count(len(plan.Changes), "change"))
 	line, err := bufio.NewReader(c.stdin).ReadString('\n')
 	if err != nil {
 		return false, nil

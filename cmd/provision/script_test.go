@@ -57,15 +57,19 @@ type lab struct {
 	fleet *remotetest.Fleet
 	seen  map[string]map[string]string // by host: what lay on it when the script last looked
 	spent map[string]remotetest.Counts // by host: what it had cost when the script last looked
+	held  map[string]*held             // by expression: the commands that are waited for
 }
 
 func labOf(ts *testscript.TestScript) *lab { return ts.Value(labKey{}).(*lab) }
 
 func setUp(e *testscript.Env) error {
-	l := &lab{remotetest.NewFleet(remotetest.Options{}), map[string]map[string]string{}, map[string]remotetest.Counts{}}
+	l := &lab{remotetest.NewFleet(remotetest.Options{}), map[string]map[string]string{}, map[string]remotetest.Counts{}, map[string]*held{}}
 	e.Values[labKey{}] = l
 	e.Setenv("HOME", e.WorkDir)
 	e.Defer(func() {
+		for _, h := range l.held {
+			h.letGo()
+		}
 		unknown := l.fleet.Unknown()
 		l.fleet.Close()
 		if len(unknown) > 0 {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -29,7 +30,7 @@ func hostCommands() map[string]command {
 		// snapshot NAME... remembers all files of a host; [!] untouched NAME... wants them to be the same.
 		// A host that was not remembered is compared with itself as it was booted.
 		"snapshot": snapshot, "untouched": untouched,
-		// spent NAME CONNECTIONS EXECS is what the host was asked since it booted or this was last said.
+		// spent NAME [CONNECTIONS EXECS] is what the host was asked since it booted or this was last said.
 		"spent": spent,
 		// hostcat NAME FILE prints a file of the host.
 		"hostcat": onHost("hostcat NAME FILE", 1, func(ts *testscript.TestScript, h *remotetest.Host, args []string) {
@@ -50,15 +51,31 @@ func hostCommands() map[string]command {
 		}),
 		// deployments NAME prints the deployments in its database.
 		"deployments": onHost("deployments NAME", 0, func(ts *testscript.TestScript, h *remotetest.Host, _ []string) {
+			out := ts.Stdout()
 			for _, d := range h.Prefect().Deployments {
-				fmt.Fprintf(ts.Stdout(), "%s/%s\n", d.Flow, d.Name)
+				fmt.Fprintf(out, "%s/%s\n", d.Flow, d.Name)
 			}
 		}),
 		// running NAME prints its containers that run.
 		"running": onHost("running NAME", 0, func(ts *testscript.TestScript, h *remotetest.Host, _ []string) {
+			out := ts.Stdout() // also if nothing runs: what was printed before is not looked at again
 			for _, c := range h.Containers() {
 				if c.State.Running && !c.State.Restarting {
-					fmt.Fprintln(ts.Stdout(), strings.TrimPrefix(c.Name, "/"))
+					fmt.Fprintln(out, strings.TrimPrefix(c.Name, "/"))
+				}
+			}
+		}),
+
+		// healthy NAME CONTAINER waits until the engine has brought a container up again.
+		"healthy": onHost("healthy NAME CONTAINER", 1, func(ts *testscript.TestScript, h *remotetest.Host, args []string) {
+			for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
+				for _, c := range h.Containers() {
+					if c.Name == "/"+args[0] && c.State.Running && c.State.Health != nil && c.State.Health.Status == "healthy" {
+						return
+					}
+				}
+				if time.Now().After(deadline) {
+					ts.Fatalf("%s is not healthy", args[0])
 				}
 			}
 		}),
@@ -75,6 +92,24 @@ func hostCommands() map[string]command {
 		"cutting": onHost("cutting NAME REGEXP", 1, func(_ *testscript.TestScript, h *remotetest.Host, args []string) {
 			h.Fail(remotetest.Failure{Match: args[0], Cut: true})
 		}),
+		// noticing NAME REGEXP looks out for the next command that matches, holding NAME REGEXP also
+		// makes it wait before it begins; reached REGEXP waits until one does, letgo REGEXP lets it go on.
+		"noticing": onHost("noticing NAME REGEXP", 1, func(ts *testscript.TestScript, h *remotetest.Host, args []string) {
+			lookOut(ts, h, args[0]).letGo()
+		}),
+		"holding": onHost("holding NAME REGEXP", 1, func(ts *testscript.TestScript, h *remotetest.Host, args []string) { lookOut(ts, h, args[0]) }),
+		"reached": func(ts *testscript.TestScript, neg bool, args []string) {
+			want(ts, neg, len(args) == 1 && labOf(ts).held[args[0]] != nil, "reached REGEXP")
+			select {
+			case <-labOf(ts).held[args[0]].reached:
+			case <-time.After(2 * time.Minute):
+				ts.Fatalf("no such command began")
+			}
+		},
+		"letgo": func(ts *testscript.TestScript, neg bool, args []string) {
+			want(ts, neg, len(args) == 1 && labOf(ts).held[args[0]] != nil, "letgo REGEXP")
+			labOf(ts).held[args[0]].letGo()
+		},
 		// crashing NAME CONTAINER CODE WORDS makes a container end whenever it starts; code 0 mends it.
 		"crashing": onHost("crashing NAME CONTAINER CODE WORDS", 3, func(ts *testscript.TestScript, h *remotetest.Host, args []string) {
 			code, err := strconv.Atoi(args[1])
@@ -90,6 +125,23 @@ func hostCommands() map[string]command {
 			h.SetMirror(errors.New(args[0]))
 		}),
 	}
+}
+
+// held is a command on a host that waits for the script.
+type held struct {
+	reached, released chan struct{}
+	letGo             func()
+}
+
+func lookOut(ts *testscript.TestScript, h *remotetest.Host, match string) *held {
+	l := &held{reached: make(chan struct{}), released: make(chan struct{})}
+	l.letGo = sync.OnceFunc(func() { close(l.released) })
+	labOf(ts).held[match] = l
+	h.Fail(remotetest.Failure{Match: match, Do: func() {
+		close(l.reached)
+		<-l.released
+	}})
+	return l
 }
 
 // onHost is a command on one host with n more arguments.
@@ -226,12 +278,12 @@ func untouched(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func spent(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, neg, len(args) == 3, "spent NAME CONNECTIONS EXECS")
+	want(ts, neg, len(args) == 1 || len(args) == 3, "spent NAME [CONNECTIONS EXECS]")
 	l, now := labOf(ts), hostOf(ts, args[0]).Counts()
 	before := l.spent[args[0]]
 	l.spent[args[0]] = now
 	got := []string{strconv.Itoa(now.Connections - before.Connections), strconv.Itoa(now.Execs - before.Execs)}
-	if !slices.Equal(got, args[1:]) {
+	if len(args) == 3 && !slices.Equal(got, args[1:]) {
 		ts.Fatalf("%s was asked over %s connections by %s execs, want %s and %s", args[0], got[0], got[1], args[1], args[2])
 	}
 }

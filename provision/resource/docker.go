@@ -77,20 +77,30 @@ func inside(s *Script) {
 }
 
 // Every field of a line is printed by the engine from its own data, separated by a character that
-// none of them can hold.
+// none of them can hold. Fields have the names of the client's own types: one that only the engine's
+// answer has (Id) makes the client read that instead, and there a container without a health check
+// has no Health, which is an error for all containers.
 const (
-	containerFormat = `{{.Name}}|{{.Id}}|{{.Image}}|{{.Config.Image}}|{{.State.Status}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.RestartCount}}|{{.State.ExitCode}}|{{.State.OOMKilled}}|{{.State.StartedAt}}|{{index .Config.Labels "provision.definition"}}|{{index .Config.Labels "provision.mounts"}}|{{index .Config.Labels "com.docker.compose.project"}}|{{index .Config.Labels "com.docker.compose.service"}}`
-	imageFormat     = `{{.Id}}{{range .RepoTags}}|{{.}}{{end}}{{range .RepoDigests}}|{{.}}{{end}}`
-	networkFormat   = `{{.Name}}|{{.Id}}|{{range .IPAM.Config}}{{.Subnet}}{{end}}|{{.Internal}}|{{index .Labels "provision.stack"}}`
+	containerFormat = `{{.Name}}|{{.ID}}|{{.Image}}|{{.Config.Image}}|{{.State.Status}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.RestartCount}}|{{.State.ExitCode}}|{{.State.OOMKilled}}|{{.State.StartedAt}}|{{index .Config.Labels "provision.definition"}}|{{index .Config.Labels "provision.mounts"}}|{{index .Config.Labels "com.docker.compose.project"}}|{{index .Config.Labels "com.docker.compose.service"}}`
+	imageFormat     = `{{.ID}}{{range .RepoTags}}|{{.}}{{end}}{{range .RepoDigests}}|{{.}}{{end}}`
+	networkFormat   = `{{.Name}}|{{.ID}}|{{range .IPAM.Config}}{{.Subnet}}{{end}}|{{.Internal}}|{{index .Labels "provision.stack"}}`
 )
 
 // dockerListing is the part of the engine's record that lists what is there. That an image is
-// missing is an answer, which the engine prints; any other failure is read as such by docker.
+// missing is an answer, which the engine prints; any other failure is read as such by docker. What
+// was listed may be gone when it is looked at (a one-shot that ends just then): it is listed again.
 func dockerListing(stack string, images []string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `ids=$(timeout 20 docker ps -aq --no-trunc --filter %[1]s) && {
-	if [ -n "$ids" ]; then c=$(timeout 20 docker inspect --type container --format %[2]s $ids); else c=; fi && v containers "$c"; }
-n=$(timeout 20 docker network ls -q --no-trunc) && n=$(timeout 20 docker network inspect --format %[3]s $n) && v networks "$n"
+	fmt.Fprintf(&b, `for _ in 1 2 3; do
+	ids=$(timeout 20 docker ps -aq --no-trunc --filter %[1]s) || break
+	c=; [ -z "$ids" ] || c=$(timeout 20 docker inspect --type container --format %[2]s $ids) || { [ $? -eq 1 ] && continue; break; }
+	v containers "$c"; break
+done
+for _ in 1 2 3; do
+	n=$(timeout 20 docker network ls -q --no-trunc) || break
+	n=$(timeout 20 docker network inspect --format %[3]s $n) || { [ $? -eq 1 ] && continue; break; }
+	v networks "$n"; break
+done
 [ $V = yes ] && v volumes "$VS"
 b=$(timeout 20 docker image ls --filter %[1]s --format '{{.Repository}}:{{.Tag}}|{{.CreatedAt}}') && v built "$b"
 `, remote.Quote("label="+LabelStack+"="+stack), remote.Quote(containerFormat), remote.Quote(networkFormat))
@@ -172,6 +182,14 @@ func docker(w World, host string) (dockerFacts, Know) {
 		}
 	}
 	return d, Yes
+}
+
+// engineDoubt says that what only the engine can tell is not known while the engine itself is mended.
+func engineDoubt(w World, host string) string {
+	if _, know := docker(w, host); know == Unknown && w.Pending(EngineID(host)) {
+		return "the engine gives no answer"
+	}
+	return ""
 }
 
 // Containers returns the stack's containers on a host, by name, for status and verify.

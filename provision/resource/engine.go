@@ -26,7 +26,10 @@ type Engine struct {
 	AsIs bool
 }
 
-var _ Resource = (*Engine)(nil)
+var (
+	_ Resource = (*Engine)(nil)
+	_ Doubter  = (*Engine)(nil)
+)
 
 // EngineID is the ID of a host's engine.
 func EngineID(host string) ID { return ID{host, "docker", ""} }
@@ -172,6 +175,15 @@ func (e *Engine) Diff(w World) []Change {
 		return nil
 	}
 	return []Change{change}
+}
+
+// Doubt says that the engine answers but did not list all that it has: then nothing of Docker's can
+// be compared, and that must not look like nothing to change.
+func (e *Engine) Doubt(w World) string {
+	if _, listed := docker(w, e.Host); listed == Unknown {
+		return "the engine answers, but did not list all of its containers, images, networks and volumes"
+	}
+	return ""
 }
 
 // refusal says why Docker cannot be installed here, if it cannot.
@@ -328,7 +340,7 @@ while h=$(holder /var/lib/dpkg/lock-frontend) || h=$(holder /var/lib/dpkg/lock) 
 	n=$((n + 1)); sleep 5
 done
 [ -z "$(dpkg --audit 2>/dev/null)" ] || { echo "finishing an interrupted package installation"; dpkg --configure -a; }
-aptget() { apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o APT::Update::Error-Mode=any -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@"; }
+aptget() { apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o APT::Update::Error-Mode=any -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@" || die "apt-get $1 failed: the host's package sources, or the way to them, do not work"; }
 `
 
 const startEngine = `systemctl daemon-reload

@@ -15,7 +15,10 @@ type PulledImage struct {
 	Mirror    string
 }
 
-var _ Resource = (*PulledImage)(nil)
+var (
+	_ Resource = (*PulledImage)(nil)
+	_ Doubter  = (*PulledImage)(nil)
+)
 
 // ImageID is the ID of an image on a host.
 func ImageID(host, ref string) ID { return ID{host, "image", ref} }
@@ -25,6 +28,9 @@ func (i *PulledImage) Needs() []ID     { return []ID{EngineID(i.Host)} }
 func (i *PulledImage) Probe(s *Script) { s.Image(i.Ref) }
 
 func (i *PulledImage) Diff(w World) []Change { return imageDiff(w, i.ID(), "it is pulled") }
+
+// Doubt says that an image cannot be seen without its engine.
+func (i *PulledImage) Doubt(w World) string { return engineDoubt(w, i.Host) }
 
 func imageDiff(w World, id ID, how string) []Change {
 	d, know := docker(w, id.Host)
@@ -83,12 +89,18 @@ type BuiltImage struct {
 	After   []ID // the images that it is built from
 }
 
-var _ Resource = (*BuiltImage)(nil)
+var (
+	_ Resource = (*BuiltImage)(nil)
+	_ Doubter  = (*BuiltImage)(nil)
+)
 
 func (b *BuiltImage) ID() ID                { return ImageID(b.Host, b.Ref) }
 func (b *BuiltImage) Needs() []ID           { return append([]ID{EngineID(b.Host)}, b.After...) }
 func (b *BuiltImage) Probe(s *Script)       { s.Image(b.Ref) }
 func (b *BuiltImage) Diff(w World) []Change { return imageDiff(w, b.ID(), "it is built") }
+
+// Doubt says that an image cannot be seen without its engine.
+func (b *BuiltImage) Doubt(w World) string { return engineDoubt(w, b.Host) }
 
 func (b *BuiltImage) Do(ctx context.Context, r *Run, _ Change) error {
 	tar, err := b.Context()

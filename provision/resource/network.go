@@ -15,7 +15,10 @@ type BridgeNetwork struct {
 	Internal          bool // no way out
 }
 
-var _ Resource = (*BridgeNetwork)(nil)
+var (
+	_ Resource = (*BridgeNetwork)(nil)
+	_ Doubter  = (*BridgeNetwork)(nil)
+)
 
 // NetworkID is the ID of a network.
 func NetworkID(host, name string) ID { return ID{host, "network", name} }
@@ -46,6 +49,9 @@ func (n *BridgeNetwork) Diff(w World) []Change {
 	}
 	return nil
 }
+
+// Doubt says that a network cannot be seen without its engine.
+func (n *BridgeNetwork) Doubt(w World) string { return engineDoubt(w, n.Host) }
 
 func (n *BridgeNetwork) Do(ctx context.Context, r *Run, c Change) error {
 	replace := ""

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"provision/remote"
 )
@@ -57,10 +58,17 @@ func routeProblem(answer string) string {
 
 func (r *Route) Check(w World) []Problem {
 	rec, _ := w.Fact(r.ID())
-	if p := routeProblem(rec.Fields["json"]); p != "" {
-		return []Problem{{ID: r.ID(), What: p, Hint: "see what Caddy says on the server: docker logs --tail 50 NAME-caddy"}}
+	p := routeProblem(rec.Fields["json"])
+	if p == "" {
+		return nil
 	}
-	return nil
+	hint := fmt.Sprintf("see its last lines on %s: docker logs --tail 50 %s", r.Host, r.Container)
+	for _, id := range r.After {
+		if id.Kind == "caddy" && rec.Fields["json"] != "" {
+			hint = fmt.Sprintf("see what Caddy says on %s: docker logs --tail 50 %scaddy", id.Host, strings.TrimSuffix(r.Container, "agent"))
+		}
+	}
+	return []Problem{{ID: r.ID(), What: p, Hint: hint}}
 }
 
 // Prove is the part of verify that is too much for every pass: what a token opens and what it does

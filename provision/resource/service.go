@@ -41,6 +41,7 @@ type Service struct {
 var (
 	_ Resource = (*Service)(nil)
 	_ Checker  = (*Service)(nil)
+	_ Doubter  = (*Service)(nil)
 )
 
 // ServiceID is the ID of a container of the stack.
@@ -134,6 +135,9 @@ func (s *Service) running(w World) string {
 	}
 }
 
+// Doubt says that a container cannot be seen without its engine.
+func (s *Service) Doubt(w World) string { return engineDoubt(w, s.Host) }
+
 func (s *Service) pendingFile(w World) string {
 	for _, f := range s.Files {
 		if w.Pending(f) {
@@ -180,7 +184,7 @@ while :; do
 		echo "last lines of $container:" >&2
 		docker logs --tail 20 "$container" >&2 2>&1 || true
 		[ "$2" != unhealthy ] || docker inspect --format '{{range .State.Health.Log}}{{.Output}}{{end}}' "$container" | tail -n 3 >&2
-		die "unhealthy: $container: $why"
+		die "unhealthy: $why"
 	fi
 	[ $((n %% 10)) -ne 9 ] || echo "waiting for $container to be healthy (it is $1, health $2), $n s so far"
 	n=$((n + 1)); sleep 1

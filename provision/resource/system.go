@@ -99,7 +99,9 @@ func (s *System) Diff(w World) []Change {
 	if free, ok := diskFree(rec.Fields["disk"]); ok && dk != Unknown && d.Images[s.Image] == "" && free < s.MinDisk {
 		refuse(fmt.Sprintf("%d MiB are free for images and data; %d are needed", free, s.MinDisk), "make room below /var/lib/docker, or use a larger disk")
 	}
-	if own, running := d.Containers[s.PortsOf]; dk != Unknown && !(running && own.State == "running") {
+	// A container that starts and ends again may have held the ports when they were read and be
+	// between two starts when the containers were.
+	if own := d.Containers[s.PortsOf].State; dk != Unknown && own != "running" && own != "restarting" {
 		taken := listening(rec.Fields["listen"])
 		for _, port := range s.Ports {
 			if taken[port] {

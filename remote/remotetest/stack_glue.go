@@ -67,14 +67,18 @@ func (f *Fleet) poll(db *database) {
 				continue
 			}
 			for i, w := range words {
-				if w != "--work-queue" || i+1 == len(words) {
-					continue
-				}
-				if _, ok := db.queues[words[i+1]]; ok {
-					db.queues[words[i+1]] = h.now()
+				if w == "--work-queue" && i+1 < len(words) && db.pool != "" {
+					db.asked(words[i+1], h.now())
 				}
 			}
 		}
+	}
+}
+
+// asked notes a poll. The token of an agent makes no queues.
+func (db *database) asked(queue string, at time.Time) {
+	if _, ok := db.queues[queue]; ok {
+		db.queues[queue] = at
 	}
 }
 
@@ -374,6 +378,21 @@ func (h *Host) DeleteDeployment(name string) bool {
 		if v.database != nil {
 			if _, ok := v.database.deployments[name]; ok {
 				delete(v.database.deployments, name)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// DeleteQueue removes a work queue, as a person in the UI would.
+func (h *Host) DeleteQueue(name string) bool {
+	h.docker.mu.Lock()
+	defer h.docker.mu.Unlock()
+	for _, v := range h.docker.volumes {
+		if v.database != nil {
+			if _, ok := v.database.queues[name]; ok {
+				delete(v.database.queues, name)
 				return true
 			}
 		}

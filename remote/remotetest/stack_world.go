@@ -238,9 +238,7 @@ func prefectMain(p *proc) int {
 				return
 			}
 			for _, q := range o.list["q"] {
-				if _, ok := db.queues[q]; ok {
-					db.queues[q] = p.host.now()
-				}
+				db.asked(q, p.host.now())
 			}
 			p.printf("Agent started! Looking for work from queue(s): %s...\n", strings.Join(o.list["q"], ", "))
 			p.stay()

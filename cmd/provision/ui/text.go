@@ -124,6 +124,14 @@ func place(host string) string {
 	return host
 }
 
+// Count is a number of things in words.
+func Count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
 func cut(s string, n int) string {
 	if r := []rune(s); len(r) > n {
 		return string(r[:n]) + "..."
@@ -195,7 +203,7 @@ func Plan(w io.Writer, s Style, p *provision.Plan) {
 			parts = append(parts, fmt.Sprintf("%d to %s", count[act], act))
 		}
 	}
-	fmt.Fprintf(w, "%d changes on %d hosts: %s\n", len(p.Changes), len(hosts), strings.Join(parts, ", "))
+	fmt.Fprintf(w, "%s on %s: %s\n", Count(len(p.Changes), "change"), Count(len(hosts), "host"), strings.Join(parts, ", "))
 }
 
 // newFileLines is how much of a file that does not exist yet is shown.
@@ -232,7 +240,7 @@ func Report(w io.Writer, s Style, r *provision.Report, login string) {
 	if len(r.Outcomes) == 0 {
 		fmt.Fprintf(w, "nothing to change; everything works (%s, %d connections, %d execs)\n", took(r.Seconds), r.Stats.Connections, r.Stats.Execs)
 	} else {
-		fmt.Fprintf(w, "%s: %d changes in %s, %d resources unchanged, everything works\n", s.green("done"), len(r.Outcomes), took(r.Seconds), r.Unchanged)
+		fmt.Fprintf(w, "%s: %s in %s, %d resources unchanged, everything works\n", s.green("done"), Count(len(r.Outcomes), "change"), took(r.Seconds), r.Unchanged)
 	}
 	fmt.Fprintf(w, "Prefect is at %s, user %s; the password: %s\n", s.bold(r.URL), r.User, login)
 }
@@ -284,7 +292,7 @@ func Status(w io.Writer, s Style, url string, hosts []provision.HostStatus) {
 		}
 		for _, c := range h.Services {
 			state := c.State
-			if c.Health != "" {
+			if c.Health != "" && c.State == "running" {
 				state = c.Health
 			}
 			if state == "healthy" || c.Health == "" && state == "running" {

@@ -58,6 +58,8 @@ def _deep(api, path):
         ("empty authorization", "GET", path, "", 401),
         ("write to deployments", "POST", "/deployments/", "Bearer " + token, 403),
     ):
+        if want == 403 and os.environ.get("PROVISION_API") == "all":
+            continue  # flows may write here, and this is their token
         found[name] = (api.raw(method, where, {} if method == "POST" else None, authorization)[0], want)
     api.token = None
     found["no token"] = (api.raw("GET", path)[0], 401)

@@ -1,6 +1,6 @@
 """Health checks of the containers: exit code 0 and silence, or 1 and one line.
 
-    python -m provision_glue.health server|agent|business-logic|caddy
+    python -m provision_glue.health server|agent|business-logic|serve|caddy
 
 ``caddy`` stands on this file alone: nothing else of the package is in that image.
 """
@@ -55,6 +55,12 @@ def business_logic():
         raise Sick("the API's /health gives %d" % status)
 
 
+def serve():
+    """Executor and agent in one."""
+    business_logic()
+    agent()
+
+
 def caddy():
     """The proxy answers for the url's host, with a certificate where it should have one.
 
@@ -88,7 +94,7 @@ def _server_name(host):
     return host
 
 
-CHECKS = {"server": server, "agent": agent, "business-logic": business_logic, "caddy": caddy}
+CHECKS = {"server": server, "agent": agent, "business-logic": business_logic, "serve": serve, "caddy": caddy}
 
 
 def main(arguments):

@@ -1,0 +1,194 @@
+//go:build linux && e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"provision/e2e/lab"
+)
+
+// TestLived brings a split stack up and then lives with it: small changes, damage, an agent replaced
+// under a running flow, a power cycle.
+func TestLived(t *testing.T) {
+	s, hosts := newSite(t, "e2e-lived", lab.HostOptions{Name: "prefect", Docker: true, Images: true}, lab.HostOptions{Name: "worker-1", Docker: true, Images: true})
+	server, worker := hosts[0], hosts[1]
+	flows := s.project()
+	s.add("stack.toml", `
+[ui]
+user = "admin"
+
+[agent]
+concurrency = 10
+
+[business_logic]
+path = "`+flows+`"
+stop_grace = "1m"
+
+[[deployments]]
+flow = "desk/ping.py:ping"
+name = "default"
+
+[[deployments]]
+flow = "desk/patient.py:patient"
+name = "default"
+`)
+	s.apply()
+	s.healthy(server, "prefect-postgres", "prefect-server", "prefect-caddy")
+	s.healthy(worker, "prefect-agent", "prefect-business-logic")
+
+	s.stage("a flow is edited", func(s *site) { s.flowEdited(server, worker, flows) })
+	s.stage("a setting of Caddy is changed", func(s *site) { s.caddySetting(server, worker) })
+	s.stage("the agent is replaced under a running flow", func(s *site) { s.agentReplaced(server, worker) })
+	s.stage("damage is named and healed", func(s *site) { s.damage(server, worker) })
+	s.stage("the hosts are rebooted", func(s *site) { s.rebooted(server, worker) })
+
+	second, err := s.lab.Host(t.Context(), lab.HostOptions{Name: "worker-2", Docker: true, Images: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.on(second, neighbours)
+	s.stage("mistakes that cost data are refused", func(s *site) { s.mistaken(server, worker, second) })
+	s.stage("an agent host is added", func(s *site) { s.grown(server, worker, second) })
+	s.stage("an agent host is taken out", func(s *site) { s.shrunk(server, worker, second) })
+	s.stage("a host is cleaned", func(s *site) { s.cleaned(server, worker, second) })
+}
+
+func (s *site) flowEdited(server, worker *lab.Host, flows string) {
+	ping := filepath.Join(flows, "desk", "ping.py")
+	if err := os.WriteFile(ping, []byte("from prefect import flow, get_run_logger\n\n\n@flow\ndef ping():\n    get_run_logger().info(\"the second edition\")\n"), 0o644); err != nil {
+		s.Fatal(err)
+	}
+	s.plans(
+		"worker-1: add image prefect-business-logic",
+		"worker-1: change file /var/lib/provision/prefect/agent/compose.yaml",
+		"worker-1: change file /var/lib/provision/prefect/agent/spec/deployments.json",
+		"worker-1: replace container prefect-business-logic",
+		"worker-1: change container prefect-agent", // stopped meanwhile
+		"worker-1: change deployments",
+	)
+	onServer, onWorker := s.containers(server), s.containers(worker)
+	s.apply()
+	s.onlyReplaced(server, onServer)
+	s.onlyReplaced(worker, onWorker, "prefect-business-logic")
+	s.run(server, "ping", "default")
+	if got := s.query(server, "select count(*) from log where message = 'the second edition'"); got != "1" {
+		s.Errorf("the new code spoke %s times, want once", got)
+	}
+	s.again(2)
+}
+
+func (s *site) caddySetting(server, worker *lab.Host) {
+	password := s.on(server, "cat /var/lib/provision/prefect/server/secrets/login/ui_password")
+	if got := s.outside(server).status("GET", "/api/admin/version", login("admin", password)); got != 200 {
+		s.Fatalf("the login before: %d", got)
+	}
+	s.edit("stack.toml", `user = "admin"`, `user = "boss"`)
+	s.plans(
+		"prefect: change file /var/lib/provision/prefect/server/caddy/Caddyfile",
+		"prefect: reload caddy configuration",
+	)
+	onServer, onWorker := s.containers(server), s.containers(worker)
+	since := s.on(server, "docker inspect --format '{{.State.StartedAt}}' prefect-caddy")
+
+	// Carried out from a kept plan, which holds for these facts and no others.
+	kept := filepath.Join(filepath.Dir(s.inventory), "change.plan")
+	s.provision(0, "plan", "--out", kept)
+	file := "/var/lib/provision/prefect/agent/compose.yaml"
+	still := s.untouched(server)
+	s.on(worker, "sed -i '1s/^#/%/' "+file)
+	_, said := s.provision(16, "apply", kept)
+	s.contains(said, "worker-1")
+	s.contains(said, file)
+	still()
+	s.want(worker, "head -c 1 "+file, "%")
+	s.on(worker, "sed -i '1s/^%/#/' "+file)
+	s.provision(0, "apply", kept)
+	s.onlyReplaced(server, onServer)
+	s.onlyReplaced(worker, onWorker)
+	s.want(server, "docker inspect --format '{{.State.StartedAt}}' prefect-caddy", since)
+	for user, want := range map[string]int{"admin": 401, "boss": 200} {
+		if got := s.outside(server).status("GET", "/api/admin/version", login(user, password)); got != want {
+			s.Errorf("the login of %s: %d, want %d", user, got, want)
+		}
+	}
+}
+
+func (s *site) agentReplaced(server, worker *lab.Host) {
+	run := s.begin(server, "patient", "default", "begun")
+	s.edit("stack.toml", "concurrency = 10", "concurrency = 3")
+	s.plans(
+		"worker-1: change file /var/lib/provision/prefect/agent/compose.yaml",
+		"worker-1: replace container prefect-agent",
+	)
+	onServer, onWorker := s.containers(server), s.containers(worker)
+	s.apply()
+	s.onlyReplaced(server, onServer)
+	s.onlyReplaced(worker, onWorker, "prefect-agent")
+	s.contains(s.on(worker, "docker inspect --format '{{.Args}}' prefect-agent"), "--limit 3")
+	if got := s.query(server, "select state_type from flow_run where id = '"+run+"'"); got != "RUNNING" {
+		s.Errorf("after the agent was replaced, before the flow was told to end, its run is %s", got)
+	}
+	s.api(server, "POST", "/variables/", `{"name":"enough","value":"yes"}`)
+	if got := s.ended(server, run); got != "COMPLETED" {
+		s.Errorf("the run that outlived its agent: %s", got)
+	}
+	for _, line := range []string{"begun", "told"} {
+		if got := s.query(server, fmt.Sprintf("select count(*) from log where flow_run_id = '%s' and message = '%s'", run, line)); got != "1" {
+			s.Errorf("the run said %q %s times, want once", line, got)
+		}
+	}
+	if got := s.query(server, "select run_count from flow_run where id = '"+run+"'"); got != "1" {
+		s.Errorf("the run was started %s times", got)
+	}
+	s.api(server, "DELETE", "/variables/name/enough", "")
+}
+
+func (s *site) damage(server, worker *lab.Host) {
+	// Stopped, Docker tells nothing of the containers: what depends on it is looked at afterwards.
+	before := s.containers(worker)
+	s.on(worker, "systemctl stop docker docker.socket")
+	s.on(server, `docker stop prefect-caddy
+docker image rm --force postgres:13.3
+rm /var/lib/provision/prefect/server/secrets/postgres/password
+echo '# somebody was here' >>/var/lib/provision/prefect/server/compose.yaml`)
+	s.api(server, "DELETE", "/deployments/"+s.deployment(server, "ping", "default"), "")
+	s.names(
+		"worker-1: change docker: the engine does not answer",
+		"prefect: add image postgres:13.3",
+		"prefect: add secret /var/lib/provision/prefect/server/secrets/postgres/password",
+		"prefect: change file /var/lib/provision/prefect/server/compose.yaml",
+		"prefect: change container prefect-caddy: it is exited",
+		"worker-1: change deployments: missing in Prefect: desk/ping.py:ping/default",
+	)
+	s.provision(2, "verify")
+	s.apply()
+	s.want(worker, "systemctl is-active docker", "active")
+	s.onlyReplaced(worker, before)
+	s.healthy(server, "prefect-postgres", "prefect-server", "prefect-caddy")
+	s.healthy(worker, "prefect-agent", "prefect-business-logic")
+	s.want(server, "docker image inspect --format ok postgres:13.3", "ok")
+	s.want(server, "stat -c '%u %a %s' /var/lib/provision/prefect/server/secrets/postgres/password", "999 400 64")
+	s.want(server, "grep -c 'somebody was here' /var/lib/provision/prefect/server/compose.yaml || true", "0")
+	if s.deployment(server, "ping", "default") == "" {
+		s.Error("the deployment is not back")
+	}
+	s.provision(0, "verify")
+	s.again(2)
+}
+
+func (s *site) rebooted(server, worker *lab.Host) {
+	run := s.begin(server, "patient", "default", "begun")
+	s.together([]*lab.Host{server, worker}, func(ctx context.Context, h *lab.Host) error { return h.Reboot(ctx) })
+	s.healthy(server, "prefect-postgres", "prefect-server", "prefect-caddy")
+	s.healthy(worker, "prefect-agent", "prefect-business-logic")
+	if got := s.ended(server, run); got != "CRASHED" {
+		s.Errorf("the run that was in flight is %s", got)
+	}
+	s.provision(0, "verify", "--smoke")
+	s.again(2)
+}

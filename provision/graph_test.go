@@ -1,0 +1,216 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"provision/provision/resource"
+	"provision/remote"
+)
+
+var errBroken = errors.New("broken")
+
+// runCase is a plan whose every change is "HOST/NAME", with what it needs and how it ends.
+type runCase struct {
+	changes []string
+	needs   map[string][]string
+	fails   map[string]error
+	stopAt  string // the change in which the operator interrupts
+	want    map[string]string
+	code    int
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	lost := func(host string) error {
+		return &remote.Error{Host: host, Op: "run", Kind: remote.Lost, Err: errors.New("connection lost")}
+	}
+	for name, c := range map[string]runCase{
+		"all done": {
+			changes: []string{"a/x", "a/y", "b/z"}, needs: map[string][]string{"b/z": {"a/x"}},
+			want: map[string]string{"a/x": "done", "a/y": "done", "b/z": "done"}, code: ExitDone,
+		},
+		"a failure stops what depends on it and no sibling": {
+			changes: []string{"a/x", "a/y", "a/z", "b/v", "b/w"}, needs: map[string][]string{"a/z": {"a/x"}, "b/v": {"a/x"}},
+			fails: map[string]error{"a/x": errBroken},
+			want:  map[string]string{"a/x": "failed: broken", "a/y": "done", "a/z": "skipped: it needs thing x on a", "b/v": "skipped: it needs thing x on a", "b/w": "done"},
+			code:  ExitStep,
+		},
+		"what needs a skipped one is skipped": {
+			changes: []string{"a/x", "b/y", "a/z"}, needs: map[string][]string{"b/y": {"a/x"}, "a/z": {"b/y"}},
+			fails: map[string]error{"a/x": errBroken},
+			want:  map[string]string{"a/x": "failed: broken", "b/y": "skipped: it needs thing x on a", "a/z": "skipped: it needs thing y on b"},
+			code:  ExitStep,
+		},
+		"needs outside of the plan do not matter": {
+			changes: []string{"a/x"}, needs: map[string][]string{"a/x": {"a/old", "b/old"}},
+			want: map[string]string{"a/x": "done"}, code: ExitDone,
+		},
+		"a lost connection ends its host": {
+			changes: []string{"a/x", "a/y", "b/z", "b/w"}, needs: map[string][]string{"b/w": {"a/y"}},
+			fails: map[string]error{"a/x": lost("a")},
+			want: map[string]string{
+				"a/x": "unknown: connection lost", "a/y": "skipped: nothing more can be done on this host in this run",
+				"b/z": "done", "b/w": "skipped: it needs thing y on a",
+			},
+			code: ExitUnknown,
+		},
+		"the connection of another host": {
+			changes: []string{"a/x", "a/y"}, fails: map[string]error{"a/x": lost("b")},
+			want: map[string]string{"a/x": "failed: b: connection lost", "a/y": "done"}, code: ExitUnknown,
+		},
+		"interrupted": {
+			changes: []string{"a/x", "a/y", "b/z"}, needs: map[string][]string{"b/z": {"a/x"}}, stopAt: "a/x",
+			want: map[string]string{"a/x": "done", "a/y": "skipped: interrupted", "b/z": "skipped: interrupted"}, code: ExitDone,
+		},
+		"several classes": {
+			changes: []string{"a/x", "b/y"}, fails: map[string]error{"a/x": errBroken, "b/y": lost("b")},
+			want: map[string]string{"a/x": "failed: broken", "b/y": "unknown: connection lost"}, code: ExitFailed,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			checkRun(t, c)
+		})
+	}
+}
+
+func checkRun(t *testing.T, c runCase) {
+	ctx := context.Background()
+	stop, interrupt := context.WithCancel(ctx)
+	defer interrupt()
+	var mu sync.Mutex
+	var began []string
+	sys := &System{byID: map[resource.ID]resource.Resource{}}
+	plan := &Plan{}
+	var resources []resource.Resource
+	for _, name := range c.changes {
+		r := absent(name, c.needs[name]...)
+		r.do = func(context.Context) error {
+			mu.Lock()
+			began = append(began, name)
+			mu.Unlock()
+			if name == c.stopAt {
+				interrupt()
+			}
+			return c.fails[name]
+		}
+		resources = append(resources, r)
+		sys.byID[r.id] = r
+		plan.Changes = append(plan.Changes, Change{r.id.Host, r.id.String(), "add", "missing", "", "", resource.Change{ID: r.id, Act: resource.Add}, r.id})
+	}
+	var err error
+	if _, sys.needs, err = order(resources); err != nil {
+		t.Fatal(err)
+	}
+	var events []Event
+	p := &Pass{System: sys, Events: func(e Event) { events = append(events, e) }}
+	outcomes, err := p.run(ctx, stop, plan, 1)
+	if got := ExitCode(err); got != c.code {
+		t.Errorf("exit code %d, want %d: %v", got, c.code, err)
+	}
+	done := map[string]bool{}
+	for _, o := range outcomes {
+		name := o.Host + "/" + strings.TrimPrefix(o.Step, "thing ")
+		got := o.State
+		if o.Why != "" {
+			got += ": " + o.Why
+		}
+		if got != c.want[name] {
+			t.Errorf("%s: %q, want %q", name, got, c.want[name])
+		}
+		done[name] = o.State != Skipped
+	}
+	if len(outcomes) != len(c.changes) {
+		t.Errorf("%d outcomes for %d changes", len(outcomes), len(c.changes))
+	}
+	at := map[string]int{}
+	for i, name := range began {
+		at[name] = i + 1
+		for _, need := range c.needs[name] {
+			if done[need] && at[need] == 0 {
+				t.Errorf("%s began before %s", name, need)
+			}
+		}
+	}
+	for name, did := range done {
+		if did != (at[name] > 0) {
+			t.Errorf("%s: done %t, began %t", name, did, at[name] > 0)
+		}
+	}
+	said := map[string]string{}
+	for _, e := range events {
+		if e.Type == "change" {
+			said[e.Host+"/"+strings.TrimPrefix(e.Step, "thing ")] += e.State + " "
+		}
+	}
+	for name, did := range done {
+		state, _, _ := strings.Cut(c.want[name], ":")
+		want := state + " "
+		if did {
+			want = "start " + want
+		}
+		if said[name] != want {
+			t.Errorf("%s: the events say %q, want %q", name, said[name], want)
+		}
+	}
+}
+
+func TestErrorClasses(t *testing.T) {
+	t.Parallel()
+	reason := errors.New("reason")
+	for name, c := range map[string]struct {
+		err  error
+		code int
+		want string
+	}{
+		"none":         {nil, ExitDone, ""},
+		"unreachable":  {&remote.Error{Host: "a", Op: "connect", Kind: remote.Unreachable, Err: reason}, ExitUnreachable, "a: step: connect: reason"},
+		"busy":         {&remote.Error{Host: "a", Kind: remote.Busy, Err: reason}, ExitUnreachable, "a: step: reason"},
+		"host key":     {&remote.Error{Host: "a", Kind: remote.HostKey, Err: reason}, ExitHostKey, "a: step: reason"},
+		"auth":         {&remote.Error{Host: "a", Kind: remote.Auth, Err: reason}, ExitAuth, "a: step: reason"},
+		"privilege":    {&remote.Error{Host: "a", Kind: remote.Privilege, Err: reason}, ExitPrivilege, "a: step: reason"},
+		"lost":         {&remote.Error{Host: "a", Kind: remote.Lost, Err: reason}, ExitUnknown, "a: step: reason"},
+		"timeout":      {&remote.Error{Host: "a", Kind: remote.Timeout, Err: reason}, ExitUnknown, "a: step: reason"},
+		"failed":       {&remote.Error{Host: "a", Op: "upload", Kind: remote.Failed, Err: reason}, ExitStep, "a: step: upload: reason"},
+		"jump host":    {&remote.Error{Host: "a (jump b)", Kind: remote.Auth, Err: reason}, ExitAuth, "a (jump b): step: reason"},
+		"another host": {&remote.Error{Host: "b", Kind: remote.Lost, Err: reason}, ExitUnknown, "a: step: b: reason"},
+		"script":       {&remote.ExitError{Code: 1, Stderr: "first\nit is so\n"}, ExitStep, "a: step: it is so"},
+		"status":       {&remote.ExitError{Code: 4, Stderr: "it is so\n"}, ExitStep, "a: step: exit status 4: it is so"},
+		"unhealthy":    {&remote.ExitError{Code: 1, Stderr: "log\nunhealthy: c: it starts and ends again\n"}, ExitUnhealthy, "a: step: c: it starts and ends again"},
+		"canceled":     {&remote.Error{Host: "a", Kind: remote.Lost, Err: context.Canceled}, ExitInterrupted, "a: step: context canceled"},
+		"own":          {fmt.Errorf("wrapped: %w", reason), ExitStep, "a: step: wrapped: reason"},
+	} {
+		err := hostError("a", "step", ExitStep, c.err)
+		if got := ExitCode(err); got != c.code {
+			t.Errorf("%s: %d, want %d", name, got, c.code)
+		}
+		if err != nil && err.Error() != c.want {
+			t.Errorf("%s: %q, want %q", name, err, c.want)
+		}
+		if err != nil && !errors.Is(err, c.err) {
+			t.Errorf("%s: the cause is lost", name)
+		}
+	}
+	one, two := &Error{Code: ExitStep, Cause: "one"}, &Error{Code: ExitUnknown, Cause: "two"}
+	for name, c := range map[string]struct {
+		err  error
+		code int
+		n    int
+	}{
+		"same class":      {errors.Join(one, one), ExitStep, 2},
+		"several classes": {errors.Join(one, errors.Join(two, one)), ExitFailed, 3},
+		"interrupted":     {errors.Join(one, two, &Error{Code: ExitInterrupted}), ExitInterrupted, 3},
+		"canceled":        {context.Canceled, ExitInterrupted, 1},
+		"foreign":         {reason, ExitFailed, 1},
+		"usage":           {Usage("hint", "no %s", "way"), ExitUsage, 1},
+	} {
+		if got := ExitCode(c.err); got != c.code || len(Errors(c.err)) != c.n {
+			t.Errorf("%s: %d of %d, want %d of %d", name, got, len(Errors(c.err)), c.code, c.n)
+		}
+	}
+}

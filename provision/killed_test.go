@@ -1,0 +1,248 @@
+package provision_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"provision/provision"
+	"provision/remote/remotetest"
+)
+
+// workers is how many fleets are brought up at once: a pass mostly waits.
+const workers = 4
+
+// each calls f for every index, some at once.
+func each(n int, f func(i int)) {
+	var g errgroup.Group
+	g.SetLimit(workers)
+	for i := range n {
+		g.Go(func() error { f(i); return nil })
+	}
+	_ = g.Wait()
+}
+
+// sample thins out points where all of them would take too long.
+func sample[T any](points []T, most int) []T {
+	if !testing.Short() && !raceDetector || len(points) <= most {
+		return points
+	}
+	var out []T
+	for i := range most {
+		out = append(out, points[i*len(points)/most])
+	}
+	return out
+}
+
+// point is a moment of a first apply.
+type point struct {
+	layout layout
+	name   string
+	change int    // the so many-th change that begins or ends
+	host   string // or the so many-th program that this host runs
+	nth    int
+}
+
+// programs is at how many programs of each host the controller is killed.
+const programs = 12
+
+// points are all moments before and after a change, and as many within their scripts.
+func points(t *testing.T, name string, l layout) (out []point) {
+	t.Helper()
+	s := arrange(t, l)
+	before := map[string]int{}
+	a := s.attempt()
+	after := map[string]int{}
+	changes := 0
+	a.on = func(e provision.Event) {
+		switch {
+		case e.Type == "report":
+			for _, h := range s.hosts {
+				after[h.Name()] = len(h.Commands())
+			}
+		case e.Type == "change":
+			changes++
+		case e.Type == "lock" && e.State == "done":
+			for _, h := range s.hosts {
+				if h.Name() == e.Host {
+					before[e.Host] = len(h.Commands())
+				}
+			}
+		}
+	}
+	if _, err := a.apply(); err != nil {
+		t.Fatal(explain(err))
+	}
+	if l.agents == 0 {
+		changes = 0 // the same changes in another order
+	}
+	for n := range changes {
+		out = append(out, point{layout: l, name: fmt.Sprintf("%s, change event %d", name, n+1), change: n + 1})
+	}
+	for _, h := range s.hosts {
+		first, last := before[h.Name()], after[h.Name()]
+		for n := range programs {
+			nth := first + 1 + (last-first-1)*n/programs
+			out = append(out, point{layout: l, name: fmt.Sprintf("%s, program %d of %s", name, nth, h.Name()), host: h.Name(), nth: nth})
+		}
+	}
+	return out
+}
+
+// TestKilled kills the controller before and after every change of a first apply, and within their
+// scripts. The next apply converges each time, and works only when what the first left running has
+// ended.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	all := append(points(t, "single", single), points(t, "split", split)...)
+	chosen := sample(all, 8)
+	t.Logf("%d points, %d of them tried", len(all), len(chosen))
+	var waited atomic.Int64
+	each(len(chosen), func(i int) {
+		p := chosen[i]
+		t.Run(p.name, func(t *testing.T) { killedAt(t, p, &waited) })
+	})
+	t.Logf("%d times the next apply had to wait for what was left running", waited.Load())
+}
+
+// TestKilledWhileWorking kills the controller in the middle of a long program. The next apply waits
+// until that has ended, and says for whom.
+func TestKilledWhileWorking(t *testing.T) {
+	t.Parallel()
+	s := arrange(t, single)
+	first, goOn := s.attempt(), make(chan struct{})
+	s.server.Fail(remotetest.Failure{Match: "^docker build", Do: func() {
+		first.kill(s)
+		<-goOn
+	}})
+	if _, err := first.apply(); err == nil {
+		t.Fatal("a killed apply says success")
+	}
+	next := s.attempt()
+	var waited string
+	next.on = func(e provision.Event) {
+		switch {
+		case e.Type == "lock" && e.State == "start":
+			waited = e.Text
+			if built := len(s.server.Ran("timeout 2400 docker build")); built != 1 {
+				t.Errorf("%d builds run", built)
+			}
+			close(goOn)
+		case e.Type == "lock" && e.State == "done":
+			if left := leftRunning(s.server); len(left) > 0 {
+				t.Errorf("locked while this still runs: %q", left)
+			}
+		}
+	}
+	if _, err := next.apply(); err != nil {
+		t.Fatal(explain(err))
+	}
+	if !strings.HasPrefix(waited, "waiting: a test works on this host, since 2") || !strings.Contains(waited, ", doing image prefect-prefect:") {
+		t.Errorf("%q", waited)
+	}
+	exclusive(t, s.server)
+	s.unchanged()
+}
+
+func killedAt(t *testing.T, p point, waited *atomic.Int64) {
+	s := arrange(t, p.layout)
+	first := s.attempt()
+	if p.host == "" {
+		var n atomic.Int64
+		first.on = func(e provision.Event) {
+			if e.Type == "change" && n.Add(1) == int64(p.change) {
+				first.kill(s)
+			}
+		}
+	} else {
+		for _, h := range s.hosts {
+			if h.Name() == p.host {
+				h.Fail(remotetest.Failure{Match: "", Nth: p.nth, Do: func() { first.kill(s) }})
+			}
+		}
+	}
+	report, err := first.apply()
+	if !first.dead.Load() {
+		t.Fatalf("the point was not reached: %v", err)
+	}
+	if err == nil {
+		t.Fatalf("a killed apply says success: %+v", report)
+	}
+	next := s.attempt()
+	next.on = func(e provision.Event) {
+		if e.Type != "lock" {
+			return
+		}
+		if e.State == "start" {
+			waited.Add(1)
+			return
+		}
+		for _, h := range s.hosts {
+			if h.Name() == e.Host {
+				if left := leftRunning(h); len(left) > 0 {
+					t.Errorf("%s is locked by the second apply while this still runs: %q", e.Host, left)
+				}
+			}
+		}
+	}
+	if _, err := next.apply(); err != nil {
+		t.Fatalf("the apply after it: %s\nfirst: %s\nnext: %s", explain(err), first.story(), next.story())
+	}
+	for _, h := range s.hosts {
+		exclusive(t, h)
+	}
+	v := s.attempt()
+	defer v.end()
+	if err := v.Verify(v.ctx, nil); err != nil {
+		t.Errorf("verify: %s", explain(err))
+	}
+	if unknown := s.fleet.Unknown(); len(unknown) > 0 {
+		t.Errorf("the simulation does not know: %q", unknown)
+	}
+}
+
+// working are the sessions that got the lock of a host and did something, in the order in which
+// they began, each with its first and last command.
+func working(h *remotetest.Host) (sessions []int, spans map[int][2]int) {
+	asked := map[int]bool{}
+	spans = map[int][2]int{}
+	for i, c := range h.Commands() {
+		switch span, ok := spans[c.Session]; {
+		case ok:
+			spans[c.Session] = [2]int{span[0], i}
+		case asked[c.Session] && !slices.Equal(c.Argv, []string{"/bin/sh"}):
+			sessions = append(sessions, c.Session)
+			spans[c.Session] = [2]int{i, i}
+		case len(c.Argv) > 0 && c.Argv[0] == "flock":
+			asked[c.Session] = true
+		}
+	}
+	return sessions, spans
+}
+
+// leftRunning are the processes of every session with the lock but the last.
+func leftRunning(h *remotetest.Host) (left []string) {
+	sessions, _ := working(h)
+	for _, p := range h.Processes() {
+		if i := slices.Index(sessions, p.Session); i >= 0 && i < len(sessions)-1 {
+			left = append(left, fmt.Sprint(p.Argv))
+		}
+	}
+	return left
+}
+
+// exclusive wants that no session began to work on a host before the one before it had ended.
+func exclusive(t *testing.T, h *remotetest.Host) {
+	t.Helper()
+	sessions, spans := working(h)
+	for i := 1; i < len(sessions); i++ {
+		before, after := spans[sessions[i-1]], spans[sessions[i]]
+		if after[0] <= before[1] {
+			t.Errorf("on %s two applies worked at once: the second began before %q of the first", h.Name(), h.Commands()[before[1]])
+		}
+	}
+}
