@@ -94,7 +94,10 @@ func (d *Droplet) Names() []string {
 	return names
 }
 
-const maxCount = 500
+const (
+	maxCount      = 500
+	maxVolumeName = 64
+)
 
 var (
 	cloudName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
@@ -184,6 +187,10 @@ func (c checker) droplet(d *Droplet, do *DigitalOcean) {
 	}
 	if d.Volume > 0 && d.Count > 1 {
 		c.Add(Key(key, "volume"), "is for one droplet, and there are several", "")
+	}
+	// The volume's name is provision-INVENTORY-HOST.
+	if n := len("provision-" + do.Name + "-" + d.Names()[0]); d.Volume > 0 && n > maxVolumeName {
+		c.Add(Key(key, "volume"), fmt.Sprintf("its name would have %d characters, and DigitalOcean allows %d", n, maxVolumeName), "choose shorter names")
 	}
 	if d.ReservedIP && d.Count > 1 {
 		c.Add(Key(key, "reserved_ip"), "is for one droplet, and there are several", "")
