@@ -239,6 +239,7 @@ onprem.toml:9: droplets.a.roles: there are two servers: a-1 and a-2; one host ha
 onprem.toml:11: droplets.a.reserved_ip: is for one droplet, and there are several
 onprem.toml:12: droplets.a.volume: is for one droplet, and there are several
 onprem.toml:13: droplets.b: there is a host named "b" already, in line 15`},
+	{"a volume's name is too long", "url = \"https://prefect.example.org\"\n" + strings.Replace(cloud, `"a"`, `"production"`, 1) + "[droplets." + strings.Repeat("a", 48) + "]\nroles = [\"server\"]\nvolume = \"1GiB\"", `onprem.toml:10: droplets.` + strings.Repeat("a", 48) + `.volume: its name would have 69 characters, and DigitalOcean allows 64; choose shorter names`},
 	{"a droplet's url is an address", "url = \"https://203.0.113.9\"\n" + cloud + "[droplets.a]\nroles = [\"server\"]", `onprem.toml:1: url: must have a DNS name: the server is a droplet, whose address is not known beforehand; url = "https://prefect.example.org"`},
 }
 

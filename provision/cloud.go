@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -174,96 +172,6 @@ func (p *Pass) target(ctx context.Context, host string) (remote.Target, error) {
 	return t, nil
 }
 
-// open dials and locks a droplet in the middle of a run, when the first of its changes comes. A new
-// one is waited for: it is active before sshd answers, and sshd answers before it knows the keys.
-func (p *Pass) open(ctx context.Context, host string) (*lock, error) {
-	if l := p.held(host); l != nil {
-		return l, nil
-	}
-	got, err, _ := p.opening.Do(host, func() (any, error) {
-		if l := p.held(host); l != nil {
-			return l, nil
-		}
-		a, err := p.cloud(ctx)
-		if err != nil {
-			return nil, err
-		}
-		found, err := a.Named(ctx, p.System.Inventory.DigitalOcean.NameTag(host))
-		if err == nil && len(found) == 0 {
-			err = errors.New("the droplet is gone")
-		}
-		if err != nil {
-			return nil, err
-		}
-		at := placeOf(found[0])
-		p.connMu.Lock()
-		p.places[host] = at
-		p.connMu.Unlock()
-		dial := func(ctx context.Context) (bool, error) {
-			_, err := p.conn(ctx, host)
-			var re *remote.Error
-			if err != nil && at.newborn && errors.As(err, &re) && (re.Kind == remote.Unreachable || re.Kind == remote.Busy || re.Kind == remote.Auth) {
-				p.emit(Event{Type: "progress", Host: host, Step: "first login", Text: "waiting for its sshd: " + re.Error()})
-				return false, nil
-			}
-			return true, err
-		}
-		if err := a.Until(ctx, "the first login to "+host, dial); err != nil {
-			return nil, err
-		}
-		if err := p.turn(ctx, host); err != nil {
-			return nil, err
-		}
-		l, err := p.lock(ctx, host)
-		if err != nil {
-			return nil, err
-		}
-		l.say = func(line string) { p.emit(Event{Type: "progress", Host: host, Step: "first login", Text: line}) }
-		p.keep(host, l)
-		for _, one := range p.logins {
-			if one.host == host {
-				close(one.locked)
-			}
-		}
-		return l, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return got.(*lock), nil
-}
-
-// login is the first login to a droplet in this round.
-type login struct {
-	host   string
-	locked chan struct{}   // closed when its lock is taken
-	done   <-chan struct{} // closed when its change has ended
-}
-
-func newLogins(done map[string]<-chan struct{}) (out []login) {
-	for _, host := range slices.Sorted(maps.Keys(done)) {
-		out = append(out, login{host, make(chan struct{}), done[host]})
-	}
-	return out
-}
-
-// turn waits until droplets that come before by their names are locked, or could not be: two who
-// create the same droplets must not hold one each and wait for the other.
-func (p *Pass) turn(ctx context.Context, host string) error {
-	for _, one := range p.logins {
-		if one.host >= host {
-			return nil
-		}
-		select {
-		case <-one.locked:
-		case <-one.done:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-	return nil
-}
-
 func (p *Pass) held(host string) *lock {
 	p.connMu.Lock()
 	defer p.connMu.Unlock()
@@ -281,32 +189,6 @@ func (p *Pass) address(host string) string {
 	p.connMu.Lock()
 	defer p.connMu.Unlock()
 	return p.places[host].address
-}
-
-// shows dials a droplet once more and wants this key alone. A server that is about to read it may
-// show the old one for a moment.
-func (p *Pass) shows(ctx context.Context, host, sum string) error {
-	a, err := p.cloud(ctx)
-	if err != nil {
-		return err
-	}
-	t, err := p.target(ctx, host)
-	if err != nil {
-		return err
-	}
-	t.HostKeySums = []string{sum}
-	var last error
-	err = a.Appears(ctx, "the host shows its own key", func(ctx context.Context) (bool, error) {
-		var c *remote.Conn
-		if c, last = p.Dialer.Dial(ctx, t); last != nil {
-			return false, nil
-		}
-		return true, c.Close()
-	})
-	if err != nil && last != nil {
-		return last
-	}
-	return err
 }
 
 // apiHint is what to do about an answer of the API.

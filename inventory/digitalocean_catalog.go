@@ -1,0 +1,72 @@
+package inventory
+
+import (
+	"context"
+	"slices"
+
+	"github.com/digitalocean/godo"
+	"golang.org/x/sync/errgroup"
+)
+
+// Catalog is what an account may create.
+type Catalog struct {
+	Account  godo.Account
+	Droplets int // all of the account
+	Sizes    []godo.Size
+	Regions  []godo.Region
+	Images   map[string]bool // slugs of the inventory to whether there is such an image
+	Offered  []string        // slugs of the images of distributions
+}
+
+func (a *Account) catalog(ctx context.Context, inv *Inventory, c *Catalog) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		account, _, err := a.Account.Get(ctx)
+		if err == nil {
+			c.Account = *account
+		}
+		return err
+	})
+	g.Go(func() error {
+		some, resp, err := a.Droplets.List(ctx, &godo.ListOptions{PerPage: 1})
+		if c.Droplets = len(some); err == nil && resp.Meta != nil {
+			c.Droplets = resp.Meta.Total
+		}
+		return err
+	})
+	g.Go(func() (err error) {
+		c.Sizes, err = pages(func(o *godo.ListOptions) ([]godo.Size, *godo.Response, error) { return a.Sizes.List(ctx, o) })
+		return err
+	})
+	g.Go(func() (err error) {
+		c.Regions, err = pages(func(o *godo.ListOptions) ([]godo.Region, *godo.Response, error) { return a.Regions.List(ctx, o) })
+		return err
+	})
+	g.Go(func() error {
+		offered, err := pages(func(o *godo.ListOptions) ([]godo.Image, *godo.Response, error) {
+			return a.Images.ListDistribution(ctx, o)
+		})
+		if err != nil {
+			return err
+		}
+		for _, i := range offered {
+			if i.Slug != "" {
+				c.Offered = append(c.Offered, i.Slug)
+			}
+		}
+		for _, d := range inv.Droplets {
+			if _, asked := c.Images[d.Image]; asked {
+				continue
+			}
+			c.Images[d.Image] = slices.Contains(c.Offered, d.Image)
+			if !c.Images[d.Image] {
+				_, _, err := a.Images.GetBySlug(ctx, d.Image)
+				if c.Images[d.Image] = err == nil; err != nil && !Missing(err) {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	return g.Wait()
+}

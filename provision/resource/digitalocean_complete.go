@@ -1,0 +1,119 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/digitalocean/godo"
+
+	"provision/inventory"
+)
+
+// active waits until the droplet is there and has an address, and switches it on if it is off.
+func (d *Droplet) active(ctx context.Context, r *Run, id int) (one *godo.Droplet, err error) {
+	said := ""
+	err = r.Account.Until(ctx, fmt.Sprintf("droplet %s (id %d) becomes active", d.Host.Name, id), func(ctx context.Context) (bool, error) {
+		one, _, err = r.Account.Droplets.Get(ctx, id)
+		switch {
+		case inventory.Missing(err): // it takes a moment until a new one is found
+			return false, nil
+		case err != nil:
+			return false, err
+		case one.Status == "off" && !one.Locked:
+			r.tell(d.ID(), "it is off; switching it on")
+			_, _, err := r.Account.DropletActions.PowerOn(ctx, id)
+			return false, unless(err, 422)
+		}
+		if one.Status != said {
+			said = one.Status
+			r.tell(d.ID(), "droplet %d is %s", id, clean(said))
+		}
+		public, err := one.PublicIPv4()
+		return one.Status == "active" && err == nil && public != "", nil
+	})
+	return one, err
+}
+
+// complete gives an active droplet what it lacks.
+func (d *Droplet) complete(ctx context.Context, r *Run, one *godo.Droplet) error {
+	for _, t := range d.tags() {
+		if !slices.Contains(one.Tags, t) {
+			if err := tag(ctx, r, t, one.ID); err != nil {
+				return err
+			}
+		}
+	}
+	for _, t := range d.surplus(one.Tags) {
+		_, err := r.Account.Tags.UntagResources(ctx, t, &godo.UntagResourcesRequest{Resources: tagged(one.ID)})
+		if unless(err, 404) != nil {
+			return err
+		}
+	}
+	if d.Volume != nil {
+		if err := d.attach(ctx, r, one); err != nil {
+			return err
+		}
+	}
+	if d.D.Backups && !slices.Contains(one.Features, "backups") {
+		return act(ctx, r, "backups are switched on", func(ctx context.Context) (*godo.Action, error) {
+			action, _, err := r.Account.DropletActions.EnableBackups(ctx, one.ID)
+			return action, err
+		})
+	}
+	return nil
+}
+
+func (d *Droplet) attach(ctx context.Context, r *Run, one *godo.Droplet) error {
+	volume, err := d.Volume.find(ctx, r.Account)
+	switch {
+	case err != nil:
+		return err
+	case volume == nil:
+		return errors.New("its volume is gone")
+	case slices.Contains(volume.DropletIDs, one.ID):
+		return nil
+	case len(volume.DropletIDs) > 0:
+		return fmt.Errorf("its volume %s is attached to droplet %d; detach it there first, when nothing uses it any more", volume.Name, volume.DropletIDs[0])
+	}
+	r.tell(d.ID(), "attaching the volume %s", volume.Name)
+	return act(ctx, r, "the volume is attached", func(ctx context.Context) (*godo.Action, error) {
+		action, _, err := r.Account.StorageActions.Attach(ctx, volume.ID, one.ID)
+		return action, err
+	})
+}
+
+func (d *Droplet) resize(ctx context.Context, r *Run) error {
+	one, err := named(ctx, r, d.D, d.Host.Name)
+	if err != nil {
+		return err
+	}
+	id, size := one.ID, d.Host.Droplet.Size
+	if one.Status != "off" {
+		r.tell(d.ID(), "shutting it down")
+		begin := func(ctx context.Context) (*godo.Action, error) {
+			action, _, err := r.Account.DropletActions.Shutdown(ctx, id)
+			return action, err
+		}
+		if err := act(ctx, r, "the droplet is shut down", begin); err != nil {
+			return err
+		}
+		if err := r.Account.Until(ctx, "the droplet is off", func(ctx context.Context) (bool, error) {
+			one, _, err := r.Account.Droplets.Get(ctx, id)
+			return err == nil && one.Status == "off", err
+		}); err != nil {
+			return err
+		}
+	}
+	r.tell(d.ID(), "giving it the size %s", size)
+	// The disk is left as it is: one that has grown could never go back.
+	err = act(ctx, r, "the size changes", func(ctx context.Context) (*godo.Action, error) {
+		action, _, err := r.Account.DropletActions.Resize(ctx, id, size, false)
+		return action, err
+	})
+	if _, problem := d.active(ctx, r, id); problem != nil {
+		return errors.Join(err, problem)
+	}
+	return err
+}
