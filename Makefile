@@ -5,7 +5,7 @@ GO ?= go
 TOOL := $(GO) tool -modfile=tools/go.mod
 PYTHON38 ?= $(shell ls -d $$HOME/.pyenv/versions/3.8.*/bin/python3.8 /usr/bin/python3.8 /usr/local/bin/python3.8 2>/dev/null | head -1)
 
-.PHONY: help build demo test test-python race lint fmt tidy vuln e2e lab lab-down check clean
+.PHONY: help build demo test test-python scenarios race lint fmt tidy vuln e2e lab lab-down check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -16,15 +16,18 @@ build: ## the static binary, as bin/provision
 demo: build ## the main job on two simulated hosts, in a few seconds: needs nothing but Go and make
 	./bin/provision demo
 
-test: test-python ## all tests that need no root and no real host
+test: test-python ## all tests that need no root and no real host; the long scenarios in a sample
 	$(GO) vet ./...
-	$(GO) test ./...
+	$(GO) test -short ./...
+
+scenarios: ## the long scenarios in full: every point to be killed at, every cut, every random inventory
+	$(GO) test -count=1 ./provision/
 
 test-python: ## the tests of what lands in the images, with Python 3.8 where there is one
 	@if [ -n "$(PYTHON38)" ]; then cd files/prefect && $(PYTHON38) -m unittest discover -s tests; else echo "skipped: no Python 3.8 here for the tests of files/prefect"; fi
 
-race: ## the tests with the race detector
-	$(GO) test -race -shuffle=on ./...
+race: ## the tests with the race detector, the long scenarios in a sample
+	$(GO) test -race -short -shuffle=on ./...
 
 lint: ## formatting, linters, module files
 	@out=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted (make fmt):"; echo "$$out"; exit 1; }
@@ -51,7 +54,7 @@ lab: ## two blank real hosts that stay up, and an inventory for them
 lab-down: ## remove them
 	$(GO) run ./e2e/labctl down
 
-check: test lint race vuln e2e ## all of it, as CI does
+check: test lint race scenarios vuln e2e ## all of it, as CI does
 
 clean: ## remove what was built
 	rm -rf bin dist
