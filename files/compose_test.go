@@ -60,6 +60,7 @@ func composeVariants() map[string]renderer {
 			s.Proxy, s.NoProxy = "http://proxy.example.org:3128", []string{".example.org"}
 		}),
 		"agent": agentProject(),
+		"agent-serve": agent(func(a *ComposeAgent) { a.Serve, a.APIAll = true, true }),
 		"agent-public": agent(func(a *ComposeAgent) {
 			a.TLS, a.CA, a.ExtraHosts, a.Queues = TLSACME, false, nil, []string{"default", "large jobs"}
 			a.Proxy = "http://proxy.example.org:3128"
