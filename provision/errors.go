@@ -157,7 +157,6 @@ func hostError(host, step string, fallback int, err error) error {
 			}
 		}
 	case errors.As(err, &xe):
-		evidence := xe.Stdout + "\n" + strings.TrimSpace(xe.Stderr) // what went wrong is on stderr, so its end is kept
 		e.Hint = "mend what the lines above say, then run the same command again: it goes on where this one stopped"
 		last := lastLine(xe.Stderr)
 		if strings.HasPrefix(last, "unhealthy: ") {
@@ -167,12 +166,29 @@ func hostError(host, step string, fallback int, err error) error {
 		} else {
 			last = ""
 		}
-		e.Evidence = tail(strings.TrimSuffix(evidence, last), 12) // without what is the cause already
+		e.Evidence = evidence(xe, last)
 	}
 	if errors.Is(err, context.Canceled) {
 		e.Code = ExitInterrupted
 	}
 	return e
+}
+
+// evidenceLines is how much of what a failed script printed is shown.
+const evidenceLines = 24
+
+// logMark stands before the last lines that a failed service itself printed.
+const logMark = "last lines of "
+
+// evidence is what explains a failed script best, without the line that is the cause already: a
+// service's own last lines where the script shows them, else the end of what it printed; what went
+// wrong is on stderr, so that comes last.
+func evidence(xe *remote.ExitError, cause string) string {
+	text := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(xe.Stderr), cause))
+	if i := strings.LastIndex("\n"+text, "\n"+logMark); i >= 0 {
+		return tail(text[i:], evidenceLines)
+	}
+	return tail(xe.Stdout+"\n"+text, evidenceLines)
 }
 
 func lastLine(s string) string {

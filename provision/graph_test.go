@@ -101,7 +101,7 @@ func checkRun(t *testing.T, c runCase) {
 		}
 		resources = append(resources, r)
 		sys.byID[r.id] = r
-		plan.Changes = append(plan.Changes, Change{r.id.Host, r.id.String(), "add", "missing", "", "", resource.Change{ID: r.id, Act: resource.Add}, r.id})
+		plan.Changes = append(plan.Changes, Change{Host: r.id.Host, Step: r.id.String(), Act: "add", Why: "missing", Planned: resource.Change{ID: r.id, Act: resource.Add}, By: r.id})
 	}
 	var err error
 	if _, sys.needs, err = order(resources); err != nil {
