@@ -169,7 +169,7 @@ func hostError(host, step string, fallback int, err error) error {
 		e.Evidence = evidence(xe, last)
 	}
 	if errors.Is(err, context.Canceled) {
-		e.Code = ExitInterrupted
+		e.Code, e.Cause, e.Evidence, e.Hint = ExitInterrupted, "interrupted", "", ""
 	}
 	return e
 }

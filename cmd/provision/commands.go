@@ -71,6 +71,7 @@ func (c *cli) statusCommand() *cobra.Command {
 			p.Events = nil
 			ctx, cancel := reading(cmd.Context())
 			defer cancel()
+			defer c.face.Close()
 			defer p.Close()
 			hosts, err := p.Status(ctx)
 			if c.json {
@@ -100,6 +101,7 @@ func (c *cli) credentialsCommand() *cobra.Command {
 			p.Events = nil
 			ctx, cancel := reading(cmd.Context())
 			defer cancel()
+			defer c.face.Close()
 			defer p.Close()
 			login, err := p.Credentials(ctx)
 			if err != nil {
