@@ -5,7 +5,7 @@ GO ?= go
 TOOL := $(GO) tool -modfile=tools/go.mod
 PYTHON38 ?= $(shell ls -d $$HOME/.pyenv/versions/3.8.*/bin/python3.8 /usr/bin/python3.8 /usr/local/bin/python3.8 2>/dev/null | head -1)
 
-.PHONY: help build demo test test-python scenarios race lint fmt tidy vuln e2e lab lab-down check clean
+.PHONY: help build demo test test-python scenarios race lint fmt tidy vuln e2e screenshots lab lab-down check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -39,7 +39,7 @@ fmt: ## format the code
 	$(TOOL) gofumpt -w $$(git ls-files '*.go')
 
 tidy: ## tidy the module files
-	$(GO) mod tidy && cd tools && $(GO) mod tidy
+	$(GO) mod tidy && cd tools && $(GO) mod tidy && cd screenshot && $(GO) mod tidy
 
 vuln: ## known vulnerabilities in what is reachable; says so where the database cannot be asked
 	@if cd tools && timeout 60 $(GO) run ./reach https://vuln.go.dev/index/db.json; then cd .. && $(TOOL) govulncheck ./...; else echo "govulncheck: NOT RUN, the vulnerability database cannot be reached from here"; fi
@@ -47,6 +47,11 @@ vuln: ## known vulnerabilities in what is reachable; says so where the database 
 e2e: ## the scenarios on real hosts: systemd, sshd, apt, Docker, PostgreSQL, Caddy, Prefect (root on Debian)
 	$(GO) run ./e2e/labctl missing
 	$(GO) test -tags e2e -count=1 -timeout 60m -v ./e2e/
+
+screenshots: build ## the pictures of the README and the docs, from real runs (chromium for the report)
+	cd tools/screenshot && $(GO) run . -o ../../docs/demo.svg -when 'build 7/' -- ../../bin/provision demo
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; PROVISION_PICTURES=$$dir $(GO) test -count=1 -run 'TestPage$$' ./cmd/provision && cp "$$dir/report-light.png" docs/report.png
+	cd cmd/provision/ui/testdata && cp graph-split.svg ../../../../docs/topology.svg
 
 lab: ## two blank real hosts that stay up, and an inventory for them
 	$(GO) run ./e2e/labctl up
