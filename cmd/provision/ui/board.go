@@ -17,11 +17,14 @@ type board struct {
 	s        Style
 	begun    time.Time
 	hosts    map[string]*boardHost
-	names    []string // in order
-	finished []string // lines that scroll up, not taken yet
+	names    []string   // in order
+	finished []scrolled // lines that scroll up, not taken yet
 	skipped  skipped
 	remark   string // the last line of the picture, in place of the usual one
 }
+
+// scrolled is a finished line; its middle part is cut where the terminal is narrow.
+type scrolled struct{ left, what, right string }
 
 // boardHost is one line of it.
 type boardHost struct {
@@ -65,13 +68,13 @@ func (b *board) event(e provision.Event, now time.Time) {
 	}
 	if e.Type == "report" {
 		b.skipped.tell(func(host, text string) {
-			b.finished = append(b.finished, fmt.Sprintf("%s %s  %s   %s", b.s.yellow("-"), b.padded(host), b.s.yellow("skipped"), text))
+			b.scroll(fmt.Sprintf("%s %s  %s   %s", b.s.yellow("-"), b.padded(host), b.s.yellow("skipped"), text))
 		})
 		return
 	}
 	if e.Host == "" {
 		if e.Type == "round" && e.Round > 1 {
-			b.finished = append(b.finished, b.s.dim(fmt.Sprintf("round %d: %s", e.Round, e.Text)))
+			b.scroll(b.s.dim(fmt.Sprintf("round %d: %s", e.Round, e.Text)))
 		}
 		return
 	}
@@ -91,7 +94,7 @@ func (b *board) event(e provision.Event, now time.Time) {
 		h.wait(now, "verified")
 		b.finish(e, e.Text)
 	case "note":
-		b.finished = append(b.finished, fmt.Sprintf("  %s  %-8s  %s", b.padded(e.Host), "note", b.s.yellow(e.Text)))
+		b.scroll(fmt.Sprintf("  %s  %-8s  %s", b.padded(e.Host), "note", b.s.yellow(e.Text)))
 	case "change":
 		if e.State == "start" {
 			*h = boardHost{planned: h.planned, ended: h.ended, failed: h.failed, skipped: h.skipped, doing: &e, begun: now}
@@ -144,15 +147,18 @@ func (b *board) finish(e provision.Event, what string) {
 	if stage == "" {
 		stage = e.Type
 	}
-	line := fmt.Sprintf("%s %s  %-8s  %s  %s", mark, b.padded(e.Host), stage, what, b.s.dim(took(e.Seconds)))
+	line := scrolled{fmt.Sprintf("%s %s  %-8s  ", mark, b.padded(e.Host), stage), what, "  " + b.s.dim(took(e.Seconds))}
 	if e.State != provision.Done {
-		line += "  " + result(b.s, e.State)
+		line.right += "  " + result(b.s, e.State)
 		if e.Text != "" && e.Text != what {
-			line += ": " + e.Text
+			line.right += ": " + e.Text
 		}
 	}
 	b.finished = append(b.finished, line)
 }
+
+// scroll adds a line that is shown whole.
+func (b *board) scroll(text string) { b.finished = append(b.finished, scrolled{left: text}) }
 
 // nameColumn bounds the column of hosts.
 const nameColumn = 20
@@ -167,11 +173,19 @@ func (b *board) padded(host string) string {
 
 // take returns the finished lines, once, each no wider than the terminal.
 func (b *board) take(columns int) []string {
-	lines := b.finished
-	b.finished = nil
-	for i, l := range lines {
-		lines[i] = strings.ReplaceAll(lipgloss.Wrap(l, max(columns-4, 10), " "), "\n", "\n    ")
+	var lines []string
+	for _, l := range b.finished {
+		room := columns - width(l.left) - width(l.right)
+		if l.what != "" && room >= 12 {
+			l.what = middle(l.what, room)
+		}
+		line := l.left + l.what + l.right
+		if width(line) > columns {
+			line = strings.ReplaceAll(lipgloss.Wrap(line, max(columns-4, 10), " "), "\n", "\n    ")
+		}
+		lines = append(lines, line)
 	}
+	b.finished = nil
 	return lines
 }
 

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,7 @@ func TestBoardPicture(t *testing.T) {
 		change("prefect", "images", "add", "image prefect-prefect:22cded48e59023b4", "start"),
 		told("prefect", "uploading context.tar", &provision.Progress{What: "upload", Unit: "bytes", Done: 1 << 20, Total: 30 << 20}),
 		told("prefect", "uploading context.tar", &provision.Progress{What: "upload", Unit: "bytes", Done: 10 << 20, Total: 30 << 20}),
+		change("worker-1", "files", "add", "file /var/lib/provision/prefect/agent/spec/deployments.json", provision.Done),
 		change("worker-1", "files", "add", "file /var/lib/provision/prefect/agent/compose.yaml", "start"),
 		change("worker-2", "images", "add", "image x", "start"),
 		told("worker-2", "#7 [stage-1 3/9] RUN pip install", &provision.Progress{What: "build", Unit: "steps", Done: 3, Total: 9}),
@@ -56,7 +58,12 @@ func TestBoardPicture(t *testing.T) {
 	for _, columns := range []int{120, 80, 40} {
 		fmt.Fprintf(&out, "%d columns\n%s\n\n", columns, b.view(now, columns, 24))
 	}
-	fmt.Fprintf(&out, "finished\n%s\n", strings.Join(b.take(120), "\n"))
+	b.scroll(strings.Repeat("a long note ", 8))
+	finished := b.finished
+	for _, columns := range []int{120, 50} {
+		b.finished = slices.Clone(finished)
+		fmt.Fprintf(&out, "finished, %d columns\n%s\n\n", columns, strings.Join(b.take(columns), "\n"))
+	}
 	golden(t, "board.txt", out.String())
 	if again := b.take(120); len(again) > 0 {
 		t.Errorf("finished lines came twice: %q", again)

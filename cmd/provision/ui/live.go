@@ -71,7 +71,7 @@ func (l *Live) Say(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.board.remark = l.s.yellow(text)
-	l.board.finished = append(l.board.finished, l.s.yellow(text))
+	l.board.scroll(l.s.yellow(text))
 	if l.program == nil {
 		l.flush()
 	}

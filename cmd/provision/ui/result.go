@@ -26,6 +26,12 @@ func Heading(w io.Writer, s Style, text string) {
 // Status shows what runs where.
 func Status(w io.Writer, s Style, url string, hosts []provision.HostStatus) {
 	fmt.Fprintln(w, s.bold(url))
+	name, image := 0, 0
+	for _, h := range hosts {
+		for _, c := range h.Services {
+			name, image = max(name, width(c.Name)), max(image, width(c.Image))
+		}
+	}
 	for _, h := range hosts {
 		roles := make([]string, len(h.Roles))
 		for i, r := range h.Roles {
@@ -49,7 +55,7 @@ func Status(w io.Writer, s Style, url string, hosts []provision.HostStatus) {
 			} else {
 				state = s.red(fmt.Sprintf("%-10s", state))
 			}
-			fmt.Fprintf(w, "  %-24s %s %-40s since %s", c.Name, state, c.Image, c.Since.UTC().Format("2006-01-02 15:04Z"))
+			fmt.Fprintf(w, "  %s  %s  %s  since %s", fit(c.Name, name), state, fit(c.Image, image), c.Since.UTC().Format("2006-01-02 15:04Z"))
 			if c.Restarts > 0 {
 				fmt.Fprintf(w, "  restarted %d times", c.Restarts)
 			}
