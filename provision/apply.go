@@ -75,7 +75,7 @@ func (p *Pass) Apply(ctx, stop context.Context) (report *Report, err error) {
 		if report.Rounds > maxRounds {
 			return report, notConverged(plan)
 		}
-		p.emit(Event{Type: "round", Round: report.Rounds, Text: fmt.Sprintf("%d changes", len(plan.Changes))})
+		p.emit(Event{Type: "round", Round: report.Rounds, Text: announce(len(plan.Changes), "change")})
 		if err := p.lockAll(looking, p.affected(plan)); err != nil {
 			return report, err
 		}
@@ -105,6 +105,13 @@ func (p *Pass) Apply(ctx, stop context.Context) (report *Report, err error) {
 	}
 	report.Unchanged = len(p.System.Resources) - len(changed)
 	return report, p.check(facts)
+}
+
+func announce(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 // either ends when one of two contexts does.

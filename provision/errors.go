@@ -161,6 +161,9 @@ func hostError(host, step string, fallback int, err error) error {
 		last := lastLine(xe.Stderr)
 		if strings.HasPrefix(last, "unhealthy: ") {
 			e.Code, e.Cause = ExitUnhealthy, strings.TrimPrefix(last, "unhealthy: ")
+			if container, ok := strings.CutPrefix(step, "container "); ok {
+				e.Hint = fmt.Sprintf("see more of it on %s: docker logs --tail 100 %s\n%s", host, container, e.Hint)
+			}
 		} else if last != "" && xe.Code == 1 && err.Error() == xe.Error() { // not within more words
 			e.Cause = last
 		} else {

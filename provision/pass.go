@@ -144,6 +144,7 @@ func (p *Pass) observe(ctx context.Context, hosts []string, into Facts) error {
 				r.Probe(script)
 			}
 		}
+		p.emit(Event{Type: "observe", Host: host, State: "start"})
 		start, before := time.Now(), p.wire(host)
 		out, asked, err := p.ask(ctx, host, script.String())
 		if err != nil {

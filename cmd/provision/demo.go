@@ -144,8 +144,8 @@ func (c *cli) demoStatus(ctx context.Context) error {
 	}
 	defer c.face.Close()
 	defer p.Close()
-	p.Events = nil
 	hosts, err := p.Status(ctx)
+	c.face.Pause()
 	ui.Status(c.stdout, c.style(c.stdout), p.System.Inventory.URL, hosts)
 	return err
 }

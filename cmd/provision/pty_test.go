@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -140,6 +141,8 @@ func (s *session) exit(code int) {
 	}
 }
 
+var cursorShape = regexp.MustCompile(`\x1b\[\d q`)
+
 // sane holds what was written to a terminal to leave it usable: what is switched on is switched off.
 func sane(t *testing.T, text string) {
 	t.Helper()
@@ -150,6 +153,9 @@ func sane(t *testing.T, text string) {
 		if strings.LastIndex(text, pair[0]) > strings.LastIndex(text, pair[1]) {
 			t.Errorf("%s: left as %q", name, pair[0])
 		}
+	}
+	if cursorShape.MatchString(text) {
+		t.Errorf("the cursor has another shape: %q", text)
 	}
 	if strings.Contains(text, "$p") { // a question that the terminal answers into the shell
 		t.Errorf("the terminal was asked something: %q", text)
@@ -240,6 +246,35 @@ func TestInterruptQuestion(t *testing.T) {
 		if _, err := h.ReadFile("/var/lib/provision/lock"); err == nil {
 			t.Errorf("%s was touched", h.Name())
 		}
+	}
+}
+
+// TestInterruptObservation: what only looks is cut at once.
+func TestInterruptObservation(t *testing.T) {
+	t.Parallel()
+	for _, verb := range [][]string{{"plan"}, {"apply", "--yes"}, {"verify"}, {"status"}, {"credentials"}} {
+		t.Run(verb[0], func(t *testing.T) {
+			t.Parallel()
+			fleet, inventory := bootFleet(t, remotetest.Options{})
+			there, further := make(chan struct{}), make(chan struct{})
+			for _, h := range fleet.Hosts() {
+				if h.Name() == "prefect" {
+					h.Fail(remotetest.Failure{Match: "", Do: func() { close(there); <-further }})
+				}
+			}
+			s := open(t, 100, 30, nil, "provision", append(verb, "-i", inventory)...)
+			select {
+			case <-there:
+			case <-time.After(patience):
+				t.Fatalf("nothing ran on the host; shown:\n%s", s.text())
+			}
+			s.typed("\x03")
+			s.exit(130)
+			close(further)
+			if !strings.Contains(s.text(), "interrupted") {
+				t.Errorf("shown:\n%s", s.text())
+			}
+		})
 	}
 }
 

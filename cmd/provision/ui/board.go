@@ -81,9 +81,9 @@ func (b *board) event(e provision.Event, now time.Time) {
 	h := b.host(e.Host)
 	switch e.Type {
 	case "connect":
-		h.wait(now, map[string]string{"start": "connecting to " + e.Text, "done": "observing", "failed": "not reached"}[e.State])
+		h.wait(now, map[string]string{"start": "connecting to " + e.Text, "done": "connected", "failed": "not reached"}[e.State])
 	case "observe":
-		h.wait(now, "observed")
+		h.wait(now, map[string]string{"start": "observing", "done": "observed"}[e.State])
 	case "lock":
 		h.wait(now, map[string]string{"start": e.Text, "done": "locked"}[e.State])
 	case "verify":

@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,7 +18,7 @@ const Heartbeat = 15 * time.Second
 //
 //	HOST  STAGE  CHANGE  RESULT  TIME
 //
-// and one for each that goes on for long.
+// and one for whatever goes on for long.
 type Lines struct {
 	w       io.Writer
 	s       Style
@@ -33,7 +34,7 @@ type Lines struct {
 	closing sync.Once
 }
 
-// long is a change in hand.
+// long is something that has begun and not ended.
 type long struct {
 	e           provision.Event
 	begun, told time.Time
@@ -74,7 +75,11 @@ func (l *Lines) beat() {
 			for _, c := range l.running {
 				if time.Since(c.told) >= l.every {
 					c.told = time.Now()
-					l.row(c.e.Host, c.e.Stage, c.e.Act+" "+c.e.Step, l.s.dim("running"), time.Since(c.begun).Seconds(), c.said)
+					stage, what := c.e.Stage, c.e.Act+" "+c.e.Step
+					if c.e.Type != "change" {
+						stage, what = c.e.Type, c.e.Text
+					}
+					l.row(c.e.Host, stage, what, l.s.dim("running"), time.Since(c.begun).Seconds(), c.said)
 				}
 			}
 			l.mu.Unlock()
@@ -97,6 +102,7 @@ func (l *Lines) Event(e provision.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.width = max(l.width, len(e.Host))
+	l.track(e)
 	switch e.Type {
 	case "plan":
 		if e.Text != "" {
@@ -111,7 +117,7 @@ func (l *Lines) Event(e provision.Event) {
 			l.row(e.Host, "connect", "", result(l.s, e.State), e.Seconds, "")
 		}
 	case "observe":
-		if l.verbose {
+		if l.verbose && e.State != "start" {
 			l.row(e.Host, "observe", "", result(l.s, e.State), e.Seconds, "")
 		}
 	case "lock":
@@ -144,18 +150,22 @@ func (l *Lines) Event(e provision.Event) {
 	}
 }
 
-func (l *Lines) change(e provision.Event) {
-	for i, c := range l.running {
-		if c.e.Host == e.Host && c.e.Step == e.Step {
-			l.running = append(l.running[:i:i], l.running[i+1:]...)
-			break
-		}
-	}
-	if e.State == "start" {
-		l.running = append(l.running, &long{e: e, begun: time.Now(), told: time.Now()})
+// track keeps what goes on.
+func (l *Lines) track(e provision.Event) {
+	if e.State == "" || e.Host == "" {
 		return
 	}
-	if e.State == provision.Skipped {
+	l.running = slices.DeleteFunc(l.running, func(c *long) bool { return c.e.Type == e.Type && c.e.Host == e.Host && c.e.Step == e.Step })
+	if e.State == "start" {
+		l.running = append(l.running, &long{e: e, begun: time.Now(), told: time.Now()})
+	}
+}
+
+func (l *Lines) change(e provision.Event) {
+	switch e.State {
+	case "start":
+		return
+	case provision.Skipped:
 		l.skipped.add(e)
 		return
 	}

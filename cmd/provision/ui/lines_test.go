@@ -1,8 +1,6 @@
 package ui
 
 import (
-	"bufio"
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -50,31 +48,47 @@ worker-1  skipped   add file /f: it needs docker on worker-1
 	}
 }
 
-// TestHeartbeat: a change that goes on is named again and again, with what it said last, until it
+// told lines of a face, one by one.
+type lineReader chan string
+
+func (l lineReader) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
+}
+
+// TestHeartbeat: what goes on is named again and again, a change with what it said last, until it
 // ends.
 func TestHeartbeat(t *testing.T) {
 	t.Parallel()
-	r, w := io.Pipe()
-	l := NewLines(w, Style{}, false, 10*time.Millisecond)
-	lines := bufio.NewScanner(r)
+	lines := make(lineReader, 1<<16) // more than the test can last
+	l := NewLines(lines, Style{}, false, 10*time.Millisecond)
 	l.Event(change("prefect", "images", "add", "image x", "start"))
 	l.Event(told("prefect", "", &provision.Progress{What: "pull", Unit: "layers", Done: 2, Total: 5}))
-	for range 3 {
-		if !lines.Scan() || !strings.HasPrefix(lines.Text(), "prefect   images    add image x  running  ") || !strings.HasSuffix(lines.Text(), "  pull 2 of 5 layers") {
-			t.Fatalf("%q (%v)", lines.Text(), lines.Err())
+	l.Event(provision.Event{Type: "observe", Host: "worker-1", State: "start"})
+	changes, observations := 0, 0
+	for changes < 3 || observations < 3 {
+		select {
+		case line := <-lines:
+			switch {
+			case strings.HasPrefix(line, "prefect   images    add image x  running  ") && strings.HasSuffix(line, "  pull 2 of 5 layers\n"):
+				changes++
+			case strings.HasPrefix(line, "worker-1  observe   ") && strings.Contains(line, "running  "):
+				observations++
+			default:
+				t.Fatalf("%q", line)
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("no further line")
 		}
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		l.Event(change("prefect", "images", "add", "image x", provision.Done))
-		l.Close()
-		w.Close()
-	}()
-	for last := ""; lines.Scan(); last = lines.Text() {
-		if strings.Contains(last, "done") {
-			t.Errorf("after its end: %q", lines.Text())
+	l.Event(change("prefect", "images", "add", "image x", provision.Done))
+	for over := false; !over; {
+		over = strings.Contains(<-lines, "done")
+	}
+	for range 5 { // of what still goes on
+		if line := <-lines; strings.Contains(line, "image x") {
+			t.Errorf("after its end: %q", line)
 		}
 	}
-	<-ended
+	l.Close()
 }

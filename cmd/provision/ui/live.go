@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"bytes"
 	"io"
 	"os"
 	"strings"
@@ -113,7 +114,7 @@ func (l *Live) show() {
 	if l.s.Color {
 		profile = colorprofile.TrueColor
 	}
-	program := tea.NewProgram(picture{l}, tea.WithInput(nil), tea.WithOutput(l.f), tea.WithoutSignalHandler(),
+	program := tea.NewProgram(picture{l}, tea.WithInput(nil), tea.WithOutput(plainCursor{l.f}), tea.WithoutSignalHandler(),
 		tea.WithEnvironment(environment(os.Getenv("TERM"))), tea.WithColorProfile(profile), tea.WithFPS(20))
 	ended := make(chan struct{})
 	l.program, l.ended = program, ended
@@ -125,6 +126,17 @@ func (l *Live) show() {
 		l.mu.Unlock()
 		close(ended)
 	}()
+}
+
+// plainCursor is a terminal whose cursor keeps the shape that its owner chose: the library sets one and
+// does not set it back.
+type plainCursor struct{ *os.File }
+
+func (c plainCursor) Write(p []byte) (int, error) {
+	if _, err := c.File.Write(bytes.ReplaceAll(p, []byte("\x1b[1 q"), nil)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // environment is what the library may know of the terminal. With SSH_TTY it does not ask the

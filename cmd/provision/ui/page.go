@@ -106,8 +106,18 @@ func (p *Page) Write(w io.Writer) error {
 	slowest := slices.Clone(p.spans)
 	slices.SortStableFunc(slowest, func(a, b span) int { return cmp.Compare(b.Seconds, a.Seconds) })
 	verdict, class := verdict(report)
+	made := 0
+	for _, o := range report.Outcomes {
+		if o.State == provision.Done {
+			made++
+		}
+	}
+	words := fmt.Sprint(made)
+	if n := len(report.Outcomes); made < n {
+		words += fmt.Sprintf(" of %d", n)
+	}
 	return t.Execute(w, map[string]any{
-		"Report": report, "Topology": p.topology, "Verdict": verdict, "Class": class,
+		"Report": report, "Topology": p.topology, "Verdict": verdict, "Made": words, "Class": class,
 		"Picture": template.HTML(svg(p.topology)), // made here, and escaped there
 		"Begun":   p.begun.Format("2006-01-02 15:04:05 -0700"), "Plan": p.plan, "Groups": groups(p.plan),
 		"Lanes": lanes(p.spans), "Slowest": slowest, "Notes": p.notes, "Ticks": ticks(total),
