@@ -219,7 +219,7 @@ onprem.toml:1: digitalocean.admin_cidrs: missing: nobody could reach port 22; th
 onprem.toml:1: digitalocean.name: missing; it is in the names and tags of all that is created: name = "prod"
 onprem.toml:1: digitalocean.region: missing; where everything is created: region = "fra1"
 onprem.toml:1: digitalocean.ssh_keys: missing: without a key nobody can log in; ssh_keys = ["~/.ssh/id_ed25519.pub"]
-onprem.toml:1: digitalocean.token: missing; token = { env = "DIGITALOCEAN_TOKEN" }`},
+onprem.toml:1: url: missing: the server is a droplet, whose address is not known beforehand; url = "https://prefect.example.org"`},
 	{"account's values", "url = \"https://prefect.example.net\"\n[digitalocean]\nname = \"Prod_1\"\ntoken = { env = \"T\" }\napi_url = \"x\"\nregion = \"fra 1\"\nsize = \"-x\"\nssh_keys = [\"text\", \"site.key\", \"id.pub\"]\nadmin_cidrs = [\"203.0.113.7\", \"10.0.0.1/8\", \"x\"]\ndomain = \"example.org\"\nvpc = \"a\\tb\"\n[droplets.a]\nroles = [\"server\"]\ncount = 0\nvolume = \"20GB\"", `
 onprem.toml:1: url: prefect.example.net is not in the domain example.org, which gets its record
 onprem.toml:3: digitalocean.name: "Prod_1" is not a name for tags; lower-case letters, digits and dashes, at most 32
@@ -234,11 +234,12 @@ onprem.toml:9: digitalocean.admin_cidrs[2]: "x" is not a network; write it like 
 onprem.toml:11: digitalocean.vpc: has control characters
 onprem.toml:14: droplets.a.count: must be 1 to 500; remove the table to have none
 onprem.toml:15: droplets.a.volume: not a size; write it as "20GiB", 1 to 16384`},
-	{"droplets", cloud + "[droplets.a]\nroles = [\"server\"]\ncount = 2\nreserved_ip = true\nvolume = \"1GiB\"\n[droplets.b]\nroles = [\"agent\"]\n[hosts.b]\naddress = \"10.0.0.1\"\nroles = []", `
-onprem.toml:8: droplets.a.roles: there are two servers: a-1 and a-2; one host has the server role
-onprem.toml:10: droplets.a.reserved_ip: is for one droplet, and there are several
-onprem.toml:11: droplets.a.volume: is for one droplet, and there are several
-onprem.toml:12: droplets.b: there is a host named "b" already, in line 14`},
+	{"droplets", "url = \"https://prefect.example.org\"\n" + cloud + "[droplets.a]\nroles = [\"server\"]\ncount = 2\nreserved_ip = true\nvolume = \"1GiB\"\n[droplets.b]\nroles = [\"agent\"]\n[hosts.b]\naddress = \"10.0.0.1\"\nroles = []", `
+onprem.toml:9: droplets.a.roles: there are two servers: a-1 and a-2; one host has the server role
+onprem.toml:11: droplets.a.reserved_ip: is for one droplet, and there are several
+onprem.toml:12: droplets.a.volume: is for one droplet, and there are several
+onprem.toml:13: droplets.b: there is a host named "b" already, in line 15`},
+	{"a droplet's url is an address", "url = \"https://203.0.113.9\"\n" + cloud + "[droplets.a]\nroles = [\"server\"]", `onprem.toml:1: url: must have a DNS name: the server is a droplet, whose address is not known beforehand; url = "https://prefect.example.org"`},
 }
 
 const cloud = "[digitalocean]\nname = \"a\"\nregion = \"fra1\"\nssh_keys = [\"id.pub\"]\nadmin_cidrs = [\"10.0.0.0/8\"]\ntoken = { env = \"T\" }\n"

@@ -1,10 +1,12 @@
 package inventory
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,9 +17,9 @@ import (
 type DigitalOcean struct {
 	// Name is in the names and tags of all that is created. Two inventories of one account need two.
 	Name string `toml:"name"`
-	// Token is an API token of the account.
+	// Token is an API token of the account. Without it the environment's DIGITALOCEAN_TOKEN, then its DIGITALOCEAN_ACCESS_TOKEN.
 	Token SecretRef `toml:"token"`
-	// APIURL is another endpoint of the API; empty for DigitalOcean's own.
+	// APIURL is another endpoint of the API. Without it the environment's DIGITALOCEAN_API_URL, then DigitalOcean's own.
 	APIURL string `toml:"api_url"`
 	// Region is where everything is created, for example "fra1".
 	Region string `toml:"region"`
@@ -43,11 +45,11 @@ type DigitalOcean struct {
 
 // Droplet is one machine, or Count alike, to be created.
 type Droplet struct {
-	// Name is the host's name; with Count above 1 the hosts are NAME-1, NAME-2 and so on.
+	// Name is the host's name; with a Count the hosts are NAME-1, NAME-2 and so on.
 	Name string `toml:"-"`
 	// Roles is what the host is for. Empty cleans it of the stack and keeps the volumes.
 	Roles []Role `toml:"roles"`
-	// Count is how many there are; default 1.
+	// Count is how many there are; 0 if it is not given, for one that has no number.
 	Count int `toml:"count"`
 	// Region is [digitalocean] region unless given.
 	Region string `toml:"region"`
@@ -82,7 +84,7 @@ func (g *GiB) DecodeTOML(value any) (problem, hint string) {
 
 // Names are the names of the hosts that the droplet stands for.
 func (d *Droplet) Names() []string {
-	if d.Count <= 1 {
+	if d.Count < 1 {
 		return []string{d.Name}
 	}
 	var names []string
@@ -92,7 +94,10 @@ func (d *Droplet) Names() []string {
 	return names
 }
 
-const maxCount = 500
+const (
+	maxCount      = 500
+	maxVolumeName = 64
+)
 
 var (
 	cloudName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
@@ -109,9 +114,6 @@ func (c checker) digitalocean(do *DigitalOcean) {
 		c.Add(at("name"), "missing", `it is in the names and tags of all that is created: name = "prod"`)
 	case !cloudName.MatchString(do.Name):
 		c.Add(at("name"), Show(do.Name)+" is not a name for tags", "lower-case letters, digits and dashes, at most 32")
-	}
-	if !do.Token.Set() {
-		c.Add(at("token"), "missing", `token = { env = "DIGITALOCEAN_TOKEN" }`)
 	}
 	c.link(at("api_url"), do.APIURL, "https", "http")
 	if do.Region == "" {
@@ -177,7 +179,7 @@ func (c checker) droplet(d *Droplet, do *DigitalOcean) {
 	if c.Has(Key(key, "count")) && (d.Count < 1 || d.Count > maxCount) {
 		c.Add(Key(key, "count"), fmt.Sprintf("must be 1 to %d", maxCount), "remove the table to have none")
 	}
-	d.Count = max(d.Count, 1)
+	d.Count = max(d.Count, 0)
 	for _, name := range d.Names() {
 		if len(name) > maxHostName {
 			c.name(key, name)
@@ -186,7 +188,26 @@ func (c checker) droplet(d *Droplet, do *DigitalOcean) {
 	if d.Volume > 0 && d.Count > 1 {
 		c.Add(Key(key, "volume"), "is for one droplet, and there are several", "")
 	}
+	// The volume's name is provision-INVENTORY-HOST.
+	if n := len("provision-" + do.Name + "-" + d.Names()[0]); d.Volume > 0 && n > maxVolumeName {
+		c.Add(Key(key, "volume"), fmt.Sprintf("its name would have %d characters, and DigitalOcean allows %d", n, maxVolumeName), "choose shorter names")
+	}
 	if d.ReservedIP && d.Count > 1 {
 		c.Add(Key(key, "reserved_ip"), "is for one droplet, and there are several", "")
 	}
+}
+
+// droplets makes a host of every droplet, so that from here on a machine is a machine: its address and its host key come from the
+// API when it is dialled. The images that DigitalOcean has log root in.
+func (i *Inventory) droplets() {
+	for n := range i.Droplets {
+		d := &i.Droplets[n]
+		for _, name := range d.Names() {
+			i.Hosts = append(i.Hosts, Host{
+				Name: name, User: "root", IdentityFile: i.SSH.IdentityFile, Jump: i.SSH.Jump, Roles: d.Roles, Concurrency: d.Concurrency, Queues: d.Queues,
+				KnownHosts: i.SSH.KnownHosts, HostKeyChecking: i.SSH.HostKeyChecking, ConnectTimeout: i.SSH.ConnectTimeout, Droplet: d,
+			})
+		}
+	}
+	slices.SortFunc(i.Hosts, func(a, b Host) int { return cmp.Compare(a.Name, b.Name) })
 }

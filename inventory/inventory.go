@@ -22,7 +22,7 @@ type Inventory struct {
 	// Stack is the path of the stack file; empty for the built-in stack.
 	Stack string `toml:"stack"`
 	// URL is how browsers and agents reach the server, without a slash at its end. Default: https://ADDRESS of the server, or
-	// http://ADDRESS:4200 with tls off. It is empty if the server is a droplet and no url is given: its address is not known yet.
+	// http://ADDRESS:4200 with tls off. Where the server is a droplet it must be given: its address is not known beforehand.
 	URL string `toml:"url"`
 	// TLS says where the server's certificate comes from.
 	TLS TLS `toml:"tls"`
@@ -32,11 +32,11 @@ type Inventory struct {
 	SSH SSH `toml:"ssh"`
 	// Sudo says how login users other than root become root.
 	Sudo Sudo `toml:"sudo"`
-	// Hosts are the machines that exist already, by name.
+	// Hosts are all machines by name: those that exist already, and one for every droplet.
 	Hosts []Host `toml:"hosts,named"`
 	// DigitalOcean is the account and the defaults for droplets; nil without that table.
 	DigitalOcean *DigitalOcean `toml:"digitalocean"`
-	// Droplets are the machines to be created there, by name.
+	// Droplets are the machines to be created there, by name; Load has put them among the Hosts, too.
 	Droplets []Droplet `toml:"droplets,named"`
 
 	doc *Document
@@ -82,6 +82,8 @@ type Host struct {
 	HostKeyChecking string `toml:"-"`
 	// ConnectTimeout is [ssh] connect_timeout.
 	ConnectTimeout time.Duration `toml:"-"`
+	// Droplet is what the host is made from; nil for a machine that exists already. Then Address is empty and HostKey, too.
+	Droplet *Droplet `toml:"-"`
 }
 
 // SSH has the defaults for all hosts.

@@ -3,6 +3,7 @@ package inventory
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -140,6 +141,9 @@ func TestDesignExamples(t *testing.T) {
 		}
 		dir := t.TempDir()
 		write(t, dir, "corporate-root.pem", newCertificate(t, "Corporate", time.Now().Add(time.Hour)).cert)
+		if file == "prod.toml" { // what it shares with the other file stands in that one
+			text = append([]byte("url = \"https://prefect.example.org\"\n"), text...)
+		}
 		inv, problems := loadText(t, dir, string(text))
 		if problems != "" {
 			t.Error(problems)
@@ -150,8 +154,18 @@ func TestDesignExamples(t *testing.T) {
 			t.Errorf("%+v", inv)
 		}
 		if file == "prod.toml" && (inv.Droplets[0].Volume != 20 || inv.Droplets[1].Region != "fra1" || inv.Droplets[1].Size != "s-4vcpu-8gb" ||
-			!inv.DigitalOcean.Monitoring || inv.URL != "") {
+			!inv.DigitalOcean.Monitoring) {
 			t.Errorf("%+v %+v", inv.DigitalOcean, inv.Droplets)
+		}
+		var names []string
+		for _, h := range inv.Hosts {
+			if file == "prod.toml" && (h.Droplet == nil || h.User != "root" || h.Address != "") {
+				t.Errorf("%+v", h)
+			}
+			names = append(names, h.Name)
+		}
+		if file == "prod.toml" && !slices.Equal(names, []string{"prefect", "worker-1", "worker-2"}) {
+			t.Error(names)
 		}
 	}
 }

@@ -48,6 +48,7 @@ func load(doc *Document) (*Inventory, Problems) {
 	c.roles(inv)
 	c.tls(inv)
 	c.url(inv)
+	inv.droplets()
 	return inv, doc.Problems()
 }
 

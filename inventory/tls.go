@@ -10,6 +10,7 @@ import (
 	"net/mail"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -172,6 +173,8 @@ func (c checker) url(inv *Inventory) {
 		}
 		if inv.TLS.Mode == TLSACME {
 			c.publicName(inv)
+		} else if inv.serverIsDroplet() {
+			c.Add("url", "missing: the server is a droplet, whose address is not known beforehand", `url = "https://prefect.example.org"`)
 		}
 		return
 	}
@@ -196,6 +199,8 @@ func (c checker) url(inv *Inventory) {
 		c.Add("url", fmt.Sprintf("without TLS the port is %d", plainPort), "write http://"+net.JoinHostPort(strings.ToLower(u.Hostname()), strconv.Itoa(plainPort)))
 	case scheme == "https" && port != "" && port != "443":
 		c.Add("url", "the port is 443", "leave it out")
+	case isIP(u.Hostname()) && inv.serverIsDroplet():
+		c.Add("url", "must have a DNS name: the server is a droplet, whose address is not known beforehand", `url = "https://prefect.example.org"`)
 	case strings.ToLower(u.Hostname()) == "localhost":
 		c.Add("url", "localhost is another machine for everyone who opens it", "")
 	}
@@ -235,4 +240,13 @@ func (c checker) publicName(inv *Inventory) {
 	if private {
 		c.Add("url", fmt.Sprintf("%s is not a public DNS name, and mode \"acme\" needs one", host), hint)
 	}
+}
+
+func isIP(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
+}
+
+func (i *Inventory) serverIsDroplet() bool {
+	return i.DigitalOcean != nil && slices.ContainsFunc(i.Droplets, func(d Droplet) bool { return slices.Contains(d.Roles, RoleServer) })
 }

@@ -161,14 +161,15 @@ func (p *Pass) confirmAndLock(ctx context.Context, plan *Plan, facts Facts) (*Pl
 // what was taken before one could not be had.
 func (p *Pass) lockAll(ctx context.Context, hosts []string) error {
 	for _, host := range hosts {
-		if p.locks[host] != nil {
+		// The account has no lock, and a droplet that does not exist is locked when it is opened.
+		if host == "" || p.absent(host) || p.held(host) != nil {
 			continue
 		}
 		l, err := p.lock(ctx, host)
 		if err != nil {
 			return err
 		}
-		p.locks[host] = l
+		p.keep(host, l)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package provision_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -49,6 +50,7 @@ type site struct {
 	t         reporter
 	fleet     *remotetest.Fleet
 	inventory string
+	config    string // ssh_config; empty for none
 	server    *remotetest.Host
 	hosts     []*remotetest.Host // the server first
 }
@@ -156,7 +158,7 @@ func (s *site) attempt() *attempt {
 	a.Pass = &provision.Pass{
 		System: sys, Who: "a test", Options: map[string]bool{}, LockWait: limit,
 		Confirm: func(context.Context, *provision.Plan, bool) (bool, error) { return true, nil },
-		Dialer: &remote.Dialer{ConfigFile: os.DevNull, AgentSocket: "none", Observe: func(op remote.Op) {
+		Dialer: &remote.Dialer{ConfigFile: cmp.Or(s.config, os.DevNull), AgentSocket: "none", Observe: func(op remote.Op) {
 			if !op.Done && a.dead.Load() {
 				<-a.ctx.Done()
 			}

@@ -118,7 +118,10 @@ func hostError(host, step string, fallback int, err error) error {
 	e := &Error{Code: fallback, Host: host, Step: step, Cause: err.Error(), Err: err}
 	var re *remote.Error
 	var xe *remote.ExitError
+	var own *Error
 	switch {
+	case host == "" && errors.As(err, &own):
+		return err // a host that a change of the account needs
 	case errors.As(err, &re):
 		e.Evidence, e.Hint = re.Evidence, re.Hint
 		e.Cause = re.Err.Error()
@@ -171,6 +174,11 @@ func hostError(host, step string, fallback int, err error) error {
 		}
 		e.Evidence = evidence(xe, last)
 	}
+	if errors.Is(err, resource.ErrStale) {
+		e.Code, e.Hint = ExitStale, "run the same command again"
+	} else if e.Code == ExitCloud && re == nil {
+		e.Cause, e.Hint = apiCause(err), apiHint(inventory.Status(err))
+	}
 	if errors.Is(err, context.Canceled) {
 		e.Code, e.Cause, e.Evidence, e.Hint = ExitInterrupted, "interrupted", "", ""
 	}
@@ -216,8 +224,11 @@ func refusals(p *Plan) error {
 			continue
 		}
 		code := ExitPreflight
-		if c.Planned.Risk == resource.Data {
+		switch c.Planned.Risk {
+		case resource.Data:
 			code = ExitData
+		case resource.Cloud:
+			code = ExitCloud
 		}
 		refused := &Error{Code: code, Host: c.Host, Step: c.Step, Cause: c.Why, Hint: c.Planned.Hint}
 		errs = append(errs, refused)

@@ -50,23 +50,24 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 	for i, c := range plan.Changes {
 		nodes[i] = &node{Outcome{Host: c.Host, Stage: c.Stage, Step: c.Step, Act: c.Act}, make(chan struct{})}
 		byID[c.By] = nodes[i]
-		byHost[c.Host] = append(byHost[c.Host], i)
+		line := c.Host
+		if line == "" { // in the account only needs say what comes after what
+			line = c.By.String()
+		}
+		byHost[line] = append(byHost[line], i)
 	}
-	r := &resource.Run{
-		Resources: p.System.byID,
-		Say:       func(host, line string) { p.emit(Event{Type: "note", Host: host, Text: line}) },
-		Host: func(_ context.Context, host string) (resource.Host, error) {
-			l := p.locks[host]
-			if l == nil {
-				return nil, fmt.Errorf("%s is not locked by this run", host)
-			}
-			return l, nil
-		},
+	logins := map[string]<-chan struct{}{}
+	for i, c := range plan.Changes {
+		if host, ok := resource.FirstLogin(c.By); ok {
+			logins[host] = nodes[i].done
+		}
 	}
+	p.logins = newLogins(logins)
+	r := p.runner(round)
 	var mu sync.Mutex
 	var errs []error
 	var wg sync.WaitGroup
-	for host, changes := range byHost {
+	for _, changes := range byHost {
 		wg.Go(func() {
 			lost := false
 			for _, i := range changes {
@@ -78,7 +79,7 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 					}
 					<-m.done
 					if m.outcome.State != Done && n.outcome.State == "" {
-						n.outcome.State, n.outcome.Why = Skipped, fmt.Sprintf("it needs %s on %s", m.outcome.Step, m.outcome.Host)
+						n.outcome.State, n.outcome.Why = Skipped, "it needs "+m.outcome.Step+on(m.outcome.Host)
 					}
 				}
 				if stop.Err() != nil && n.outcome.State == "" {
@@ -89,13 +90,13 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 				}
 				if n.outcome.State == "" {
 					if err := p.change(ctx, r, c, &n.outcome, round); err != nil {
-						lost = unsure(err, host)
+						lost = unsure(err, c.Host)
 						mu.Lock()
 						errs = append(errs, err)
 						mu.Unlock()
 					}
 				} else {
-					p.emit(Event{Type: "change", Host: host, Stage: c.Stage, Step: c.Step, Act: c.Act, State: Skipped, Text: n.outcome.Why, Round: round})
+					p.emit(Event{Type: "change", Host: c.Host, Stage: c.Stage, Step: c.Step, Act: c.Act, State: Skipped, Text: n.outcome.Why, Round: round})
 				}
 				close(n.done)
 			}
@@ -109,6 +110,29 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 	return outcomes, errors.Join(errs...)
 }
 
+// runner is what changes may use.
+func (p *Pass) runner(round int) *resource.Run {
+	return &resource.Run{
+		Resources: p.System.byID,
+		Say:       func(host, line string) { p.emit(Event{Type: "note", Host: host, Text: line}) },
+		Host: func(ctx context.Context, host string) (resource.Host, error) {
+			if h := p.System.Host(host); h == nil || h.Droplet != nil {
+				return p.open(ctx, host)
+			}
+			l := p.held(host)
+			if l == nil {
+				return nil, fmt.Errorf("%s is not locked by this run", host)
+			}
+			return l, nil
+		},
+		Tell: func(id resource.ID, line string) {
+			p.emit(Event{Type: "progress", Host: id.Host, Step: id.String(), Text: line, Round: round})
+		},
+		Account: p.account,
+		Shows:   p.shows,
+	}
+}
+
 func (p *Pass) change(ctx context.Context, r *resource.Run, c Change, o *Outcome, round int) error {
 	about := Event{Host: c.Host, Stage: c.Stage, Step: c.Step, Act: c.Act, Round: round}
 	tell := func(kind, state string, fill func(*Event)) {
@@ -118,7 +142,7 @@ func (p *Pass) change(ctx context.Context, r *resource.Run, c Change, o *Outcome
 		p.emit(e)
 	}
 	last := "" // what the host said last, for a change that is abandoned
-	l := p.locks[c.Host]
+	l := p.held(c.Host)
 	if l != nil {
 		l.mu.Lock()
 		l.doing = c.Step
@@ -135,7 +159,11 @@ func (p *Pass) change(ctx context.Context, r *resource.Run, c Change, o *Outcome
 	}
 	tell("change", "start", func(e *Event) { e.Text = c.Why })
 	start, before := time.Now(), p.wire(c.Host)
-	err := hostError(c.Host, c.Step, ExitStep, p.System.byID[c.By].Do(ctx, r, c.Planned))
+	fallback := ExitStep
+	if c.Host == "" {
+		fallback = ExitCloud
+	}
+	err := hostError(c.Host, c.Step, fallback, p.System.byID[c.By].Do(ctx, r, c.Planned))
 	if l != nil {
 		l.follow(nil, nil)
 	}
@@ -155,6 +183,14 @@ func (p *Pass) change(ctx context.Context, r *resource.Run, c Change, o *Outcome
 	}
 	tell("change", o.State, func(e *Event) { e.Text, e.Seconds, e.Wire = o.Why, o.Seconds, &o.Wire })
 	return err
+}
+
+// on names the host of a step; what is in the cloud account is on none.
+func on(host string) string {
+	if host == "" {
+		return ""
+	}
+	return " on " + host
 }
 
 // unsure tells whether the host may be doing what it was last told: the connection has ended, or

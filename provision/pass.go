@@ -6,12 +6,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
 
 	"provision/inventory"
 	"provision/provision/resource"
@@ -41,12 +43,18 @@ type Pass struct {
 	Parallel int
 	// LockWait is how long to wait for a lock that somebody else holds.
 	LockWait time.Duration
+	// Pace says how patiently the cloud account is asked; the zero value is the usual pace.
+	Pace inventory.Pace
 
 	eventMu sync.Mutex
 	nonce   string
 	conns   map[string]*remote.Conn
 	connMu  sync.Mutex
 	locks   map[string]*lock
+	account *inventory.Account
+	places  map[string]place // of the droplets that exist, by host
+	opening singleflight.Group
+	logins  []login // of this round, in the order in which they may lock
 }
 
 const defaultParallel = 32
@@ -77,6 +85,9 @@ func (p *Pass) Close() {
 		c.Close()
 	}
 	p.conns = nil
+	if p.account != nil {
+		p.account.Close()
+	}
 }
 
 // Stats sums up what was sent over all connections.
@@ -102,10 +113,13 @@ func (p *Pass) conn(ctx context.Context, host string) (*remote.Conn, error) {
 	if c != nil {
 		return c, nil
 	}
-	h := p.System.Host(host)
-	p.emit(Event{Type: "connect", Host: host, State: "start", Text: h.Address})
+	t, err := p.target(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	p.emit(Event{Type: "connect", Host: host, State: "start", Text: t.Address})
 	start := time.Now()
-	c, err := p.Dialer.Dial(ctx, p.System.target(h))
+	c, err = p.Dialer.Dial(ctx, t)
 	if err != nil {
 		p.emit(Event{Type: "connect", Host: host, State: "failed", Seconds: time.Since(start).Seconds()})
 		return nil, hostError(host, "connect", ExitUnreachable, err)
@@ -133,11 +147,21 @@ func (p *Pass) each(hosts []string, f func(host string) error) error {
 }
 
 // observe reads the facts of the given hosts: for each the one exec, or, where the apply shell is
-// open, one script in it.
+// open, one script in it. The cloud account is read beside them.
 func (p *Pass) observe(ctx context.Context, hosts []string, into Facts) error {
 	p.start()
 	var mu sync.Mutex
-	return p.each(hosts, func(host string) error {
+	cloud := p.survey(ctx)
+	err := p.each(hosts, func(host string) error {
+		if h := p.System.Host(host); h == nil || h.Droplet != nil && !cloud.wait() {
+			return nil // the account, or what became of reading it
+		}
+		if p.absent(host) {
+			mu.Lock()
+			defer mu.Unlock()
+			maps.Copy(into, p.blank(host))
+			return nil
+		}
 		script := resource.NewScript(p.nonce)
 		for _, r := range p.System.Resources {
 			if r.ID().Host == host {
@@ -171,12 +195,18 @@ func (p *Pass) observe(ctx context.Context, hosts []string, into Facts) error {
 		p.emit(Event{Type: "observe", Host: host, State: "done", Seconds: answered.Sub(start).Seconds(), Wire: &cost})
 		return nil
 	})
+	if cloud == nil {
+		return err
+	}
+	cloud.wait()
+	maps.Copy(into, cloud.facts)
+	return errors.Join(cloud.err, err)
 }
 
 func (p *Pass) ask(ctx context.Context, host, script string) (out []byte, asked time.Time, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, observeTimeout, fmt.Errorf("no answer within %s", observeTimeout))
 	defer cancel()
-	if l := p.locks[host]; l != nil {
+	if l := p.held(host); l != nil {
 		asked = time.Now()
 		out, err = l.shell.Run(ctx, script, nil)
 		return out, asked, hostError(host, "observe", ExitUnknown, err)
@@ -236,7 +266,7 @@ const observePause = 500 * time.Millisecond
 
 func (p *Pass) diff(facts Facts) (*Plan, error) {
 	plan, err := diff(p.System.Resources, p.System.needs, facts, p.Options)
-	plan.Warnings = p.System.Warnings
+	plan.Warnings = p.System.warnings(facts, p.Options)
 	if err != nil || len(p.Limit) == 0 {
 		return plan, err
 	}
@@ -250,7 +280,7 @@ func (p *Pass) limited(plan *Plan) (*Plan, error) {
 	outside := map[resource.ID]bool{}
 	var errs []error
 	for _, c := range plan.Changes {
-		if !slices.Contains(p.Limit, c.Host) {
+		if !slices.Contains(p.Limit, c.Host) && !p.serves(c) {
 			outside[c.By] = true
 			continue
 		}
@@ -267,6 +297,32 @@ func (p *Pass) limited(plan *Plan) (*Plan, error) {
 		}
 	}
 	return out, errors.Join(errs...)
+}
+
+// serves tells whether a change of the cloud account is there for a chosen host.
+func (p *Pass) serves(c Change) bool {
+	if c.Host != "" {
+		return false
+	}
+	for _, r := range p.System.Resources {
+		id := r.ID()
+		chosen := slices.Contains(p.Limit, id.Host) || id.Kind == "host key" && slices.Contains(p.Limit, id.Name)
+		if chosen && (id == c.By || slices.Contains(p.System.needs[id], c.By)) {
+			return true
+		}
+	}
+	return false
+}
+
+// warnings are those of the stack, and what resources have to say beside their changes.
+func (s *System) warnings(facts Facts, options map[string]bool) []string {
+	out := slices.Clone(s.Warnings)
+	for _, r := range s.Resources {
+		if w, ok := r.(resource.Warner); ok {
+			out = append(out, w.Warn(&world{facts: facts, options: options})...)
+		}
+	}
+	return out
 }
 
 func (s *System) target(h *inventory.Host) remote.Target {

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -152,7 +153,7 @@ func (p *Pass) Status(ctx context.Context) ([]HostStatus, error) {
 	var out []HostStatus
 	for _, name := range p.System.HostNames() {
 		h := p.System.Host(name)
-		hs := HostStatus{Host: name, Address: h.Address, Roles: h.Roles, Error: failed[name], Services: []ServiceStatus{}}
+		hs := HostStatus{Host: name, Address: cmp.Or(h.Address, p.address(name)), Roles: h.Roles, Error: failed[name], Services: []ServiceStatus{}}
 		containers, know := resource.Containers(w, name)
 		if know == resource.Unknown && hs.Error == "" {
 			hs.Error = "Docker gives no answer"

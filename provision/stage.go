@@ -4,11 +4,14 @@ import "provision/provision/resource"
 
 // Stages are the parts of the work on a host, in the order in which they are shown. Work itself
 // follows the graph of needs, so a stage may be gone back to.
-var Stages = []string{"system", "network", "images", "files", "secrets", "data", "services", "prefect", "cleanup"}
+var Stages = []string{"cloud", "system", "network", "images", "files", "secrets", "data", "services", "prefect", "cleanup"}
 
 // stage says to which part of the work a change belongs.
 func stage(c resource.Change) string {
-	if c.Act == resource.Remove {
+	switch {
+	case c.ID.Host == "":
+		return "cloud"
+	case c.Act == resource.Remove:
 		return "cleanup"
 	}
 	switch c.ID.Kind {

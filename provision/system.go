@@ -22,6 +22,8 @@ type System struct {
 
 	byID  map[resource.ID]resource.Resource
 	needs map[resource.ID][]resource.ID // all that each needs, directly or not
+	// cloudOnly says that no host is dialled.
+	cloudOnly bool
 }
 
 // Load reads and checks both files and renders all that can be rendered, without a connection. All
@@ -55,10 +57,7 @@ func asUsage(err error) error {
 
 // Connectable says why nothing can be done with the system yet, if so.
 func (s *System) Connectable() error {
-	switch {
-	case len(s.Inventory.Droplets) > 0:
-		return Usage("name existing machines as [hosts.NAME]", "%s declares droplets, and creating them is not built yet", s.Inventory.File)
-	case s.Inventory.Server() == nil:
+	if s.Inventory.Server() == nil {
 		return Usage(`give one host roles = ["server"]`, "%s: no host has the server role", s.Inventory.File)
 	}
 	return nil
@@ -78,6 +77,9 @@ func (s *System) Host(name string) *inventory.Host {
 func (s *System) HostNames() []string {
 	var names []string
 	for _, h := range s.Inventory.Hosts {
+		if s.cloudOnly {
+			break
+		}
 		names = append(names, h.Name)
 	}
 	return names

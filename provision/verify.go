@@ -17,7 +17,7 @@ func (p *Pass) check(facts Facts) error {
 	var errs []error
 	for _, r := range p.System.Resources {
 		c, ok := r.(resource.Checker)
-		if !ok {
+		if !ok || p.absent(r.ID().Host) {
 			continue
 		}
 		for _, problem := range c.Check(w) {

@@ -263,6 +263,22 @@ func TestHostKeyErrorsSayWhatToDo(t *testing.T) {
 	_, err = d.Dial(ctx(t), pinned)
 	wantError(t, err, remote.Unreachable, "pinned host key")
 
+	summed := s.target()
+	for _, sums := range [][]string{{remote.HostKeySum(s.hostKey)}, {remote.HostKeySum(other), remote.HostKeySum(s.hostKey)}} {
+		summed.HostKeySums = sums
+		_ = dial(t, d, summed).Close() // known_hosts does not have it
+	}
+	summed.HostKeySums = []string{remote.HostKeySum(other)}
+	_, err = d.Dial(ctx(t), summed)
+	wantError(t, err, remote.HostKey, "none of those that are recorded", remote.HostKeySum(s.hostKey), remote.HostKeySum(other))
+	summed.HostKey = line
+	_, err = d.Dial(ctx(t), summed)
+	wantError(t, err, remote.HostKey, "none of those that are recorded")
+	write(t, s.known, []byte("@revoked * "+line+"\n"))
+	summed.HostKeySums = []string{remote.HostKeySum(s.hostKey)}
+	_, err = d.Dial(ctx(t), summed)
+	wantError(t, err, remote.HostKey, "revoked")
+
 	// OpenSSH would add a key that is revoked for the name without the port.
 	write(t, s.known, []byte("@revoked 127.0.0.1 "+line+"\n"))
 	brave := s.target()

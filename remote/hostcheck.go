@@ -1,9 +1,12 @@
 package remote
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -28,10 +31,16 @@ func (d *Dialer) hostKeyCheck(hs *handshake) (ssh.HostKeyCallback, []string, err
 			return !strings.Contains(a, "-cert-") && keyTypeOf(a) == pinned.Type()
 		})
 	}
+	if len(h.sums) > 0 {
+		algorithms = []string{ssh.KeyAlgoED25519}
+	}
 	return func(_ string, _ net.Addr, key ssh.PublicKey) error {
-		if pinned != nil {
+		switch {
+		case len(h.sums) > 0:
+			hs.refused = checkSums(hs, lines, key)
+		case pinned != nil:
 			hs.refused = checkPinned(hs, lines, pinned, key)
-		} else {
+		default:
 			hs.refused = d.checkKnown(hs, lines, key)
 		}
 		if hs.refused != nil {
@@ -53,6 +62,27 @@ func checkPinned(hs *handshake, lines hostLines, pinned, key ssh.PublicKey) *Err
 	}
 	return hostKeyError(hs, fmt.Errorf("host key is not the pinned one: it shows %s, pinned is %s", fingerprint(key), fingerprint(pinned)),
 		"", "find out why the key differs (another machine at this address, or an attack); if the machine was rebuilt, pin its new key")
+}
+
+// HostKeySum is how HostKeySums names a key.
+func HostKeySum(key ssh.PublicKey) string {
+	sum := sha256.Sum256(key.Marshal())
+	return hex.EncodeToString(sum[:])
+}
+
+// checkSums: one of the pinned fingerprints decides, but not against @revoked.
+func checkSums(hs *handshake, lines hostLines, key ssh.PublicKey) *Error {
+	host, port := hs.hop.knownAs()
+	if v := lines.verify(host, port, key); v.status == hostRevoked {
+		return revokedError(hs, v)
+	}
+	shown := HostKeySum(key)
+	if slices.Contains(hs.hop.sums, shown) {
+		return nil
+	}
+	return hostKeyError(hs, errors.New("the host key is none of those that are recorded for this machine"),
+		"the server shows "+shown+"\nrecorded: "+strings.Join(hs.hop.sums, ", "),
+		"find out why the key differs (another machine at this address, or an attack); do not go on before that")
 }
 
 func (d *Dialer) checkKnown(hs *handshake, lines hostLines, key ssh.PublicKey) *Error {

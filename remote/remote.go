@@ -20,6 +20,10 @@ type Target struct {
 	KnownHosts   string // replaces the user's known_hosts files; the global ones still count
 	HostKey      string // pinned: "ssh-ed25519 AAAA..."; then known_hosts only matters for @revoked
 
+	// HostKeySums are pinned, too, as hexadecimal SHA-256 of ed25519 keys, for machines whose keys are
+	// known by their fingerprints alone; any of them will do. HostKey is then not looked at.
+	HostKeySums []string
+
 	// HostKeyChecking is "strict" (default) or "accept-new": an unknown key is
 	// added to known_hosts, a changed one is refused all the same.
 	HostKeyChecking string

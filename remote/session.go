@@ -20,6 +20,8 @@ type session struct {
 	stdin io.WriteCloser
 	line  string // the command line that was run
 
+	writing sync.Mutex // x/crypto's channel must not be told of its end while something is written
+
 	mu       sync.Mutex
 	out, err *frame        // of the current script
 	mark     chan struct{} // gets a token when something in the frames changed
@@ -154,7 +156,22 @@ func (c *Conn) open(ctx context.Context, op, line string, out, errs *frame) (*se
 // send writes to the shell without waiting for it to read. A write that fails
 // needs no answer here: the channel has ended, and that says why.
 func (s *session) send(text string) {
-	go func() { _, _ = io.WriteString(s.stdin, text) }()
+	s.writing.Lock()
+	go func() {
+		defer s.writing.Unlock()
+		_, _ = io.WriteString(s.stdin, text)
+	}()
+}
+
+// endInput tells the shell that nothing follows. One that has not taken what was sent to it, or that
+// the connection has lost, cannot be told.
+func (s *session) endInput() {
+	if s.writing.TryLock() {
+		defer s.writing.Unlock()
+		_ = s.stdin.Close()
+		return
+	}
+	s.abandon()
 }
 
 // abandon closes the channel. The remote program is not told, and a server may

@@ -131,7 +131,7 @@ const closePeriod = 10 * time.Second
 // scripts left running is not stopped.
 func (sh *Shell) Close() error {
 	sh.closing.Do(func() {
-		_ = sh.s.stdin.Close()
+		sh.s.endInput()
 		timer := time.NewTimer(closePeriod)
 		defer timer.Stop()
 		select {

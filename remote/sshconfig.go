@@ -131,6 +131,7 @@ type hop struct {
 	globalKnown    []string
 	hashKnown      bool
 	pinned         string
+	sums           []string
 	acceptNew      bool
 	timeout        time.Duration
 	jump           string
@@ -155,7 +156,7 @@ func (d *Dialer) resolve(t Target, s settings) (*hop, error) {
 	if alias == "" || strings.HasPrefix(alias, "-") || strings.ContainsAny(alias, " \t\r\n\x00/'\"") {
 		return nil, fmt.Errorf("address %q is not a host", t.Address)
 	}
-	h := &hop{label: t.Name, alias: alias, port: t.Port, user: t.User, pinned: t.HostKey, jump: t.Jump, timeout: t.ConnectTimeout}
+	h := &hop{label: t.Name, alias: alias, port: t.Port, user: t.User, pinned: t.HostKey, sums: t.HostKeySums, jump: t.Jump, timeout: t.ConnectTimeout}
 	if h.label == "" {
 		h.label = alias
 	}

@@ -15,6 +15,7 @@ import (
 func (c *cli) applyCommand() *cobra.Command {
 	var wait time.Duration
 	var newData, page string
+	var allowed allowances
 	cmd := &cobra.Command{
 		Use:   "apply [FILE]",
 		Short: "Change the hosts until they are as the files say, and verify it",
@@ -27,7 +28,7 @@ if anything differs from what it was made of, nothing is changed (16).` + exitCo
 			"  provision plan -i onprem.toml --out change.plan && provision apply -i onprem.toml change.plan",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			saved, err := c.savedPlan(args, newData)
+			saved, err := c.savedPlan(args, newData, allowed)
 			if err != nil {
 				return err
 			}
@@ -44,6 +45,8 @@ if anything differs from what it was made of, nothing is changed (16).` + exitCo
 				p.Saved, p.Limit, p.Options = saved, saved.Limit, saved.Options
 			} else if err := c.allowNewData(cmd.Context(), p, newData); err != nil {
 				return err
+			} else {
+				allowed.allow(p)
 			}
 			finish := func() error { return nil }
 			if page != "" {
@@ -67,18 +70,19 @@ if anything differs from what it was made of, nothing is changed (16).` + exitCo
 	cmd.Flags().StringVar(&page, "report", "", "write what was done as one HTML page into `FILE`")
 	cmd.Flags().DurationVar(&wait, "lock-wait", 0, "how long to wait while somebody else works on a host")
 	newDataFlag(cmd, &newData)
+	allowed.flags(cmd)
 	return cmd
 }
 
 // savedPlan reads the plan that apply was given, if it was.
-func (c *cli) savedPlan(args []string, newData string) (*provision.SavedPlan, error) {
+func (c *cli) savedPlan(args []string, newData string, allowed allowances) (*provision.SavedPlan, error) {
 	switch {
 	case len(args) == 0:
 		return nil, nil
 	case len(args) > 1:
 		return nil, provision.Usage("provision apply --help", "unexpected argument %q", args[1])
-	case newData != "" || len(c.limit) > 0:
-		return nil, provision.Usage("give them to plan --out", "a kept plan has its own --limit and --new-data")
+	case newData != "" || len(c.limit) > 0 || allowed != (allowances{}):
+		return nil, provision.Usage("give them to plan --out", "a kept plan has its own --limit, --new-data, --prune and --resize")
 	}
 	return provision.ReadPlan(args[0])
 }
@@ -118,6 +122,7 @@ func (c *cli) allowNewData(ctx context.Context, p *provision.Pass, given string)
 func (c *cli) planCommand() *cobra.Command {
 	var detailed bool
 	var out, newData string
+	var allowed allowances
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would change, and why",
@@ -136,6 +141,7 @@ func (c *cli) planCommand() *cobra.Command {
 			if err := c.allowNewData(cmd.Context(), p, newData); err != nil {
 				return err
 			}
+			allowed.allow(p)
 			ctx, cancel := reading(cmd.Context())
 			defer cancel()
 			defer c.face.Close()
@@ -164,7 +170,24 @@ func (c *cli) planCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if there are changes")
 	cmd.Flags().StringVar(&out, "out", "", "keep the plan in `FILE`, to be carried out as it is by apply FILE")
 	newDataFlag(cmd, &newData)
+	allowed.flags(cmd)
 	return cmd
+}
+
+// allowances are what an operator allows by name, beyond what a plan does by itself.
+type allowances struct{ prune, resize bool }
+
+func (a *allowances) flags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&a.prune, "prune", false, "remove droplets that are no longer declared, after their agents have stopped")
+	cmd.Flags().BoolVar(&a.resize, "resize", false, "give droplets their declared size; each is switched off for some minutes")
+}
+
+func (a *allowances) allow(p *provision.Pass) {
+	for name, given := range map[string]bool{"prune": a.prune, "resize": a.resize} {
+		if given {
+			p.Options[name] = true
+		}
+	}
 }
 
 func (c *cli) verifyCommand() *cobra.Command {

@@ -89,7 +89,7 @@ Caddy on one host, agents and your flows on others. Run again, it changes only w
 	})
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
-	root.AddCommand(c.initCommand(), c.validateCommand(), c.planCommand(), c.applyCommand(), c.verifyCommand(), c.statusCommand(), c.credentialsCommand(), c.graphCommand(), c.demoCommand(), c.versionCommand())
+	root.AddCommand(c.initCommand(), c.validateCommand(), c.planCommand(), c.applyCommand(), c.verifyCommand(), c.statusCommand(), c.credentialsCommand(), c.graphCommand(), c.dropletCommand(), c.demoCommand(), c.versionCommand())
 	for _, cmd := range root.Commands() {
 		if cmd.Args == nil {
 			cmd.Args = noArgs

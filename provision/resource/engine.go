@@ -318,19 +318,22 @@ aptget install %s
 	return err
 }
 
+// firstBoot waits until cloud-init has ended what it does at the first boot of a machine.
+const firstBoot = `n=0
+while command -v cloud-init >/dev/null && s=$(cloud-init status 2>/dev/null || true) && case $s in *running*|*'not started'*|*'not run'*) true ;; *) false ;; esac; do
+	[ $n -lt 180 ] || die "cloud-init did not end within 15 minutes: $s"
+	[ $((n % 6)) -ne 0 ] || echo "waiting for cloud-init to end its first boot work"
+	n=$((n + 1)); sleep 5
+done
+`
+
 // aptReady waits for first boot and for other package managers, says what it waits for, and
 // finishes an installation that was interrupted. Locks are never removed and nobody is killed.
 const aptReady = `export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
 holder() { ino=$(stat -c %i "$1" 2>/dev/null) || return 1
 	while read -r _ _ _ _ pid dev _; do case $dev in *:"$ino") printf 'process %s (%s)' "$pid" "$(cat "/proc/$pid/comm" 2>/dev/null)"; return 0 ;; esac; done </proc/locks
 	return 1; }
-n=0
-while command -v cloud-init >/dev/null && s=$(cloud-init status 2>/dev/null || true) && case $s in *running*|*'not started'*|*'not run'*) true ;; *) false ;; esac; do
-	[ $n -lt 180 ] || die "cloud-init did not end within 15 minutes: $s"
-	[ $((n % 6)) -ne 0 ] || echo "waiting for cloud-init to end its first boot work"
-	n=$((n + 1)); sleep 5
-done
-n=0
+` + firstBoot + `n=0
 while h=$(holder /var/lib/dpkg/lock-frontend) || h=$(holder /var/lib/dpkg/lock) || h=$(holder /var/lib/apt/lists/lock); do
 	[ $n -lt 120 ] || die "the package lock was not free within 10 minutes: $h holds it"
 	[ $((n % 3)) -ne 0 ] || echo "waiting for the package lock: $h holds it"

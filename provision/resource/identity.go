@@ -21,6 +21,10 @@ type Identity struct {
 	Others      []string // names of all other hosts of the inventory
 	// DataVolume is the volume whose existence says that the stack was born on the server host.
 	DataVolume ID
+	// Before is what this host has to be before it has an identity: a droplet, with its disk.
+	Before []ID
+	// Disk is the volume that the host's data outlives it on; zero if there is none.
+	Disk ID
 	// Cleaned says that the host is to lose all of the stack; it is only made sure that it is this one.
 	Cleaned bool
 }
@@ -36,7 +40,7 @@ func IdentityID(host string) ID { return ID{host, "identity", ""} }
 func (i *Identity) ID() ID { return IdentityID(i.Host) }
 
 func (i *Identity) Needs() []ID {
-	needs := []ID{SystemID(i.Host)}
+	needs := append([]ID{SystemID(i.Host)}, i.Before...)
 	if i.Host != i.Server {
 		needs = append(needs, IdentityID(i.Server))
 	}
@@ -132,6 +136,10 @@ func (i *Identity) Diff(w World) []Change {
 // unborn says why the server host cannot be the one that the stack's data was born on; "" if it can.
 func (i *Identity) unborn(w World, rec Record, know Know) (why, hint string) {
 	if _, data := w.Fact(i.DataVolume); data != No {
+		return "", ""
+	}
+	// A droplet that does not exist yet may get the data back with its disk.
+	if _, disk := w.Fact(i.Disk); disk == Yes && know == No {
 		return "", ""
 	}
 	const or = "correct the address, or start with new data: provision apply --new-data"

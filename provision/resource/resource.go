@@ -107,6 +107,8 @@ const (
 	Preflight
 	// Data means that data could be lost: nothing is done (exit 40).
 	Data
+	// Cloud means that the account does not offer it: nothing is done (exit 30).
+	Cloud
 )
 
 // Change is one difference between what is and what should be. It is data: it holds no program

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"sync"
+
+	"provision/inventory"
 )
 
 // Host is where changes of one machine are carried out: a root shell that holds the machine's
@@ -29,6 +31,12 @@ type Run struct {
 	Resources map[ID]Resource
 	// Say shows a line to the operator; nil: it is dropped.
 	Say func(host, line string)
+	// Tell shows how far a change of the cloud account has come; nil: it is dropped.
+	Tell func(id ID, line string)
+	// Account is the cloud account; nil where the inventory has none.
+	Account *inventory.Account
+	// Shows dials a droplet once more and wants this host key, by its fingerprint.
+	Shows func(ctx context.Context, host, sum string) error
 
 	mu     sync.Mutex
 	values map[ID]Secret
@@ -125,5 +133,11 @@ func newUUID() string {
 func (r *Run) Note(host, format string, args ...any) {
 	if r.Say != nil {
 		r.Say(host, fmt.Sprintf(format, args...))
+	}
+}
+
+func (r *Run) tell(id ID, format string, args ...any) {
+	if r.Tell != nil {
+		r.Tell(id, fmt.Sprintf(format, args...))
 	}
 }

@@ -84,6 +84,16 @@ type Fact struct {
 	Know Know
 }
 
+// Absent is the answer of a machine that has nothing of all this.
+func (s *Script) Absent() map[ID]Fact {
+	_ = s.String() // now every resource has asked
+	facts := make(map[ID]Fact, len(s.ids))
+	for _, id := range s.ids {
+		facts[id] = Fact{Record: Record{Fields: map[string]string{}}, Know: No}
+	}
+	return facts
+}
+
 // Parse reads the output of the script. Every resource of the script has a fact in the result; one
 // that the host did not answer for is Unknown. complete is false if the output was cut off.
 func (s *Script) Parse(out []byte) (facts map[ID]Fact, complete bool) {

@@ -17,6 +17,7 @@ var passing = map[string][]string{
 	"secret":    {"sum"},
 	"authority": {"sum"},
 	"route":     {"json"},
+	"account":   {"catalog"},
 }
 
 // Stable is a digest of all that an observation says of a resource and that only somebody's change

@@ -30,6 +30,7 @@ type System struct {
 	Image      string
 	MaxSkew    time.Duration // between an agent and the server
 	NetworkIDs []ID
+	Before     []ID // what the host has to be before anything is done on it: a droplet
 }
 
 var (
@@ -48,7 +49,7 @@ const (
 )
 
 func (s *System) ID() ID      { return SystemID(s.Host) }
-func (s *System) Needs() []ID { return nil }
+func (s *System) Needs() []ID { return s.Before }
 
 func (s *System) Probe(sc *Script) {
 	sc.Record(s.ID(), `v clock "$(date +%s.%N)"

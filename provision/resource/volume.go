@@ -17,6 +17,10 @@ type Volume struct {
 	// Major is the major version of the PostgreSQL that is to read what lies here; "" where it is not
 	// known, or where this is no database.
 	Major string
+	// Disk is where a volume with data of its own lies; nil for the engine's own place. Moved says that
+	// it could lie elsewhere, so it is asked where it does.
+	Disk  *Disk
+	Moved bool
 }
 
 var _ Resource = (*Volume)(nil)
@@ -24,8 +28,13 @@ var _ Resource = (*Volume)(nil)
 // VolumeID is the ID of a volume.
 func VolumeID(host, name string) ID { return ID{host, "volume", name} }
 
-func (v *Volume) ID() ID      { return VolumeID(v.Host, v.Name) }
-func (v *Volume) Needs() []ID { return []ID{EngineID(v.Host)} }
+func (v *Volume) ID() ID { return VolumeID(v.Host, v.Name) }
+func (v *Volume) Needs() []ID {
+	if v.Disk != nil {
+		return []ID{EngineID(v.Host), v.Disk.ID()}
+	}
+	return []ID{EngineID(v.Host)}
+}
 
 // listVolumes asks once for all volumes, a line each: name, owner, directory. V is yes if VS holds them.
 const listVolumes = `V=no VS=
@@ -41,7 +50,23 @@ yesyes) no; [ ! -e %[2]s ] || v born yes
 	printf '%%s\n' "$VS" | while IFS='|' read -r x _ dir; do [ "$x" = %[1]s ] || continue; yes; [ ! -f "$dir/PG_VERSION" ] || v major "$(head -c 20 "$dir/PG_VERSION")"; done ;;
 yes*) unknown "$VS" ;;
 *) unknown "$DV" ;;
-esac`, remote.Quote(v.Name), remote.Quote(v.bornPath())))
+esac`, remote.Quote(v.Name), remote.Quote(v.bornPath()))+v.where())
+}
+
+// where asks for the directory that the volume was made with.
+func (v *Volume) where() string {
+	if !v.Moved {
+		return ""
+	}
+	return fmt.Sprintf("\n[ $D$V != yesyes ] || { x=$(timeout 20 docker volume inspect --format '{{with .Options}}{{.device}}{{end}}' %s 2>/dev/null) && v device \"$x\"; }", remote.Quote(v.Name))
+}
+
+// directory is where it should lie; "" for the engine's own place.
+func (v *Volume) directory() string {
+	if v.Disk == nil {
+		return ""
+	}
+	return v.Disk.Directory()
 }
 
 // bornPath marks that the volume was made on this host once.
@@ -53,7 +78,15 @@ func (v *Volume) Paths() []string { return []string{v.bornPath()} }
 func (v *Volume) Diff(w World) []Change {
 	rec, know := w.Fact(v.ID())
 	have := strings.TrimSpace(rec.Fields["major"])
+	device, placed := rec.Fields["device"]
+	device = strings.TrimSpace(device)
 	switch {
+	case know == Yes && v.Moved && placed && device != v.directory():
+		return []Change{{
+			ID: v.ID(), Act: Refuse, Risk: Data,
+			Why:  fmt.Sprintf("the database lies %s, and should lie %s: it is not moved silently", place(device), place(v.directory())),
+			Hint: "leave the inventory's volume key as it was; to move it, dump the database, and restore it into a new stack",
+		}}
 	case know == Yes && have != "" && v.Major != "" && have != v.Major:
 		return []Change{{
 			ID: v.ID(), Act: Refuse, Risk: Data,
@@ -72,7 +105,20 @@ func (v *Volume) Diff(w World) []Change {
 }
 
 func (v *Volume) Do(ctx context.Context, r *Run, _ Change) error {
-	_, err := r.Sh(ctx, v.Host, fmt.Sprintf("docker volume create --label %s %s\n: >%s\n",
-		remote.Quote(LabelStack+"="+v.Stack), remote.Quote(v.Name), remote.Quote(v.bornPath())))
+	options := ""
+	if dir := v.directory(); dir != "" {
+		// The engine mounts it when the container starts, and fails where the directory is not there.
+		options = " --opt type=none --opt o=bind --opt device=" + remote.Quote(dir)
+	}
+	_, err := r.Sh(ctx, v.Host, fmt.Sprintf("docker volume create --label %s%s %s\n: >%s\n",
+		remote.Quote(LabelStack+"="+v.Stack), options, remote.Quote(v.Name), remote.Quote(v.bornPath())))
 	return err
+}
+
+// place names a directory in a message.
+func place(dir string) string {
+	if dir == "" {
+		return "on the machine's own disk"
+	}
+	return "in " + remote.Sanitize(dir)
 }

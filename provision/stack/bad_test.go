@@ -214,8 +214,8 @@ built-in stack: docker.subnets.agent: 10.210.2.0/24 has the address 10.210.2.7 o
 		{"no agent", "stack = \"stack.toml\"\n[hosts.a]\naddress = \"10.0.0.11\"\nroles = [\"server\"]", hello, "", `
 stack.toml:1: deployments[0].queue: no agent host of onprem.toml polls the queue "default"; give a host the agent role`},
 		{
-			"droplets poll, too", "stack = \"stack.toml\"\n[digitalocean]\nname = \"a\"\nregion = \"fra1\"\nssh_keys = [\"id.pub\"]\nadmin_cidrs = [\"10.0.0.0/8\"]\ntoken = { env = \"T\" }\n[droplets.a]\nroles = [\"server\"]\n[droplets.w]\nroles = [\"agent\"]\ncount = 2",
-			hello + "queue = \"host-w-2\"\n" + hello + "name = \"b\"", "", `onprem.toml:5: digitalocean.ssh_keys[0]: "id.pub" does not exist`,
+			"droplets poll, too", "url = \"https://prefect.example.org\"\nstack = \"stack.toml\"\n[digitalocean]\nname = \"a\"\nregion = \"fra1\"\nssh_keys = [\"id.pub\"]\nadmin_cidrs = [\"10.0.0.0/8\"]\ntoken = { env = \"T\" }\n[droplets.a]\nroles = [\"server\"]\n[droplets.w]\nroles = [\"agent\"]\ncount = 2",
+			hello + "queue = \"host-w-2\"\n" + hello + "name = \"b\"", "", `onprem.toml:6: digitalocean.ssh_keys[0]: "id.pub" does not exist`,
 		},
 		{"neither is TOML", "stack = \"stack.toml\"\n[", "x", "stack.toml", `
 onprem.toml:2: not TOML: unexpected end of table name (table names cannot be empty)

@@ -31,6 +31,9 @@ func Bind(ctx context.Context, inv *inventory.Inventory, s *Stack) ([]resource.R
 	if err := b.contexts(); err != nil {
 		return nil, err
 	}
+	if err := b.cloud(); err != nil {
+		return nil, err
+	}
 	for n := range inv.Hosts {
 		h := &inv.Hosts[n]
 		if err := b.host(h); err != nil {
@@ -52,6 +55,8 @@ type binder struct {
 	agents []string // names of the agent hosts, sorted
 
 	prefect, business, caddy built
+	record                   resource.ID    // the url's host, where we make it
+	place                    *resource.Disk // where the database lies, if not on the server's own disk
 	out                      []resource.Resource
 }
 
@@ -174,7 +179,9 @@ func (b *binder) host(h *inventory.Host) error {
 	server, agent := h.Has(inventory.RoleServer), h.Has(inventory.RoleAgent)
 	nets := b.stack.Docker.Subnets
 	serverNet, agentNet, databaseNet := files.Networks(b.stack.Name)
-	identity := &resource.Identity{Host: h.Name, Stack: b.stack.Name, Server: b.server.Name, DataVolume: b.data(), Cleaned: len(h.Roles) == 0}
+	identity := &resource.Identity{
+		Host: h.Name, Stack: b.stack.Name, Server: b.server.Name, DataVolume: b.data(), Cleaned: len(h.Roles) == 0, Before: b.machine(h),
+	}
 	for _, other := range b.inv.Hosts {
 		if other.Name != b.server.Name {
 			identity.Others = append(identity.Others, other.Name)
@@ -184,7 +191,7 @@ func (b *binder) host(h *inventory.Host) error {
 		b.add(identity, &resource.Engine{Host: h.Name, Stack: b.stack.Name, AsIs: true})
 		return nil
 	}
-	sys := &resource.System{Host: h.Name, Server: b.server.Name, Image: b.prefect.ref, MaxSkew: time.Minute}
+	sys := &resource.System{Host: h.Name, Server: b.server.Name, Image: b.prefect.ref, MaxSkew: time.Minute, Before: b.machine(h)}
 	if b.inv.TLS.Mode == inventory.TLSInternal {
 		sys.MaxSkew = 10 * time.Second
 	}
@@ -210,9 +217,17 @@ func (b *binder) host(h *inventory.Host) error {
 	if repository == "" {
 		repository = "https://download.docker.com/linux"
 	}
-	b.add(sys, identity,
+	b.add(sys)
+	if disk := b.disk(h); disk != nil {
+		b.place = disk
+		identity.Before, identity.Disk = append(identity.Before, disk.ID()), resource.CloudVolumeID(h.Name)
+	}
+	b.add(identity,
 		&resource.Engine{Host: h.Name, Stack: b.stack.Name, Source: b.stack.Docker.Source, Repository: repository, DaemonJSON: daemon},
 	)
+	if h.Droplet != nil {
+		b.add(&resource.Metadata{Host: h.Name})
+	}
 	if server {
 		b.network(h.Name, serverNet, nets.Server, false)
 		b.network(h.Name, databaseNet, nets.Database, true)
@@ -298,6 +313,7 @@ func (b *binder) service(host, dir, project string, s files.Service, extra resou
 	extra.Host, extra.Stack, extra.Project, extra.Dir = host, b.stack.Name, project, dir
 	extra.Service, extra.Container = s.Name, b.stack.Name+"-"+s.Name
 	extra.Definition, extra.Image, extra.Salt = s.Definition, s.Image, b.salt()
+	extra.After = append(extra.After, b.guarded(host)...)
 	for _, m := range s.Mounts {
 		extra.Mounts = append(extra.Mounts, path.Join(dir, m))
 	}

@@ -55,7 +55,7 @@ func (b *binder) serverRole(h *inventory.Host) error {
 		After: append([]resource.ID{resource.EngineID(host)}, identity...),
 	}
 	b.add(password, serverPassword, encryption)
-	b.add(&resource.Volume{Host: host, Stack: name, Name: postgresVol, Birth: true, Major: major(b.stack.Postgres.Image)},
+	b.add(&resource.Volume{Host: host, Stack: name, Name: postgresVol, Birth: true, Major: major(b.stack.Postgres.Image), Disk: b.place, Moved: h.Droplet != nil},
 		&resource.Volume{Host: host, Stack: name, Name: artifactsVol},
 		&resource.Volume{Host: host, Stack: name, Name: caddyVol})
 
@@ -64,6 +64,9 @@ func (b *binder) serverRole(h *inventory.Host) error {
 		return err
 	}
 
+	if b.place != nil {
+		b.add(b.place.Kept)
+	}
 	var postgres, server *resource.Service
 	for _, s := range rendered.Services {
 		switch s.Name {
@@ -92,7 +95,7 @@ func (b *binder) serverRole(h *inventory.Host) error {
 	for _, s := range rendered.Services {
 		if s.Name == "caddy" {
 			caddy := b.service(host, dir, name+"-server", s, resource.Service{
-				After: append([]resource.ID{caddyConfig.ID(), caddyFiles.ID(), server.ID(), resource.VolumeID(host, caddyVol)}, b.allTokens()...),
+				After: append([]resource.ID{caddyConfig.ID(), caddyFiles.ID(), server.ID(), resource.VolumeID(host, caddyVol), b.record}, b.allTokens()...),
 				Note:  "the UI and the API are away for some seconds; agents ask again",
 			})
 			b.add(caddy, &resource.CaddyLoaded{

@@ -52,23 +52,15 @@ func (s *Stack) problem(key, problem, hint string) inventory.Problem {
 // unpolled are deployments whose queue no agent host polls: their runs would wait for ever.
 func unpolled(inv *inventory.Inventory, s *Stack) inventory.Problems {
 	var polled []string
-	add := func(names []string, roles []inventory.Role, queues []string) {
-		if !slices.Contains(roles, inventory.RoleAgent) {
-			return
+	for _, h := range inv.Hosts {
+		if !slices.Contains(h.Roles, inventory.RoleAgent) {
+			continue
 		}
+		queues := h.Queues
 		if queues == nil {
 			queues = s.Agent.Queues
 		}
-		polled = append(polled, queues...)
-		for _, name := range names {
-			polled = append(polled, inventory.HostQueuePrefix+name)
-		}
-	}
-	for _, h := range inv.Hosts {
-		add([]string{h.Name}, h.Roles, h.Queues)
-	}
-	for _, d := range inv.Droplets {
-		add(d.Names(), d.Roles, d.Queues)
+		polled = append(append(polled, queues...), inventory.HostQueuePrefix+h.Name)
 	}
 	slices.Sort(polled)
 	polled = slices.Compact(polled)

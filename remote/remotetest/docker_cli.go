@@ -95,7 +95,7 @@ func dockerCommands() map[string]dockerCommand {
 		"network create": {"d", "d:", map[string]string{"driver": "d:", "subnet": "subnet:", "gateway": "gateway:", "internal": "internal", "label": "label:", "opt": "opt:", "ipv6": "ipv6", "attachable": "attachable"}, false, dockerNetworkCreate},
 		"network ls":     {"q", "f:", list, false, dockerNetworks}, "network rm": {"f", "", map[string]string{"force": "f"}, false, dockerNetworkRm},
 		"network connect": {"", "", map[string]string{"alias": "alias:", "ip": "ip:"}, false, dockerConnect}, "network disconnect": {"f", "", map[string]string{"force": "f"}, false, dockerDisconnect},
-		"volume create": {"d", "", map[string]string{"label": "label:", "name": "name:", "driver": "d:"}, false, dockerVolumeCreate},
+		"volume create": {"d", "o:", map[string]string{"label": "label:", "name": "name:", "driver": "d:", "opt": "o:"}, false, dockerVolumeCreate},
 		"volume ls":     {"q", "f:", list, false, dockerVolumes}, "volume rm": {"f", "", map[string]string{"force": "f"}, false, dockerVolumeRm},
 		"buildx version": {"", "", nil, false, func(p *proc, _ parsed) int { p.printf("github.com/docker/buildx 0.13.1\n"); return 0 }},
 	}

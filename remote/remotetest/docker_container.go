@@ -226,6 +226,11 @@ func (d *docker) launch(c *container) error {
 		}
 	}
 	for _, m := range c.Mounts {
+		if v := d.volumes[m.Name]; m.Type == "volume" && v != nil && v.Options["device"] != "" {
+			if _, err := d.h.tree.stat(cred{}, v.Options["device"], true); err != nil {
+				return fmt.Errorf("error while mounting volume '%s': failed to mount local volume: mount %s:%s, flags: 0x1000: no such file or directory", v.Mountpoint, v.Options["device"], v.Mountpoint)
+			}
+		}
 		if m.Type == "bind" {
 			if _, err := d.h.tree.stat(cred{}, m.Source, true); err != nil {
 				return fmt.Errorf("invalid mount config for type \"bind\": bind source path does not exist: %s", m.Source)

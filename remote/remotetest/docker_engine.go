@@ -58,7 +58,9 @@ func (d *docker) start() error {
 	for _, name := range slices.Sorted(maps.Keys(d.containers)) {
 		c := d.containers[name]
 		if policy := c.HostConfig.RestartPolicy.Name; !c.State.Running && (policy == "always" || policy == "unless-stopped" && !c.stopped) {
-			d.run(c)
+			if err := d.launch(c); err != nil {
+				*c.State = ContainerState{Status: "exited", ExitCode: 128, StartedAt: c.State.StartedAt, FinishedAt: d.h.stamp(), Health: c.State.Health}
+			}
 		}
 	}
 	return nil

@@ -222,7 +222,7 @@ func dockerVolumeCreate(p *proc, o parsed) int {
 		name = o.args[0]
 	}
 	if d.volumes[name] == nil {
-		d.newVolume(name, labels(o.list["label"]))
+		d.newVolume(name, labels(o.list["label"])).Options = labels(o.list["o"])
 	}
 	p.printf("%s\n", name)
 	return 0

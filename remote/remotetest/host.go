@@ -34,6 +34,7 @@ type HostOptions struct {
 	User       string // who logs in; default root
 	Privilege  Privilege
 	Password   string // for sudo
+	HostKey    []byte // private one in PEM, as user data brings it; default a fresh one
 	LoginShell string // default /bin/sh; /usr/bin/fish, /bin/csh, /usr/sbin/nologin
 	Noise      string // printed by every login shell before anything else
 	NoSFTP     bool   // neither the subsystem nor its program
@@ -103,6 +104,8 @@ type Host struct {
 	healthDelays map[string]time.Duration
 	programs     map[string]func(*proc) int // by name, what a file of that name does
 	inside       map[string]func(*proc) int // the same in containers of the stack
+	disks        map[string]*Disk           // attached, by device
+	rules        map[string]bool            // of iptables
 }
 
 func newHost(f *Fleet, name string, o HostOptions) (*Host, error) {
@@ -159,6 +162,8 @@ func (h *Host) User() string { return h.options.User }
 
 // HostKey is the host's public key as it stands in known_hosts, without the name.
 func (h *Host) HostKey() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	return strings.TrimSpace(string(gossh.MarshalAuthorizedKey(h.key.PublicKey())))
 }
 
@@ -253,7 +258,12 @@ func (h *Host) Reboot() {
 		}
 	}
 	_ = h.tree.mkdir(cred{}, "/run/lock", 0o777|fs.ModeSticky)
+	h.mu.Lock()
+	h.rules = nil
+	h.mu.Unlock()
 	h.powerOn()
+	h.bootDisks()
+	h.readHostKey()
 	h.bootUnits()
 }
 
@@ -262,6 +272,7 @@ func (h *Host) Close() {
 	h.mu.Lock()
 	off := h.off
 	h.mu.Unlock()
+	h.docker.powerOff()
 	off()
 	_ = h.listener.Close()
 	_ = h.server.Close()
@@ -275,6 +286,5 @@ func (h *Host) listen() error {
 		return err
 	}
 	h.listener, h.addr = l, l.Addr().(*net.TCPAddr)
-	h.serve(l)
-	return nil
+	return h.serve(l)
 }

@@ -2,8 +2,6 @@ package remotetest
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"io"
 	"net"
 	"strings"
@@ -15,13 +13,9 @@ import (
 
 // serve is sshd: public keys only, MaxSessions, the login shell of the user, and forwarding for
 // those who jump through this host.
-func (h *Host) serve(l net.Listener) {
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	if h.key, err = gossh.NewSignerFromKey(key); err != nil {
-		panic(err)
+func (h *Host) serve(l net.Listener) (err error) {
+	if h.key, err = h.newHostKey(); err != nil {
+		return err
 	}
 	var mu sync.Mutex
 	open := map[*gossh.ServerConn]int{}
@@ -77,9 +71,10 @@ func (h *Host) serve(l net.Listener) {
 				h.wrap(c)
 			}
 		})
-		return
+		return nil
 	}
 	h.work.Go(func() { _ = h.server.Serve(l) })
+	return nil
 }
 
 func (h *Host) count(f func(*Counts)) {

@@ -80,6 +80,10 @@ func postgresMain(p *proc) int {
 		p.errorf("postgres: no data volume\n")
 		return 1
 	}
+	_, disk := p.host.mountedAt(v.Options["device"])
+	if v.database == nil && disk != nil {
+		v.database = disk.database
+	}
 	if v.database == nil {
 		password := p.env["POSTGRES_PASSWORD"]
 		if file := p.env["POSTGRES_PASSWORD_FILE"]; file != "" {
@@ -95,6 +99,9 @@ func postgresMain(p *proc) int {
 			return 1
 		}
 		v.database = &database{password: password, queues: map[string]time.Time{}, deployments: map[string]Deployment{}, running: map[string]int{}}
+		if disk != nil {
+			disk.database = v.database
+		}
 		_ = d.h.tree.writeFile(v.Mountpoint+"/PG_VERSION", "13\n", 0o600)
 		_ = d.h.tree.chown(cred{}, v.Mountpoint+"/PG_VERSION", p.cred.uid, p.cred.gid, false)
 	}

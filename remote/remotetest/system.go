@@ -138,6 +138,9 @@ func (h *Host) install() error {
 		_ = t.mkdirAll("/run/systemd/system")
 		_ = t.mkdirAll("/etc/systemd/system")
 	}
+	if f.systemd {
+		h.setUnit("ssh", true, true)
+	}
 	return h.preinstallDocker()
 }
 

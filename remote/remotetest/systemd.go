@@ -27,6 +27,7 @@ func (h *Host) bootUnits() {
 		u.active = u.enabled
 	}
 	h.mu.Unlock()
+	h.bootUnitFiles()
 	if start && h.docker.start() != nil {
 		h.mu.Lock()
 		docker.active, docker.failed = false, true
@@ -63,6 +64,9 @@ func (h *Host) control(verb, name string) string {
 	case "reload":
 		if !was {
 			return name + ".service is not active, cannot reload."
+		}
+		if name == "ssh" {
+			h.readHostKey()
 		}
 	case "start", "restart":
 		if name == "docker" && (!was || verb == "restart") {
@@ -120,7 +124,9 @@ func systemctlMain(p *proc) int {
 	}
 	code := 0
 	switch verb {
-	case "daemon-reload", "reset-failed":
+	case "daemon-reload":
+		h.readUnitFiles()
+	case "reset-failed":
 	case "is-system-running":
 		p.printf("running\n")
 	case "is-active", "is-failed":
@@ -158,6 +164,9 @@ func systemctlMain(p *proc) int {
 				if strings.Contains(why, "not found") {
 					code = 5
 				}
+			}
+			if line := h.unitCommand(n); line != "" && (verb == "start" || verb == "restart") {
+				code = max(code, p.run([]string{"/bin/sh", "-c", line}, nil))
 			}
 		}
 	case "enable", "disable":
@@ -254,5 +263,50 @@ func cloudInitMain(p *proc) int {
 			return 0
 		}
 		p.sleep(time.Second)
+	}
+}
+
+const unitFiles = "/etc/systemd/system"
+
+// readUnitFiles makes units of the files that somebody has put there.
+func (h *Host) readUnitFiles() {
+	infos, _ := h.tree.readDir(cred{}, unitFiles)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, i := range infos {
+		if name, ok := strings.CutSuffix(i.Name(), ".service"); ok && h.units[name] == nil {
+			h.units[name] = &unit{}
+		}
+	}
+}
+
+// unitCommand is what a unit of such a file runs: the text of its ExecStart=/bin/sh -c '...'.
+func (h *Host) unitCommand(name string) string {
+	b, _ := h.tree.readFile(unitFiles + "/" + name + ".service")
+	for l := range strings.Lines(string(b)) {
+		if text, ok := strings.CutPrefix(strings.TrimSpace(l), "ExecStart=/bin/sh -c '"); ok {
+			return strings.TrimSuffix(text, "'")
+		}
+	}
+	return ""
+}
+
+// bootUnitFiles runs what the enabled units of such files run, at boot.
+func (h *Host) bootUnitFiles() {
+	h.mu.Lock()
+	var names []string
+	for n, u := range h.units {
+		if u.enabled {
+			names = append(names, n)
+		}
+	}
+	h.mu.Unlock()
+	slices.Sort(names)
+	for _, n := range names {
+		if line := h.unitCommand(n); line != "" {
+			p := h.newProc(cred{}, map[string]string{"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, "/")
+			p.program(func(p *proc) int { return p.run([]string{"/bin/sh", "-c", line}, nil) })
+			p.end()
+		}
 	}
 }

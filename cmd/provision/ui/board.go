@@ -57,6 +57,7 @@ func (b *board) host(name string) *boardHost {
 
 // event takes an event in.
 func (b *board) event(e provision.Event, now time.Time) {
+	e = placed(e)
 	if e.Type == "plan" {
 		for _, h := range b.hosts {
 			*h = boardHost{}

@@ -99,6 +99,7 @@ func (l *Lines) remark(host, stage, text string) {
 }
 
 func (l *Lines) Event(e provision.Event) {
+	e = placed(e)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.width = max(l.width, len(e.Host))

@@ -38,6 +38,7 @@ func NewPage(t *provision.Topology) *Page { return &Page{topology: t, begun: tim
 
 // Event takes note of one event.
 func (p *Page) Event(e provision.Event) {
+	e = placed(e)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch e.Type {

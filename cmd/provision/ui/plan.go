@@ -11,6 +11,7 @@ import (
 
 // Plan shows a plan grouped by host and, within a host, by stage.
 func Plan(w io.Writer, s Style, p *provision.Plan) {
+	p = placedPlan(p)
 	announced(w, s, p)
 	if p.Empty() {
 		fmt.Fprintln(w, "nothing to change")

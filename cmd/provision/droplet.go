@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"provision/cmd/provision/ui"
+	"provision/provision"
+)
+
+func (c *cli) dropletCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "droplet",
+		Short: "List, create and destroy the droplets of a DigitalOcean inventory",
+		Long:  "The token comes from the inventory, or from DIGITALOCEAN_TOKEN or DIGITALOCEAN_ACCESS_TOKEN." + exitCodes,
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return provision.Usage("provision droplet --help", "unknown command %q", "droplet "+args[0])
+			}
+			return cmd.Help()
+		},
+	}
+	cmd.AddCommand(c.dropletListCommand(), c.dropletCreateCommand(), c.dropletDestroyCommand())
+	return cmd
+}
+
+// cloudPass makes a pass for what concerns the account alone.
+func (c *cli) cloudPass(ctx context.Context, names []string) (*provision.Pass, error) {
+	sys, err := c.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if sys, err = sys.CloudOnly(names); err != nil {
+		return nil, err
+	}
+	return c.pass(sys)
+}
+
+func (c *cli) dropletListCommand() *cobra.Command {
+	var orphans bool
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "Show the droplets that are declared, and those that carry the inventory's tag",
+		Example: "  provision droplet list -i prod.toml\n  provision droplet list -i prod.toml --orphans   # only those that are not declared",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := c.cloudPass(cmd.Context(), nil)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := reading(cmd.Context())
+			defer cancel()
+			defer p.Close()
+			all, err := p.Droplets(ctx)
+			if err != nil {
+				return err
+			}
+			shown := []provision.DropletStatus{}
+			for _, d := range all {
+				if !orphans || !d.Declared {
+					shown = append(shown, d)
+				}
+			}
+			if c.json {
+				return json.NewEncoder(c.stdout).Encode(map[string]any{"version": provision.EventVersion, "type": "droplets", "droplets": shown})
+			}
+			ui.Droplets(c.stdout, c.style(c.stdout), shown)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&orphans, "orphans", false, "only those that carry the tag and are not declared")
+	return cmd
+}
+
+func (c *cli) dropletCreateCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "create [NAME]",
+		Short:   "Create what is missing in the account, up to the first login, and nothing on the hosts",
+		Example: "  provision droplet create -i prod.toml\n  provision droplet create -i prod.toml worker-1",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return provision.Usage("provision droplet create --help", "unexpected argument %q", args[1])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := c.cloudPass(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			p.Confirm = c.confirm
+			now, stop, done := c.interrupts(cmd.Context())
+			defer done()
+			defer p.Close()
+			report, err := p.Apply(now, stop)
+			c.reported = true
+			if err == nil && !c.json {
+				fmt.Fprintf(c.stdout, "done: %d changes; next: provision apply -i %s\n", len(report.Outcomes), c.inventory)
+			}
+			return err
+		},
+	}
+}
+
+func (c *cli) dropletDestroyCommand() *cobra.Command {
+	var withVolume bool
+	var confirmed []string
+	cmd := &cobra.Command{
+		Use:   "destroy NAME",
+		Short: "Destroy one droplet; its volume and its reserved IP stay",
+		Long: `What works on the droplet is stopped first, running flows have their time to end, then it is
+deleted with everything on its own disk. Its name has to be typed, and with --with-volume the
+volume's name, too, whose data is then gone for good.` + exitCodes,
+		Example: "  provision droplet destroy -i prod.toml worker-2\n  provision droplet destroy -i prod.toml prefect --with-volume\n" +
+			"  provision droplet destroy -i prod.toml worker-2 --confirm worker-2   # where there is no terminal",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return provision.Usage("provision droplet destroy --help", "name the one droplet to destroy")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := c.cloudPass(cmd.Context(), nil)
+			if err != nil {
+				return err
+			}
+			now, _, done := c.interrupts(cmd.Context())
+			defer done()
+			defer p.Close()
+			doomed, err := p.Doom(now, args[0])
+			if err != nil {
+				return err
+			}
+			if withVolume && doomed.Volume == "" {
+				return provision.Usage("leave out --with-volume", "%s has no volume", args[0])
+			}
+			if err := c.typed("droplet", args[0], confirmed); err != nil {
+				return err
+			}
+			if withVolume {
+				if err := c.typed("volume and all its data:", doomed.Volume, confirmed); err != nil {
+					return err
+				}
+			} else if doomed.Volume != "" {
+				doomed.Left = append(doomed.Left, "the volume "+doomed.Volume+", with its data")
+			}
+			if err := p.Destroy(now, args[0], doomed, withVolume); err != nil {
+				return err
+			}
+			if c.json {
+				return json.NewEncoder(c.stdout).Encode(map[string]any{"version": provision.EventVersion, "type": "destroyed", "name": args[0], "left": doomed.Left})
+			}
+			fmt.Fprintf(c.stdout, "%s is gone\n", args[0])
+			for _, l := range doomed.Left {
+				fmt.Fprintf(c.stdout, "still there: %s\n", l)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&withVolume, "with-volume", false, "destroy its volume, too, with all data on it")
+	cmd.Flags().StringSliceVar(&confirmed, "confirm", nil, "the `NAME` in place of typing it; once more for the volume")
+	return cmd
+}
+
+// typed wants a name typed at the question, or given by --confirm. A mere --yes is not enough.
+func (c *cli) typed(what, name string, confirmed []string) error {
+	for _, given := range confirmed {
+		if given == name {
+			return nil
+		}
+	}
+	if !c.terminal() {
+		return provision.Usage("--confirm "+name, "destroying the %s %s needs its name, and there is no terminal to ask on; nothing was done", what, name)
+	}
+	fmt.Fprintf(c.stderr, "This destroys the %s %s. Type its name to go on: ", what, name)
+	line, err := bufio.NewReader(c.stdin).ReadString('\n')
+	if err != nil || strings.TrimSpace(line) != name {
+		return provision.ErrDeclined
+	}
+	return nil
+}

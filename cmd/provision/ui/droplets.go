@@ -1,0 +1,44 @@
+package ui
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"provision/provision"
+)
+
+// Droplets shows droplets as a table, and what they cost together.
+func Droplets(w io.Writer, s Style, all []provision.DropletStatus) {
+	if len(all) == 0 {
+		fmt.Fprintln(w, "no droplets")
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tID\tSTATUS\tADDRESS\tSIZE\tREGION\tMONTHLY\t")
+	var sum float64
+	for _, d := range all {
+		id, remark := fmt.Sprint(d.ID), ""
+		switch {
+		case d.ID == 0:
+			id = "-"
+		case !d.Declared:
+			remark = "not declared"
+		case !d.SetUp:
+			remark = "not set up yet"
+		}
+		if d.ID != 0 {
+			sum += d.Monthly
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t$%.2f\t%s\n", d.Name, id, d.Status, orDash(d.Address), d.Size, d.Region, d.Monthly, remark)
+	}
+	t.Flush()
+	fmt.Fprintln(w, s.dim(fmt.Sprintf("those that exist cost $%.2f a month, without volumes, backups, reserved IPs that are not in use, and traffic", sum)))
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

@@ -1,0 +1,312 @@
+package inventory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/digitalocean/godo"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/sync/errgroup"
+)
+
+// Listing is what an account has of one inventory's at one moment. It is whole: where one part cannot be read there is no listing,
+// so that what is missing in it does not exist.
+type Listing struct {
+	// Droplets carry the inventory's tag; those of one host in the order in which they count.
+	Droplets  []godo.Droplet
+	Volumes   []godo.Volume       // of the inventory's tag
+	Firewalls []godo.Firewall     // all of the account
+	VPCs      []*godo.VPC         // all of the account
+	Addresses []godo.ReservedIP   // all reserved ones of the account
+	Records   []godo.DomainRecord // with the url's host as name
+	Domain    bool                // whether the domain is managed in the account
+	Keys      map[string]godo.Key // by fingerprint, those of the inventory
+	Tags      []string            // all of the account
+	Project   *godo.Project       // of the inventory's name
+	Members   []string            // urns of what is in that project
+
+	// Catalog is what can be had, read only where a droplet is missing.
+	Catalog *Catalog
+}
+
+// Catalog is what an account may create.
+type Catalog struct {
+	Account  godo.Account
+	Droplets int // all of the account
+	Sizes    []godo.Size
+	Regions  []godo.Region
+	Images   map[string]bool // slugs of the inventory to whether there is such an image
+	Offered  []string        // slugs of the images of distributions
+}
+
+// PublicKey is a key of ssh_keys as the API knows it.
+type PublicKey struct{ Text, Comment, Fingerprint string }
+
+// PublicKeys reads the files of ssh_keys.
+func (d *DigitalOcean) PublicKeys() ([]PublicKey, error) {
+	var out []PublicKey
+	for _, name := range d.SSHKeys {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read ssh_keys: %w", err)
+		}
+		key, comment, _, _, err := ssh.ParseAuthorizedKey(text)
+		if err != nil {
+			return nil, fmt.Errorf("read ssh_keys: %s: %w", name, err)
+		}
+		out = append(out, PublicKey{strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))), comment, ssh.FingerprintLegacyMD5(key)})
+	}
+	return out, nil
+}
+
+// List reads all of it at once.
+func (a *Account) List(ctx context.Context, inv *Inventory) (*Listing, error) {
+	d, l := inv.DigitalOcean, &Listing{Keys: map[string]godo.Key{}}
+	g, ctx := errgroup.WithContext(ctx)
+	read := func(what string, f func() error) {
+		g.Go(func() error {
+			if err := f(); err != nil {
+				return fmt.Errorf("read the account's %s: %w", what, err)
+			}
+			return nil
+		})
+	}
+	read("droplets", func() (err error) {
+		if l.Droplets, err = pages(func(o *godo.ListOptions) ([]godo.Droplet, *godo.Response, error) {
+			return a.Droplets.ListByTag(ctx, d.Tag(), o)
+		}); err != nil {
+			return err
+		}
+		slices.SortStableFunc(l.Droplets, Elder)
+		for _, one := range inv.Hosts {
+			if one.Droplet != nil && !slices.ContainsFunc(l.Droplets, func(x godo.Droplet) bool { return d.HostOf(x.Tags) == one.Name }) {
+				l.Catalog = &Catalog{Images: map[string]bool{}}
+				return a.catalog(ctx, inv, l.Catalog)
+			}
+		}
+		return nil
+	})
+	read("volumes", func() (err error) {
+		all, err := pages(func(o *godo.ListOptions) ([]godo.Volume, *godo.Response, error) {
+			return a.Storage.ListVolumes(ctx, &godo.ListVolumeParams{ListOptions: o})
+		})
+		l.Volumes = slices.DeleteFunc(all, func(v godo.Volume) bool { return !slices.Contains(v.Tags, d.Tag()) })
+		return err
+	})
+	read("firewalls", func() (err error) {
+		l.Firewalls, err = pages(func(o *godo.ListOptions) ([]godo.Firewall, *godo.Response, error) { return a.Firewalls.List(ctx, o) })
+		slices.SortStableFunc(l.Firewalls, func(x, y godo.Firewall) int {
+			return cmp.Or(cmp.Compare(x.Created, y.Created), cmp.Compare(x.ID, y.ID))
+		})
+		return err
+	})
+	read("networks", func() (err error) {
+		l.VPCs, err = pages(func(o *godo.ListOptions) ([]*godo.VPC, *godo.Response, error) { return a.VPCs.List(ctx, o) })
+		return err
+	})
+	read("reserved IPs", func() (err error) {
+		l.Addresses, err = pages(func(o *godo.ListOptions) ([]godo.ReservedIP, *godo.Response, error) {
+			return a.ReservedIPs.List(ctx, o)
+		})
+		return err
+	})
+	read("tags", func() (err error) {
+		l.Tags, err = a.TagNames(ctx)
+		return err
+	})
+	read("ssh keys", func() error { return a.keys(ctx, d, l.Keys) })
+	if d.Domain != "" {
+		read("dns records", func() (err error) {
+			l.Records, err = a.RecordsOf(ctx, d.Domain, inv.Hostname())
+			if l.Domain = !Missing(err); !l.Domain {
+				return nil
+			}
+			return err
+		})
+	}
+	if d.Project != "" {
+		read("project", func() error { return a.project(ctx, d.Project, l) })
+	}
+	return l, g.Wait()
+}
+
+// keys are asked for one by one: a list of them may be had ten times a minute only.
+func (a *Account) keys(ctx context.Context, d *DigitalOcean, into map[string]godo.Key) error {
+	keys, err := d.PublicKeys()
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		found, _, err := a.Keys.GetByFingerprint(ctx, k.Fingerprint)
+		switch {
+		case err == nil:
+			into[k.Fingerprint] = *found
+		case !Missing(err):
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Account) project(ctx context.Context, name string, l *Listing) error {
+	all, err := a.ProjectList(ctx)
+	if err != nil {
+		return err
+	}
+	n := slices.IndexFunc(all, func(p godo.Project) bool { return p.Name == name })
+	if n < 0 {
+		return nil
+	}
+	l.Project = &all[n]
+	members, err := pages(func(o *godo.ListOptions) ([]godo.ProjectResource, *godo.Response, error) {
+		return a.Projects.ListResources(ctx, l.Project.ID, o)
+	})
+	for _, m := range members {
+		l.Members = append(l.Members, m.URN)
+	}
+	return err
+}
+
+func (a *Account) catalog(ctx context.Context, inv *Inventory, c *Catalog) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		account, _, err := a.Account.Get(ctx)
+		if err == nil {
+			c.Account = *account
+		}
+		return err
+	})
+	g.Go(func() error {
+		some, resp, err := a.Droplets.List(ctx, &godo.ListOptions{PerPage: 1})
+		if c.Droplets = len(some); err == nil && resp.Meta != nil {
+			c.Droplets = resp.Meta.Total
+		}
+		return err
+	})
+	g.Go(func() (err error) {
+		c.Sizes, err = pages(func(o *godo.ListOptions) ([]godo.Size, *godo.Response, error) { return a.Sizes.List(ctx, o) })
+		return err
+	})
+	g.Go(func() (err error) {
+		c.Regions, err = pages(func(o *godo.ListOptions) ([]godo.Region, *godo.Response, error) { return a.Regions.List(ctx, o) })
+		return err
+	})
+	g.Go(func() error {
+		offered, err := pages(func(o *godo.ListOptions) ([]godo.Image, *godo.Response, error) {
+			return a.Images.ListDistribution(ctx, o)
+		})
+		if err != nil {
+			return err
+		}
+		for _, i := range offered {
+			if i.Slug != "" {
+				c.Offered = append(c.Offered, i.Slug)
+			}
+		}
+		for _, d := range inv.Droplets {
+			if _, asked := c.Images[d.Image]; asked {
+				continue
+			}
+			c.Images[d.Image] = slices.Contains(c.Offered, d.Image)
+			if !c.Images[d.Image] {
+				_, _, err := a.Images.GetBySlug(ctx, d.Image)
+				if c.Images[d.Image] = err == nil; err != nil && !Missing(err) {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// Elder orders the droplets of one name by which of them counts, for everyone who looks the same: one that has been set up
+// before one that has not, then the older one.
+func Elder(x, y godo.Droplet) int {
+	newborn := func(d godo.Droplet) int {
+		if BirthKey(d.Tags) != "" {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(cmp.Compare(newborn(x), newborn(y)), cmp.Compare(x.Created, y.Created), cmp.Compare(x.ID, y.ID))
+}
+
+// Named are the droplets with that name's tag, the one that counts first.
+func (a *Account) Named(ctx context.Context, tag string) ([]godo.Droplet, error) {
+	found, err := pages(func(o *godo.ListOptions) ([]godo.Droplet, *godo.Response, error) {
+		return a.Droplets.ListByTag(ctx, tag, o)
+	})
+	slices.SortStableFunc(found, Elder)
+	return found, err
+}
+
+// Volumes are those that carry the tag.
+func (a *Account) Volumes(ctx context.Context, tag string) ([]godo.Volume, error) {
+	all, err := pages(func(o *godo.ListOptions) ([]godo.Volume, *godo.Response, error) {
+		return a.Storage.ListVolumes(ctx, &godo.ListVolumeParams{ListOptions: o})
+	})
+	return slices.DeleteFunc(all, func(v godo.Volume) bool { return !slices.Contains(v.Tags, tag) }), err
+}
+
+// FirewallList are all firewalls, the oldest first: of several with one name that one counts.
+func (a *Account) FirewallList(ctx context.Context) ([]godo.Firewall, error) {
+	all, err := pages(func(o *godo.ListOptions) ([]godo.Firewall, *godo.Response, error) { return a.Firewalls.List(ctx, o) })
+	slices.SortStableFunc(all, func(x, y godo.Firewall) int {
+		return cmp.Or(cmp.Compare(x.Created, y.Created), cmp.Compare(x.ID, y.ID))
+	})
+	return all, err
+}
+
+// Networks are all private networks.
+func (a *Account) Networks(ctx context.Context) ([]*godo.VPC, error) {
+	return pages(func(o *godo.ListOptions) ([]*godo.VPC, *godo.Response, error) { return a.VPCs.List(ctx, o) })
+}
+
+// Reserved are all reserved IPs.
+func (a *Account) Reserved(ctx context.Context) ([]godo.ReservedIP, error) {
+	return pages(func(o *godo.ListOptions) ([]godo.ReservedIP, *godo.Response, error) {
+		return a.ReservedIPs.List(ctx, o)
+	})
+}
+
+// TagNames are all tags.
+func (a *Account) TagNames(ctx context.Context) (names []string, err error) {
+	all, err := pages(func(o *godo.ListOptions) ([]godo.Tag, *godo.Response, error) { return a.Tags.List(ctx, o) })
+	for _, t := range all {
+		names = append(names, t.Name)
+	}
+	return names, err
+}
+
+// ProjectList are all projects.
+func (a *Account) ProjectList(ctx context.Context) ([]godo.Project, error) {
+	return pages(func(o *godo.ListOptions) ([]godo.Project, *godo.Response, error) { return a.Projects.List(ctx, o) })
+}
+
+// RecordsOf are the records of that full name, the oldest first.
+func (a *Account) RecordsOf(ctx context.Context, domain, name string) ([]godo.DomainRecord, error) {
+	all, err := pages(func(o *godo.ListOptions) ([]godo.DomainRecord, *godo.Response, error) {
+		return a.Domains.RecordsByName(ctx, domain, name, o)
+	})
+	slices.SortStableFunc(all, func(x, y godo.DomainRecord) int { return cmp.Compare(x.ID, y.ID) })
+	return all, err
+}
+
+// pages reads all pages of a list.
+func pages[T any](read func(*godo.ListOptions) ([]T, *godo.Response, error)) (all []T, err error) {
+	for o := (&godo.ListOptions{Page: 1, PerPage: 200}); ; o.Page++ {
+		some, resp, err := read(o)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+		if len(some) == 0 || resp.Links == nil || resp.Links.IsLastPage() {
+			return all, nil
+		}
+	}
+}

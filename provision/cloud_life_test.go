@@ -1,0 +1,261 @@
+package provision_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"provision/inventory/inventorytest"
+	"provision/provision"
+	"provision/remote/remotetest"
+)
+
+// with is an attempt with something allowed by name.
+func (p *production) with(option string) *attempt {
+	a := p.attempt()
+	a.Options[option] = true
+	return a
+}
+
+// refused wants an exit code with words, and that nothing was changed in the account.
+func (p *production) refused(code int, words ...string) {
+	p.t.Helper()
+	before := p.changes()
+	_, err := p.attempt().apply()
+	text := explain(err)
+	if provision.ExitCode(err) != code {
+		p.t.Fatalf("exit code %d, want %d: %s", provision.ExitCode(err), code, text)
+	}
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			p.t.Fatalf("it does not say %q: %s", w, text)
+		}
+	}
+	if after := p.changes(); after != before {
+		p.t.Fatalf("%d calls changed something", after-before)
+	}
+}
+
+func (p *production) changes() int { return p.cloud.Count("^(POST|PUT|DELETE|PATCH) ") }
+
+func TestGrowingAndShrinkingTheCount(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{}, declared)
+	p.converge("prefect", "worker-1", "worker-2")
+	p.declare(strings.Replace(declared, "count = 2", "count = 3", 1))
+	a := p.attempt()
+	if _, err := a.apply(); err != nil {
+		t.Fatal(explain(err))
+	}
+	for _, e := range a.seen() {
+		if e.Type == "change" && e.State == "start" && (e.Host == "worker-2" && !strings.HasPrefix(e.Step, "deployments") || strings.Contains(e.Step, "droplet worker-2")) {
+			t.Errorf("growing has changed %s: %s", e.Host, e.Step)
+		}
+	}
+	p.settled("prefect", "worker-1", "worker-2", "worker-3")
+
+	// Shrunk, the ones to go are named and go on until that is allowed.
+	p.declare(strings.Replace(declared, "count = 2", "count = 1", 1))
+	plan, err := p.attempt().plan()
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	warned := strings.Join(plan.Warnings, "\n")
+	if !strings.Contains(warned, "droplet worker-2 (id ") || !strings.Contains(warned, "droplet worker-3 (id ") || !strings.Contains(warned, "--prune") || strings.Contains(announced(plan), "remove droplet") {
+		t.Errorf("%s\n%s", warned, announced(plan))
+	}
+	p.converge("prefect", "worker-1", "worker-2", "worker-3")
+	var order []string
+	for _, name := range []string{"worker-2", "worker-3"} {
+		h := p.host(name)
+		h.Fail(remotetest.Failure{Match: "^docker stop ", Nth: -1, Do: func() {
+			if p.cloud.Count("^DELETE /v2/droplets/") < 2 {
+				order = append(order, h.Name())
+			}
+		}})
+		p.onGone = func(h *remotetest.Host) {
+			for _, c := range h.Containers() {
+				if c.State.Running {
+					t.Errorf("%s was deleted while %s ran", h.Name(), c.Name)
+				}
+			}
+		}
+	}
+	if _, err := p.with("prune").apply(); err != nil {
+		t.Fatal(explain(err))
+	}
+	if len(order) != 4 {
+		t.Errorf("stopped: %v", order)
+	}
+	p.settled("prefect", "worker-1")
+	for _, tag := range p.cloud.Tags() {
+		if strings.Contains(tag, "worker-2") || strings.Contains(tag, "worker-3") {
+			t.Errorf("the tag %s is left", tag)
+		}
+	}
+}
+
+// What is not ours is never touched: another inventory's, and what nobody has tagged.
+func TestWhatIsNotOursIsNotTouched(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p.call("POST", "/v2/droplets", `{"name": "prefect", "region": "fra1", "size": "s-1vcpu-1gb", "image": "debian-13-x64", "ssh_keys": [], "tags": ["provision:production", "provision:production:name:prefect"]}`)
+	p.call("POST", "/v2/droplets", `{"name": "worker", "region": "fra1", "size": "s-1vcpu-1gb", "image": "debian-13-x64", "ssh_keys": [], "tags": ["web"]}`)
+	p.call("POST", "/v2/reserved_ips", `{"region": "fra1"}`)
+	p.call("POST", "/v2/volumes", `{"name": "theirs", "region": "fra1", "size_gigabytes": 10}`)
+	theirs := p.cloud.Droplets()
+	if _, err := p.with("prune").apply(); err != nil {
+		t.Fatal(explain(err))
+	}
+	all := p.cloud.Droplets()
+	if len(all) != 4 || len(p.cloud.Volumes()) != 2 || len(p.cloud.ReservedIPs()) != 2 {
+		t.Errorf("%d droplets, %d volumes, %d addresses", len(all), len(p.cloud.Volumes()), len(p.cloud.ReservedIPs()))
+	}
+	for _, d := range theirs {
+		if n := slices.IndexFunc(all, func(o inventorytest.Droplet) bool { return o.ID == d.ID }); n < 0 || !slices.Equal(all[n].Tags, d.Tags) {
+			t.Errorf("%+v was changed", d)
+		}
+	}
+	if n := p.cloud.Count("^DELETE /v2/(droplets|volumes|reserved_ips|firewalls|domains)"); n != 0 {
+		t.Errorf("%d things were deleted", n)
+	}
+}
+
+func TestADropletIsNotReplacedSilently(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p.converge("prefect", "worker")
+	agent := func(line string) string { return small + line + "\n" }
+	p.declare(agent(`image = "ubuntu-24-04-x64"`))
+	p.refused(provision.ExitData, "it was made from debian-13-x64, should be from ubuntu-24-04-x64", "provision droplet destroy worker")
+	p.declare(agent(`region = "nyc3"`))
+	p.refused(provision.ExitData, "it is in fra1, should be in nyc3")
+	p.declare(strings.Replace(small, "20GiB", "10GiB", 1))
+	p.refused(provision.ExitData, "the volume has 20 GiB, and a volume cannot shrink to 10")
+	p.declare(agent(`size = "s-4vcpu-8gb"`))
+	p.refused(provision.ExitData, "it is s-2vcpu-4gb, should be s-4vcpu-8gb", "provision apply --resize")
+	if _, err := p.with("resize").apply(); err != nil {
+		t.Fatal(explain(err))
+	}
+	for _, d := range p.cloud.Droplets() {
+		if d.Name == "worker" && (d.Size != "s-4vcpu-8gb" || d.Status != "active") {
+			t.Errorf("%+v", d)
+		}
+	}
+	p.settled("prefect", "worker")
+}
+
+func TestWhatTheAccountDoesNotOfferIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		droplets string
+		options  inventorytest.Options
+		words    []string
+	}{
+		{small + "size = \"s-3vcpu-5gb\"\n", inventorytest.Options{}, []string{`there is no size "s-3vcpu-5gb" in fra1`, "s-2vcpu-4gb"}},
+		{small + "region = \"fra9\"\n", inventorytest.Options{}, []string{`there is no region "fra9"`, "fra1"}},
+		{small + "image = \"debian-99-x64\"\n", inventorytest.Options{}, []string{`there is no image "debian-99-x64"`, "debian-13-x64"}},
+		{declared, inventorytest.Options{DropletLimit: 2}, []string{"the account may have 2 droplets and has 0; 3 more are declared"}},
+		{small, inventorytest.Options{Status: "locked"}, []string{"the account is locked"}},
+	} {
+		p := arrangeCloud(t, c.options, c.droplets)
+		p.refused(provision.ExitCloud, c.words...)
+	}
+	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p.cloud.Fail(inventorytest.Fault{Match: "^GET /v2/droplets", Nth: -1, Status: 500})
+	p.refused(provision.ExitCloud, "the API answered 500") // not an account without droplets
+	p.cloud.Heal()
+	p.write(p.dir+"/token", "dop_v1_wrong\n")
+	p.refused(provision.ExitCloud, "401", "docs/digitalocean.md")
+}
+
+// The volume outlives its droplet: a new one in its place is the same stack, with the same data.
+func TestANewDropletWithTheOldVolumeIsTheSameStack(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p.converge("prefect", "worker")
+	kept := map[string]string{}
+	for _, f := range []string{"id", "server/secrets/server/encryption_key", "server/secrets/login/ui_password"} {
+		b, err := p.host("prefect").ReadFile("/var/lib/provision/prefect/" + f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept[f] = string(b)
+	}
+	address := p.cloud.ReservedIPs()[0].IP
+
+	// A boot without the volume: the database does not start on an empty directory.
+	h := p.host("prefect")
+	id := h.Files("/dev/disk/by-id")[0].Name()
+	h.Detach(id)
+	h.Reboot()
+	for _, c := range h.Containers() {
+		if c.Name == "/prefect-postgres" && c.State.Running {
+			t.Error("the database runs without its volume")
+		}
+	}
+	h.Attach(id, p.disks[p.cloud.Volumes()[0].ID])
+	// What was restarted in vain meanwhile takes a moment to try again.
+	for ended := time.Now().Add(limit); ; {
+		_, err := p.attempt().apply()
+		if err == nil {
+			break
+		}
+		if provision.ExitCode(err) != provision.ExitUnhealthy || time.Now().After(ended) {
+			t.Fatal(explain(err))
+		}
+	}
+
+	a := p.attempt()
+	doomed, err := a.Doom(a.ctx, "prefect")
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	if err := a.Destroy(a.ctx, "prefect", doomed, false); err != nil {
+		t.Fatal(explain(err))
+	}
+	a.end()
+	if n := len(p.cloud.Volumes()); n != 1 || len(p.cloud.ReservedIPs()) != 1 {
+		t.Fatalf("%d volumes are left", n)
+	}
+	p.converge("prefect", "worker")
+	for f, was := range kept {
+		if b, err := p.host("prefect").ReadFile("/var/lib/provision/prefect/" + f); err != nil || string(b) != was {
+			t.Errorf("%s is another one: %v", f, err)
+		}
+	}
+	if ip := p.cloud.ReservedIPs()[0].IP; ip != address || p.cloud.Records("example.org")[0].Data != ip {
+		t.Errorf("the address is %s, was %s", ip, address)
+	}
+	if db := p.host("prefect").Prefect(); db == nil || len(db.Deployments) == 0 {
+		t.Errorf("%+v", db)
+	}
+
+	a = p.attempt()
+	defer a.end()
+	if doomed, err = a.Doom(a.ctx, "prefect"); err != nil {
+		t.Fatal(explain(err))
+	}
+	if err := a.Destroy(a.ctx, "prefect", doomed, true); err != nil {
+		t.Fatal(explain(err))
+	}
+	if n := len(p.cloud.Volumes()); n != 0 {
+		t.Errorf("%d volumes are left", n)
+	}
+}
+
+// A volume with something on it is not formatted.
+func TestAVolumeThatIsNotBlankIsNotFormatted(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p.disk = func(d *remotetest.Disk) { d.Format("xfs") }
+	_, err := p.attempt().apply()
+	if err == nil || !strings.Contains(explain(err), "not blank") {
+		t.Fatalf("%s", explain(err))
+	}
+	if kind := p.disks[p.cloud.Volumes()[0].ID].Kind(); kind != "xfs" {
+		t.Errorf("there is %s on it now", kind)
+	}
+	p.refused(provision.ExitData, "there is xfs on the volume")
+}

@@ -1,0 +1,192 @@
+package resource
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"provision/inventory"
+	"provision/remote"
+)
+
+// Looker is a resource of a cloud account: its Host is empty, it has no part in a host's script, and
+// its fact is read from a listing of the account. A listing is whole or there is none, so what it
+// lacks does not exist.
+type Looker interface {
+	Look(*inventory.Listing) Fact
+}
+
+// Warner is a resource that has something to say beside its changes, which stops nothing.
+type Warner interface {
+	Warn(World) []string
+}
+
+// there is the fact of something that exists; its fields come in pairs of name and value.
+func there(fields ...string) Fact {
+	f := Fact{Know: Yes, Record: Record{Fields: map[string]string{}}}
+	for n := 0; n+1 < len(fields); n += 2 {
+		f.Fields[fields[n]] = fields[n+1]
+	}
+	return f
+}
+
+// notThere is the fact of something that does not exist.
+func notThere() Fact { return Fact{Know: No, Record: Record{Fields: map[string]string{}}} }
+
+// CloudAccount is the account itself: what it may create is compared with what is declared, before
+// anything is created.
+type CloudAccount struct {
+	D     *inventory.DigitalOcean
+	Hosts []*inventory.Host // those that are droplets
+}
+
+var (
+	_ Resource = (*CloudAccount)(nil)
+	_ Looker   = (*CloudAccount)(nil)
+)
+
+// CloudAccountID is the ID of the account.
+func CloudAccountID() ID { return ID{"", "account", "digitalocean"} }
+
+func (c *CloudAccount) ID() ID        { return CloudAccountID() }
+func (c *CloudAccount) Needs() []ID   { return nil }
+func (c *CloudAccount) Probe(*Script) {}
+
+// Look keeps the catalog, which is read only where a droplet is missing.
+func (c *CloudAccount) Look(l *inventory.Listing) Fact {
+	if l.Catalog == nil {
+		return there()
+	}
+	text, err := json.Marshal(l.Catalog)
+	if err != nil {
+		return Fact{Record: Record{Why: err.Error(), Fields: map[string]string{}}}
+	}
+	return there("catalog", string(text))
+}
+
+// catalog is what the account may create, if that was asked.
+func catalog(w World) (c inventory.Catalog, ok bool) {
+	rec, _ := w.Fact(CloudAccountID())
+	ok = json.Unmarshal([]byte(rec.Fields["catalog"]), &c) == nil
+	return c, ok
+}
+
+// price is what a size costs, in words; "" where it is not known.
+func price(w World, size string) string {
+	c, _ := catalog(w)
+	for _, s := range c.Sizes {
+		if s.Slug == size {
+			return fmt.Sprintf("$%.2f a month", s.PriceMonthly)
+		}
+	}
+	return ""
+}
+
+func (c *CloudAccount) Diff(w World) []Change {
+	have, ok := catalog(w)
+	if !ok {
+		return nil
+	}
+	var out []Change
+	refuse := func(why, hint string) {
+		if !slices.ContainsFunc(out, func(c Change) bool { return c.Why == why }) {
+			out = append(out, Change{ID: c.ID(), Act: Refuse, Risk: Cloud, Why: why, Hint: hint})
+		}
+	}
+	if s := have.Account.Status; s != "active" && s != "warning" {
+		refuse("the account is "+clean(s)+": "+clean(have.Account.StatusMessage), "see the account's page at DigitalOcean")
+	}
+	missing := 0
+	for _, h := range c.Hosts {
+		if _, know := w.Fact(DropletID(h.Name)); know != No {
+			continue
+		}
+		missing++
+		c.offered(have, h.Droplet, refuse)
+	}
+	if limit := have.Account.DropletLimit; have.Droplets+missing > limit {
+		refuse(fmt.Sprintf("the account may have %d droplets and has %d; %d more are declared", limit, have.Droplets, missing),
+			"remove what is no longer needed, or have the limit raised on the account's page")
+	}
+	return out
+}
+
+// offered refuses a region, size or image that cannot be had, and names those that can.
+func (c *CloudAccount) offered(have inventory.Catalog, d *inventory.Droplet, refuse func(why, hint string)) {
+	var regions, sizes []string
+	for _, r := range have.Regions {
+		if r.Available {
+			regions = append(regions, r.Slug)
+		}
+	}
+	known := slices.Contains(regions, d.Region)
+	if !known {
+		refuse(fmt.Sprintf("droplets.%s: there is no region %q to create in", d.Name, d.Region), "regions are: "+list(regions))
+	}
+	for _, s := range have.Sizes {
+		if s.Available && (!known || slices.Contains(s.Regions, d.Region)) {
+			sizes = append(sizes, s.Slug)
+		}
+	}
+	if !slices.Contains(sizes, d.Size) {
+		refuse(fmt.Sprintf("droplets.%s: there is no size %q in %s", d.Name, d.Size, d.Region), "sizes there are: "+list(sizes))
+	}
+	if !have.Images[d.Image] {
+		var images []string
+		for _, slug := range have.Offered {
+			if fam, _, _ := strings.Cut(slug, "-"); fam == "debian" || fam == "ubuntu" {
+				images = append(images, slug)
+			}
+		}
+		refuse(fmt.Sprintf("droplets.%s: there is no image %q", d.Name, d.Image), "images are: "+list(images))
+	}
+}
+
+func (c *CloudAccount) Do(context.Context, *Run, Change) error { return nil }
+
+func list(names []string) string {
+	names = slices.Clone(names)
+	slices.Sort(names)
+	return clean(strings.Join(names, ", "))
+}
+
+// once makes something that would be there twice if it were asked for twice. find is asked first,
+// and again where the answer leaves open whether it was made, or says that somebody else was faster.
+func once[T any](ctx context.Context, r *Run, id ID, find, create func(context.Context) (*T, error)) (*T, error) {
+	found, err := find(ctx)
+	if err != nil || found != nil {
+		return found, err
+	}
+	made, refusal := create(ctx)
+	if refusal == nil {
+		return made, nil
+	}
+	if inventory.Refused(refusal) {
+		if found, err = find(ctx); err != nil || found == nil {
+			return nil, errors.Join(refusal, err)
+		}
+		return found, nil
+	}
+	r.tell(id, "the reply was lost; looking whether it was made")
+	if err := r.Account.Appears(ctx, id.String(), func(ctx context.Context) (bool, error) {
+		found, err = find(ctx)
+		return found != nil, err
+	}); err != nil {
+		return nil, fmt.Errorf("%w; whether it was made is not known: %w", refusal, err)
+	}
+	return found, nil
+}
+
+// unless is nil where an error says only that there is nothing left to do.
+func unless(err error, harmless ...int) error {
+	if slices.Contains(harmless, inventory.Status(err)) {
+		return nil
+	}
+	return err
+}
+
+// clean makes what the API answered printable.
+func clean(s string) string { return remote.Sanitize(s) }

@@ -1,0 +1,161 @@
+package resource
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/digitalocean/godo"
+	"golang.org/x/crypto/ssh"
+
+	"provision/inventory"
+	"provision/remote"
+)
+
+// have returns the host's droplet and makes it if there is none.
+//
+// The API makes as many as it is asked for and knows no name twice. So the tag of the name is
+// written first: whoever finds the tag without a droplet knows that one may be on its way, and looks
+// for a while before making one. A create is sent once. Where its reply is lost, the droplet is
+// looked for by its tags. Two who come at the same moment both see both, and agree on the one that counts.
+func (d *Droplet) have(ctx context.Context, r *Run) (*godo.Droplet, error) {
+	name := d.D.NameTag(d.Host.Name)
+	first := func(ctx context.Context) (*godo.Droplet, error) {
+		found, err := r.Account.Named(ctx, name)
+		if len(found) == 0 {
+			return nil, err
+		}
+		return &found[0], err
+	}
+	one, err := first(ctx)
+	if one != nil || err != nil {
+		return one, err
+	}
+	_, _, err = r.Account.Tags.Get(ctx, name)
+	switch {
+	case inventory.Missing(err):
+		if err := makeTag(ctx, r, name); err != nil {
+			return nil, err
+		}
+	case err != nil:
+		return nil, err
+	default:
+		r.tell(d.ID(), "somebody meant to create it before; looking for it")
+		err := r.Account.Appears(ctx, "it is listed", func(ctx context.Context) (bool, error) {
+			one, err = first(ctx)
+			return one != nil, err
+		})
+		if one != nil || ctx.Err() != nil {
+			return one, err
+		}
+	}
+	return d.create(ctx, r)
+}
+
+func (d *Droplet) create(ctx context.Context, r *Run) (*godo.Droplet, error) {
+	request, sum, err := d.request(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	made, _, lost := r.Account.Droplets.Create(ctx, request)
+	if lost != nil && inventory.Refused(lost) {
+		return nil, lost
+	}
+	if lost != nil {
+		r.tell(d.ID(), "the reply was lost; looking whether it was made")
+	} else {
+		r.tell(d.ID(), "droplet %d is being created", made.ID)
+	}
+	// What was made here is the one with this key; it counts if nobody's is older.
+	var found []godo.Droplet
+	mine := -1
+	err = r.Account.Appears(ctx, "the new droplet is listed", func(ctx context.Context) (bool, error) {
+		var err error
+		found, err = r.Account.Named(ctx, d.D.NameTag(d.Host.Name))
+		for n := range found {
+			if inventory.BirthKey(found[n].Tags) == sum || made != nil && found[n].ID == made.ID {
+				mine = n
+			}
+		}
+		return mine >= 0, err
+	})
+	switch {
+	case err != nil && lost != nil:
+		return nil, fmt.Errorf("%w; whether the droplet was made is not known: %w", lost, err)
+	case err != nil && made != nil && ctx.Err() == nil:
+		return made, nil // it exists, and whoever comes next sees it by its tag
+	case err != nil:
+		return nil, err
+	case mine > 0:
+		r.tell(d.ID(), "somebody else has made it at the same moment; removing the second one")
+		if err := Destroy(ctx, r, found[mine]); err != nil {
+			return nil, err
+		}
+	}
+	return &found[0], nil
+}
+
+// request is the whole of what it is created with. The private key in it exists in memory only.
+func (d *Droplet) request(ctx context.Context, r *Run) (request *godo.DropletCreateRequest, sum string, err error) {
+	want := d.Host.Droplet
+	network, err := d.Network.find(ctx, r.Account)
+	if err == nil && network == nil {
+		err = errors.New("its private network is gone")
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	data, sum, err := userData()
+	if err != nil {
+		return nil, "", err
+	}
+	request = &godo.DropletCreateRequest{
+		Name: d.Host.Name, Region: want.Region, Size: want.Size, Image: godo.DropletCreateImage{Slug: want.Image}, SSHKeys: []godo.DropletCreateSSHKey{},
+		Monitoring: d.D.Monitoring, Backups: d.D.Backups, VPCUUID: network.ID, UserData: data,
+		Tags: append(d.tags(), inventory.HostKeyTag(sum), inventory.BirthTag(sum)),
+	}
+	for _, print := range d.Prints {
+		request.SSHKeys = append(request.SSHKeys, godo.DropletCreateSSHKey{Fingerprint: print})
+	}
+	if d.Volume != nil {
+		volume, err := d.Volume.find(ctx, r.Account)
+		if err == nil && volume == nil {
+			err = errors.New("its volume is gone")
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		if len(volume.DropletIDs) == 0 {
+			request.Volumes = []godo.DropletCreateVolume{{ID: volume.ID}}
+		}
+	}
+	return request, sum, nil
+}
+
+// userData gives the machine its first host key. Any program on it can read user data as long as it
+// lives, so this key serves for one login, and there is nothing else in it.
+func userData() (text, sum string, err error) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return "", "", err
+	}
+	block, err := ssh.MarshalPrivateKey(private, "first login")
+	if err != nil {
+		return "", "", err
+	}
+	key, err := ssh.NewPublicKey(public)
+	if err != nil {
+		return "", "", err
+	}
+	var b strings.Builder
+	b.WriteString("#cloud-config\nssh_deletekeys: true\nssh_keys:\n  ed25519_private: |\n")
+	for line := range strings.Lines(string(pem.EncodeToMemory(block))) {
+		b.WriteString("    " + line)
+	}
+	fmt.Fprintf(&b, "  ed25519_public: %s", ssh.MarshalAuthorizedKey(key))
+	return b.String(), remote.HostKeySum(key), nil
+}

@@ -1,0 +1,398 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/digitalocean/godo"
+
+	"provision/inventory"
+	"provision/remote"
+)
+
+// Droplet is the machine that a host is. It is found by the tag of its name, which is written before
+// it is asked for: there are never two for one name.
+type Droplet struct {
+	D       *inventory.DigitalOcean
+	Host    *inventory.Host
+	Keys    []ID
+	Walls   []ID
+	Network *CloudNetwork
+	Volume  *CloudVolume // nil for none
+	Prints  []string     // fingerprints of the public keys that may log in
+}
+
+var (
+	_ Resource = (*Droplet)(nil)
+	_ Looker   = (*Droplet)(nil)
+)
+
+// DropletID is the ID of a host's droplet.
+func DropletID(host string) ID { return ID{"", "droplet", host} }
+
+func (d *Droplet) ID() ID        { return DropletID(d.Host.Name) }
+func (d *Droplet) Probe(*Script) {}
+
+// Needs are all that it is created with: the firewalls are there before it.
+func (d *Droplet) Needs() []ID {
+	needs := slices.Concat([]ID{CloudAccountID(), d.Network.ID()}, d.Keys, d.Walls)
+	if d.Volume != nil {
+		needs = append(needs, d.Volume.ID())
+	}
+	return needs
+}
+
+// tags are those that it is created with, without those of its keys.
+func (d *Droplet) tags() []string {
+	tags := []string{d.D.Tag(), d.D.NameTag(d.Host.Name)}
+	for _, role := range d.Host.Roles {
+		tags = append(tags, d.D.RoleTag(role))
+	}
+	return tags
+}
+
+// named are the droplets of the host, the one that counts first.
+func (d *Droplet) named(all []godo.Droplet) (out []godo.Droplet) {
+	for _, one := range all {
+		if d.D.HostOf(one.Tags) == d.Host.Name {
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+func (d *Droplet) Look(l *inventory.Listing) Fact {
+	found := d.named(l.Droplets)
+	if len(found) == 0 {
+		return notThere()
+	}
+	one := found[0]
+	public, _ := one.PublicIPv4()
+	f := there("id", strconv.Itoa(one.ID), "status", one.Status, "size", one.SizeSlug, "address", public,
+		"tags", strings.Join(one.Tags, "\n"), "birth", inventory.BirthKey(one.Tags), "features", strings.Join(one.Features, "\n"))
+	if one.Region != nil {
+		f.Fields["region"] = one.Region.Slug
+	}
+	if one.Image != nil {
+		f.Fields["image"] = one.Image.Slug
+	}
+	for _, other := range found[1:] {
+		kind := "used"
+		if inventory.BirthKey(other.Tags) != "" {
+			kind = "newborn"
+		}
+		f.Fields[kind] += strconv.Itoa(other.ID) + "\n"
+	}
+	return f
+}
+
+func (d *Droplet) Diff(w World) []Change {
+	rec, know := w.Fact(d.ID())
+	want := d.Host.Droplet
+	if know == No {
+		return []Change{{
+			ID: d.ID(), Act: Add, Why: fmt.Sprintf("the droplet does not exist: %s, %s, %s", want.Size, want.Image, want.Region),
+			Note: price(w, want.Size),
+		}}
+	}
+	if know != Yes {
+		return nil
+	}
+	if refused := d.another(rec); refused != nil {
+		return refused
+	}
+	var out []Change
+	if size := rec.Fields["size"]; size != want.Size {
+		out = append(out, d.otherSize(w, size))
+	}
+	if why := d.lacking(w, rec); why != nil {
+		out = append(out, Change{ID: d.ID(), Act: Modify, Why: strings.Join(why, "; ")})
+	}
+	for id := range strings.Lines(rec.Fields["newborn"]) {
+		out = append(out, Change{
+			ID: ID{"", secondDroplet, d.Host.Name + " " + strings.TrimSpace(id)}, Act: Remove,
+			Why: "it was made beside the one that counts, and nobody has ever logged in to it",
+		})
+	}
+	return out
+}
+
+const (
+	secondDroplet = "second droplet"
+	dropletSize   = "size of droplet"
+)
+
+// another refuses what could only be had by making another droplet.
+func (d *Droplet) another(rec Record) []Change {
+	want := d.Host.Droplet
+	byHand := fmt.Sprintf("to have another one in its place: provision droplet destroy %s, then provision apply; a volume and a reserved IP of its own stay", d.Host.Name)
+	refuse := func(why, hint string) []Change {
+		return []Change{{ID: d.ID(), Act: Refuse, Risk: Data, Why: why, Hint: hint}}
+	}
+	switch {
+	case rec.Fields["used"] != "":
+		return refuse("several droplets carry its tag: "+strings.Join(append([]string{rec.Fields["id"]}, strings.Fields(rec.Fields["used"])...), ", "),
+			"find out which one is the host, and take the tag "+d.D.NameTag(d.Host.Name)+" from the others")
+	case rec.Fields["region"] != want.Region:
+		return refuse(fmt.Sprintf("it is in %s, should be in %s: a droplet cannot move", clean(rec.Fields["region"]), want.Region), byHand)
+	case rec.Fields["image"] != "" && rec.Fields["image"] != want.Image: // an old image loses its name
+		return refuse(fmt.Sprintf("it was made from %s, should be from %s: a droplet is not replaced silently", clean(rec.Fields["image"]), want.Image), byHand)
+	}
+	return nil
+}
+
+// otherSize is carried out only where the operator asked for it by name: the droplet is off meanwhile.
+func (d *Droplet) otherSize(w World, have string) Change {
+	c := Change{ID: ID{"", dropletSize, d.Host.Name}, Why: fmt.Sprintf("it is %s, should be %s", clean(have), d.Host.Droplet.Size)}
+	if !w.Option("resize") {
+		c.Act, c.Risk = Refuse, Data
+		c.Hint = "the droplet is off for some minutes while it gets another size, its disk stays as it is: provision apply --resize"
+		return c
+	}
+	c.Act, c.Risk = Modify, Interrupts
+	c.Note = "the droplet is switched off for some minutes, and everything on it with it"
+	return c
+}
+
+// lacking says what an existing droplet lacks and can be given.
+func (d *Droplet) lacking(w World, rec Record) (why []string) {
+	tags := strings.Split(rec.Fields["tags"], "\n")
+	if status := rec.Fields["status"]; rec.Fields["birth"] != "" || status == "new" {
+		return []string{"it was made and is not set up yet"} // how far it has come changes while one looks
+	} else if status != "active" {
+		why = append(why, fmt.Sprintf("it is %s, should be active", clean(status)))
+	}
+	for _, t := range d.tags() {
+		if !slices.Contains(tags, t) {
+			why = append(why, "it lacks the tag "+t)
+		}
+	}
+	for _, t := range d.surplus(tags) {
+		why = append(why, "it should not have the tag "+t)
+	}
+	if d.Volume != nil {
+		volume, know := w.Fact(d.Volume.ID())
+		switch {
+		case know == No, know == Yes && volume.Fields["on"] == "":
+			why = append(why, "its volume is not attached")
+		case know == Yes && volume.Fields["on"] != rec.Fields["id"]:
+			why = append(why, "its volume is attached to droplet "+clean(volume.Fields["on"]))
+		}
+	}
+	if has := slices.Contains(strings.Split(rec.Fields["features"], "\n"), "backups"); d.D.Backups && !has && rec.Fields["status"] == "active" {
+		why = append(why, "it has no backups")
+	}
+	return why
+}
+
+// surplus are tags of roles that the host does not have any more.
+func (d *Droplet) surplus(tags []string) (out []string) {
+	for _, role := range []inventory.Role{inventory.RoleServer, inventory.RoleAgent} {
+		if t := d.D.RoleTag(role); slices.Contains(tags, t) && !d.Host.Has(role) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func (d *Droplet) Do(ctx context.Context, r *Run, c Change) error {
+	switch c.ID.Kind {
+	case secondDroplet:
+		return d.removeSecond(ctx, r)
+	case dropletSize:
+		return d.resize(ctx, r)
+	}
+	one, err := d.have(ctx, r)
+	if err != nil {
+		return err
+	}
+	if one, err = d.active(ctx, r, one.ID); err != nil {
+		return err
+	}
+	return d.complete(ctx, r, one)
+}
+
+// active waits until the droplet is there and has an address, and switches it on if it is off.
+func (d *Droplet) active(ctx context.Context, r *Run, id int) (one *godo.Droplet, err error) {
+	said := ""
+	err = r.Account.Until(ctx, fmt.Sprintf("droplet %s (id %d) becomes active", d.Host.Name, id), func(ctx context.Context) (bool, error) {
+		one, _, err = r.Account.Droplets.Get(ctx, id)
+		switch {
+		case inventory.Missing(err): // it takes a moment until a new one is found
+			return false, nil
+		case err != nil:
+			return false, err
+		case one.Status == "off" && !one.Locked:
+			r.tell(d.ID(), "it is off; switching it on")
+			_, _, err := r.Account.DropletActions.PowerOn(ctx, id)
+			return false, unless(err, 422)
+		}
+		if one.Status != said {
+			said = one.Status
+			r.tell(d.ID(), "droplet %d is %s", id, clean(said))
+		}
+		public, err := one.PublicIPv4()
+		return one.Status == "active" && err == nil && public != "", nil
+	})
+	return one, err
+}
+
+// complete gives an active droplet what it lacks.
+func (d *Droplet) complete(ctx context.Context, r *Run, one *godo.Droplet) error {
+	for _, t := range d.tags() {
+		if !slices.Contains(one.Tags, t) {
+			if err := tag(ctx, r, t, one.ID); err != nil {
+				return err
+			}
+		}
+	}
+	for _, t := range d.surplus(one.Tags) {
+		_, err := r.Account.Tags.UntagResources(ctx, t, &godo.UntagResourcesRequest{Resources: tagged(one.ID)})
+		if unless(err, 404) != nil {
+			return err
+		}
+	}
+	if d.Volume != nil {
+		if err := d.attach(ctx, r, one); err != nil {
+			return err
+		}
+	}
+	if d.D.Backups && !slices.Contains(one.Features, "backups") {
+		return act(ctx, r, "backups are switched on", func(ctx context.Context) (*godo.Action, error) {
+			action, _, err := r.Account.DropletActions.EnableBackups(ctx, one.ID)
+			return action, err
+		})
+	}
+	return nil
+}
+
+func (d *Droplet) attach(ctx context.Context, r *Run, one *godo.Droplet) error {
+	volume, err := d.Volume.find(ctx, r.Account)
+	switch {
+	case err != nil:
+		return err
+	case volume == nil:
+		return errors.New("its volume is gone")
+	case slices.Contains(volume.DropletIDs, one.ID):
+		return nil
+	case len(volume.DropletIDs) > 0:
+		return fmt.Errorf("its volume %s is attached to droplet %d; detach it there first, when nothing uses it any more", volume.Name, volume.DropletIDs[0])
+	}
+	r.tell(d.ID(), "attaching the volume %s", volume.Name)
+	return act(ctx, r, "the volume is attached", func(ctx context.Context) (*godo.Action, error) {
+		action, _, err := r.Account.StorageActions.Attach(ctx, volume.ID, one.ID)
+		return action, err
+	})
+}
+
+func (d *Droplet) resize(ctx context.Context, r *Run) error {
+	one, err := named(ctx, r, d.D, d.Host.Name)
+	if err != nil {
+		return err
+	}
+	id, size := one.ID, d.Host.Droplet.Size
+	if one.Status != "off" {
+		r.tell(d.ID(), "shutting it down")
+		begin := func(ctx context.Context) (*godo.Action, error) {
+			action, _, err := r.Account.DropletActions.Shutdown(ctx, id)
+			return action, err
+		}
+		if err := act(ctx, r, "the droplet is shut down", begin); err != nil {
+			return err
+		}
+		if err := r.Account.Until(ctx, "the droplet is off", func(ctx context.Context) (bool, error) {
+			one, _, err := r.Account.Droplets.Get(ctx, id)
+			return err == nil && one.Status == "off", err
+		}); err != nil {
+			return err
+		}
+	}
+	r.tell(d.ID(), "giving it the size %s", size)
+	// The disk is left as it is: one that has grown could never go back.
+	err = act(ctx, r, "the size changes", func(ctx context.Context) (*godo.Action, error) {
+		action, _, err := r.Account.DropletActions.Resize(ctx, id, size, false)
+		return action, err
+	})
+	if _, problem := d.active(ctx, r, id); problem != nil {
+		return errors.Join(err, problem)
+	}
+	return err
+}
+
+// removeSecond removes what was made beside the droplet that counts, and nothing that anybody ever
+// logged in to.
+func (d *Droplet) removeSecond(ctx context.Context, r *Run) error {
+	found, err := r.Account.Named(ctx, d.D.NameTag(d.Host.Name))
+	for n, one := range found {
+		if n > 0 && inventory.BirthKey(one.Tags) != "" {
+			err = errors.Join(err, Destroy(ctx, r, one))
+		}
+	}
+	return err
+}
+
+// Destroy deletes a droplet by its number and waits until it is gone, then deletes the tags that
+// were its alone. Volumes stay.
+func Destroy(ctx context.Context, r *Run, one godo.Droplet) error {
+	what := fmt.Sprintf("droplet %d is gone", one.ID)
+	if err := r.Account.WhenFree(ctx, what, func(ctx context.Context) error {
+		_, err := r.Account.Droplets.Delete(ctx, one.ID)
+		return unless(err, 404)
+	}); err != nil {
+		return err
+	}
+	if err := r.Account.Until(ctx, what, func(ctx context.Context) (bool, error) {
+		_, _, err := r.Account.Droplets.Get(ctx, one.ID)
+		return inventory.Missing(err), unless(err, 404)
+	}); err != nil {
+		return err
+	}
+	for _, t := range one.Tags {
+		if inventory.HostKeys([]string{t}) == nil && inventory.BirthKey([]string{t}) == "" {
+			continue
+		}
+		if _, err := r.Account.Tags.Delete(ctx, t); unless(err, 404) != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// named is the droplet of a host, which has to be there.
+func named(ctx context.Context, r *Run, d *inventory.DigitalOcean, host string) (godo.Droplet, error) {
+	found, err := r.Account.Named(ctx, d.NameTag(host))
+	switch {
+	case err != nil:
+		return godo.Droplet{}, err
+	case len(found) == 0:
+		return godo.Droplet{}, fmt.Errorf("the droplet of %s is gone", host)
+	}
+	return found[0], nil
+}
+
+func tagged(id int) []godo.Resource {
+	return []godo.Resource{{ID: strconv.Itoa(id), Type: godo.DropletResourceType}}
+}
+
+// tag puts a tag on a droplet; it may be repeated.
+func tag(ctx context.Context, r *Run, name string, id int) error {
+	if err := makeTag(ctx, r, name); err != nil {
+		return err
+	}
+	var last error
+	err := r.Account.Appears(ctx, "the tag "+name, func(ctx context.Context) (bool, error) {
+		_, last = r.Account.Tags.TagResources(ctx, name, &godo.TagResourcesRequest{Resources: tagged(id)})
+		return last == nil, unless(last, 404, 429, 500, 502, 503, 504)
+	})
+	if err != nil {
+		return errors.Join(err, last)
+	}
+	return nil
+}
+
+// shortSum is a fingerprint in a message.
+func shortSum(sum string) string { return remote.Sanitize(sum[:min(len(sum), 16)]) }

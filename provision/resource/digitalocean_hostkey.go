@@ -1,0 +1,142 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"provision/inventory"
+	"provision/remote"
+)
+
+// ErrStale says that the plan was made of what is no longer so.
+var ErrStale = errors.New("the plan is out of date")
+
+// HostKey is a droplet's own host key. It is born with one that came in its user data, which every
+// program on it can read; at the first login it makes one that nobody else has seen.
+//
+// At every moment the droplet's tags name the key that it shows: the new key's tag is there before
+// it is shown, and the old one's goes after that was seen. The tag of birth goes last, so a droplet
+// that still has it is as blank as it was born, and this is done again, or to its end.
+type HostKey struct {
+	D    *inventory.DigitalOcean
+	Host string
+}
+
+var (
+	_ Resource = (*HostKey)(nil)
+	_ Looker   = (*HostKey)(nil)
+)
+
+// HostKeyID is the ID of a droplet's host key. What is done on the host needs it.
+func HostKeyID(host string) ID { return ID{"", "host key", host} }
+
+// FirstLogin names the host whose first login a resource is.
+func FirstLogin(id ID) (host string, ok bool) { return id.Name, id == HostKeyID(id.Name) }
+
+func (k *HostKey) ID() ID        { return HostKeyID(k.Host) }
+func (k *HostKey) Needs() []ID   { return []ID{DropletID(k.Host)} }
+func (k *HostKey) Probe(*Script) {}
+
+func (k *HostKey) Look(l *inventory.Listing) Fact {
+	for _, one := range l.Droplets {
+		if k.D.HostOf(one.Tags) != k.Host {
+			continue
+		}
+		if inventory.BirthKey(one.Tags) != "" {
+			return notThere()
+		}
+		return there("keys", strings.Join(inventory.HostKeys(one.Tags), "\n"))
+	}
+	return notThere()
+}
+
+func (k *HostKey) Diff(w World) []Change {
+	if _, know := w.Fact(k.ID()); know != No {
+		return nil
+	}
+	return []Change{{ID: k.ID(), Act: Add, Why: "the first login is verified by the key that the droplet is made with, and replaces it"}}
+}
+
+// makeHostKey prints the key that is to be shown: a new one, or the one that an earlier run has made.
+const makeHostKey = `k=/etc/ssh/ssh_host_ed25519_key
+if [ "$(cut -d' ' -f1,2 "$k.pub")" = %s ]; then
+	[ -s "$k.provision.pub" ] || { rm -f "$k.provision"; ssh-keygen -q -t ed25519 -N '' -C "$(hostname)" -f "$k.provision" </dev/null; }
+	cat "$k.provision.pub"
+else
+	cat "$k.pub"
+fi`
+
+// showHostKey puts the key in place, if it is not there yet, and has sshd read it.
+const showHostKey = `k=/etc/ssh/ssh_host_ed25519_key
+if [ -s "$k.provision" ]; then mv -f "$k.provision" "$k"; mv -f "$k.provision.pub" "$k.pub"; sync /etc/ssh; fi
+systemctl reload ssh 2>/dev/null || systemctl reload sshd`
+
+func (k *HostKey) Do(ctx context.Context, r *Run, _ Change) error {
+	if _, err := r.Sh(ctx, k.Host, firstBoot); err != nil {
+		return err
+	}
+	// Under the lock: who has waited for it may find everything done.
+	one, err := named(ctx, r, k.D, k.Host)
+	if err != nil {
+		return err
+	}
+	birth := inventory.BirthKey(one.Tags)
+	if birth == "" {
+		return fmt.Errorf("somebody else has set this droplet up meanwhile: %w", ErrStale)
+	}
+	shown, err := r.Sh(ctx, k.Host, "cat /etc/ssh/ssh_host_ed25519_key.pub")
+	if err != nil {
+		return err
+	}
+	first, _, _, _, err := ssh.ParseAuthorizedKey([]byte(shown))
+	if err != nil {
+		return fmt.Errorf("its host key is not readable: %w", err)
+	}
+	text := "none"
+	if remote.HostKeySum(first) == birth {
+		text = strings.TrimSpace(string(ssh.MarshalAuthorizedKey(first)))
+	}
+	out, err := r.Sh(ctx, k.Host, fmt.Sprintf(makeHostKey, remote.Quote(text)))
+	if err != nil {
+		return err
+	}
+	fresh, _, _, _, err := ssh.ParseAuthorizedKey([]byte(out))
+	if err != nil || fresh.Type() != ssh.KeyAlgoED25519 {
+		return fmt.Errorf("the host has made no ed25519 key")
+	}
+	sum := remote.HostKeySum(fresh)
+	if sum == birth {
+		return fmt.Errorf("the host has kept the key that it was made with")
+	}
+	r.tell(k.ID(), "its own key is %s", shortSum(sum))
+	if err := tag(ctx, r, inventory.HostKeyTag(sum), one.ID); err != nil {
+		return err
+	}
+	if _, err := r.Sh(ctx, k.Host, showHostKey); err != nil {
+		return err
+	}
+	if err := r.Shows(ctx, k.Host, sum); err != nil {
+		return err
+	}
+	// With a tag goes all that carried it: one call each, which may be repeated.
+	for _, t := range append(older(one.Tags, sum), inventory.BirthTag(birth)) {
+		if _, err := r.Account.Tags.Delete(ctx, t); unless(err, 404) != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// older are the tags of keys that the droplet does not show any more.
+func older(tags []string, sum string) (out []string) {
+	for _, other := range inventory.HostKeys(tags) {
+		if other != sum {
+			out = append(out, inventory.HostKeyTag(other))
+		}
+	}
+	return out
+}

@@ -1,0 +1,95 @@
+package resource
+
+import (
+	"context"
+
+	"github.com/digitalocean/godo"
+
+	"provision/inventory"
+)
+
+// CloudKey is a public key of the operators' in the account: new droplets let its owner in. It may
+// be there already, under any name, and it is never removed: others may use it.
+type CloudKey struct {
+	D   *inventory.DigitalOcean
+	Key inventory.PublicKey
+}
+
+var (
+	_ Resource = (*CloudKey)(nil)
+	_ Looker   = (*CloudKey)(nil)
+)
+
+func (k *CloudKey) ID() ID        { return ID{"", "ssh key", k.Key.Fingerprint} }
+func (k *CloudKey) Needs() []ID   { return []ID{CloudAccountID()} }
+func (k *CloudKey) Probe(*Script) {}
+
+func (k *CloudKey) Look(l *inventory.Listing) Fact {
+	if _, ok := l.Keys[k.Key.Fingerprint]; !ok {
+		return notThere()
+	}
+	return there()
+}
+
+func (k *CloudKey) Diff(w World) []Change {
+	if _, know := w.Fact(k.ID()); know != No {
+		return nil
+	}
+	return []Change{{ID: k.ID(), Act: Add, Why: "the account does not have this public key (" + clean(k.Key.Comment) + ")"}}
+}
+
+func (k *CloudKey) Do(ctx context.Context, r *Run, _ Change) error {
+	_, err := once(ctx, r, k.ID(), func(ctx context.Context) (*godo.Key, error) {
+		key, _, err := r.Account.Keys.GetByFingerprint(ctx, k.Key.Fingerprint)
+		return key, unless(err, 404)
+	}, func(ctx context.Context) (*godo.Key, error) {
+		key, _, err := r.Account.Keys.Create(ctx, &godo.KeyCreateRequest{Name: "provision " + k.D.Name + " " + clean(k.Key.Comment), PublicKey: k.Key.Text})
+		return key, err
+	})
+	return err
+}
+
+// CloudTag is a tag that has to be there before something goes by it.
+type CloudTag struct{ Tag string }
+
+var (
+	_ Resource = (*CloudTag)(nil)
+	_ Looker   = (*CloudTag)(nil)
+)
+
+// CloudTagID is the ID of a tag.
+func CloudTagID(tag string) ID { return ID{"", "tag", tag} }
+
+func (t *CloudTag) ID() ID        { return CloudTagID(t.Tag) }
+func (t *CloudTag) Needs() []ID   { return []ID{CloudAccountID()} }
+func (t *CloudTag) Probe(*Script) {}
+
+func (t *CloudTag) Look(l *inventory.Listing) Fact {
+	for _, tag := range l.Tags {
+		if tag == t.Tag {
+			return there()
+		}
+	}
+	return notThere()
+}
+
+func (t *CloudTag) Diff(w World) []Change {
+	if _, know := w.Fact(t.ID()); know != No {
+		return nil
+	}
+	return []Change{{ID: t.ID(), Act: Add, Why: "the account does not have this tag"}}
+}
+
+func (t *CloudTag) Do(ctx context.Context, r *Run, _ Change) error { return makeTag(ctx, r, t.Tag) }
+
+// makeTag may be repeated: a tag is its name.
+func makeTag(ctx context.Context, r *Run, tag string) error {
+	_, err := once(ctx, r, CloudTagID(tag), func(ctx context.Context) (*godo.Tag, error) {
+		found, _, err := r.Account.Tags.Get(ctx, tag)
+		return found, unless(err, 404)
+	}, func(ctx context.Context) (*godo.Tag, error) {
+		made, _, err := r.Account.Tags.Create(ctx, &godo.TagCreateRequest{Name: tag})
+		return made, err
+	})
+	return err
+}

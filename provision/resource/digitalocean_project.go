@@ -1,0 +1,108 @@
+package resource
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/digitalocean/godo"
+
+	"provision/inventory"
+)
+
+// CloudProject groups what was made in the account's pages and bills. It changes nothing else.
+type CloudProject struct {
+	Inventory *inventory.Inventory
+	After     []ID
+}
+
+var (
+	_ Resource = (*CloudProject)(nil)
+	_ Looker   = (*CloudProject)(nil)
+)
+
+func (p *CloudProject) ID() ID        { return ID{"", "project", p.Inventory.DigitalOcean.Project} }
+func (p *CloudProject) Needs() []ID   { return append([]ID{CloudAccountID()}, p.After...) }
+func (p *CloudProject) Probe(*Script) {}
+
+// members are the names under which projects know what is ours.
+func (p *CloudProject) members(l *inventory.Listing) (urns []string) {
+	d := p.Inventory.DigitalOcean
+	for _, one := range l.Droplets {
+		if d.HostOf(one.Tags) == "" {
+			continue
+		}
+		urns = append(urns, one.URN())
+		for _, ip := range l.Addresses {
+			if ip.Droplet != nil && ip.Droplet.ID == one.ID {
+				urns = append(urns, "do:floatingip:"+ip.IP) // projects call them by their old name
+			}
+		}
+	}
+	for _, v := range l.Volumes {
+		urns = append(urns, v.URN())
+	}
+	return urns
+}
+
+func (p *CloudProject) missing(l *inventory.Listing) (urns []string) {
+	for _, urn := range p.members(l) {
+		if !slices.Contains(l.Members, urn) && !slices.Contains(l.Members, strings.Replace(urn, ":floatingip:", ":reservedip:", 1)) {
+			urns = append(urns, urn)
+		}
+	}
+	return urns
+}
+
+func (p *CloudProject) Look(l *inventory.Listing) Fact {
+	if l.Project == nil {
+		return notThere()
+	}
+	return there("missing", strings.Join(p.missing(l), ", "))
+}
+
+func (p *CloudProject) Diff(w World) []Change {
+	rec, know := w.Fact(p.ID())
+	adds := slices.ContainsFunc(p.After, func(id ID) bool { _, k := w.Fact(id); return k == No })
+	switch {
+	case know == No:
+		return []Change{{ID: p.ID(), Act: Add, Why: "the project does not exist"}}
+	case know == Yes && rec.Fields["missing"] != "":
+		return []Change{{ID: p.ID(), Act: Modify, Why: "not in it: " + clean(rec.Fields["missing"])}}
+	case know == Yes && adds:
+		return []Change{{ID: p.ID(), Act: Modify, Why: "what is created goes into it"}}
+	}
+	return nil
+}
+
+func (p *CloudProject) Do(ctx context.Context, r *Run, _ Change) error {
+	l, err := r.Account.List(ctx, p.Inventory)
+	if err != nil {
+		return err
+	}
+	name := p.Inventory.DigitalOcean.Project
+	project, err := once(ctx, r, p.ID(), func(ctx context.Context) (*godo.Project, error) {
+		all, err := r.Account.ProjectList(ctx)
+		for n := range all {
+			if all[n].Name == name {
+				return &all[n], err
+			}
+		}
+		return nil, err
+	}, func(ctx context.Context) (*godo.Project, error) {
+		made, _, err := r.Account.Projects.Create(ctx, &godo.CreateProjectRequest{Name: name, Purpose: "Service or API", Environment: "Production"})
+		return made, err
+	})
+	if err != nil {
+		return err
+	}
+	var urns []any
+	for _, urn := range p.missing(l) {
+		urns = append(urns, urn)
+	}
+	if len(urns) == 0 {
+		return nil
+	}
+	_, _, err = r.Account.Projects.AssignResources(ctx, project.ID, urns...)
+	return err
+}

@@ -1,0 +1,158 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/digitalocean/godo"
+
+	"provision/inventory"
+)
+
+// DNSRecord is the url's host in a domain that the account manages.
+type DNSRecord struct {
+	D       *inventory.DigitalOcean
+	Name    string // in full
+	Droplet ID     // of the server
+	// Address is the reserved IP that the name leads to; zero for the droplet's own address.
+	Address ID
+}
+
+var (
+	_ Resource = (*DNSRecord)(nil)
+	_ Looker   = (*DNSRecord)(nil)
+)
+
+func (n *DNSRecord) ID() ID        { return ID{"", "dns record", n.Name} }
+func (n *DNSRecord) Needs() []ID   { return []ID{CloudAccountID(), n.Droplet, n.Address} }
+func (n *DNSRecord) Probe(*Script) {}
+
+// recordTTL is short, so that a new address is soon the only one.
+const recordTTL = 300
+
+func (n *DNSRecord) Look(l *inventory.Listing) Fact {
+	if !l.Domain {
+		return there("domain", "missing")
+	}
+	var data []string
+	for _, rec := range l.Records {
+		switch rec.Type {
+		case "A":
+			data = append(data, rec.Data)
+		case "CNAME":
+			return there("cname", rec.Data)
+		}
+	}
+	if len(data) == 0 {
+		return notThere()
+	}
+	return there("data", strings.Join(data, "\n"))
+}
+
+// want is the address that the name is to lead to; "" where it does not exist yet.
+func (n *DNSRecord) want(w World) string {
+	id, field := n.Droplet, "address"
+	if n.Address != (ID{}) {
+		id, field = n.Address, "ip"
+	}
+	rec, _ := w.Fact(id)
+	return rec.Fields[field]
+}
+
+func (n *DNSRecord) Diff(w World) []Change {
+	rec, know := w.Fact(n.ID())
+	refuse := func(why, hint string) []Change {
+		return []Change{{ID: n.ID(), Act: Refuse, Risk: Cloud, Why: why, Hint: hint}}
+	}
+	data := strings.Fields(rec.Fields["data"])
+	want := n.want(w)
+	switch {
+	case know == Unknown:
+		return nil
+	case rec.Fields["domain"] == "missing":
+		return refuse("the account does not manage the domain "+n.D.Domain, "add it there, or leave digitalocean.domain empty and make the record where the domain is managed")
+	case rec.Fields["cname"] != "":
+		return refuse("it is another name for "+clean(rec.Fields["cname"]), "remove that record, or choose another url")
+	case know == No:
+		return []Change{{ID: n.ID(), Act: Add, Why: "the name leads nowhere yet"}}
+	case len(slices.Compact(slices.Sorted(slices.Values(data)))) > 1:
+		return refuse("it leads to several addresses: "+clean(strings.Join(data, ", ")), "remove those that are not the server's")
+	case len(data) > 1:
+		return []Change{{ID: n.ID(), Act: Modify, Why: "the same record is there twice"}}
+	case want == "":
+		return []Change{{ID: n.ID(), Act: Modify, Risk: Interrupts, Why: fmt.Sprintf("it leads to %s, and the server gets an address of its own", clean(data[0])), Note: "whoever asks for the name finds the new server"}}
+	case data[0] != want:
+		return []Change{{ID: n.ID(), Act: Modify, Risk: Interrupts, Why: fmt.Sprintf("it leads to %s, should lead to %s", clean(data[0]), clean(want)), Note: "whoever asks for the name finds the new server"}}
+	}
+	return nil
+}
+
+// address asks for what it leads to, which may be minutes old.
+func (n *DNSRecord) address(ctx context.Context, r *Run) (string, error) {
+	one, err := named(ctx, r, n.D, n.Droplet.Name)
+	if err != nil {
+		return "", err
+	}
+	if n.Address == (ID{}) {
+		return one.PublicIPv4()
+	}
+	all, err := r.Account.Reserved(ctx)
+	for _, ip := range all {
+		if ip.Droplet != nil && ip.Droplet.ID == one.ID {
+			return ip.IP, nil
+		}
+	}
+	if err == nil {
+		err = errors.New("the droplet has no reserved IP")
+	}
+	return "", err
+}
+
+func (n *DNSRecord) Do(ctx context.Context, r *Run, _ Change) error {
+	address, err := n.address(ctx, r)
+	if err != nil {
+		return err
+	}
+	list := func(ctx context.Context) (out []godo.DomainRecord, err error) {
+		all, err := r.Account.RecordsOf(ctx, n.D.Domain, n.Name)
+		for _, rec := range all {
+			if rec.Type == "A" {
+				out = append(out, rec)
+			}
+		}
+		return out, err
+	}
+	name := strings.TrimSuffix(strings.TrimSuffix(n.Name, n.D.Domain), ".")
+	if name == "" {
+		name = "@"
+	}
+	edit := &godo.DomainRecordEditRequest{Type: "A", Name: name, Data: address, TTL: recordTTL}
+	if _, err := once(ctx, r, n.ID(), func(ctx context.Context) (*godo.DomainRecord, error) {
+		found, err := list(ctx)
+		if len(found) == 0 {
+			return nil, err
+		}
+		return &found[0], err
+	}, func(ctx context.Context) (*godo.DomainRecord, error) {
+		made, _, err := r.Account.Domains.CreateRecord(ctx, n.D.Domain, edit)
+		return made, err
+	}); err != nil {
+		return err
+	}
+	// One is left, the oldest, for everyone who looks at the same time, and it leads to the server.
+	found, err := list(ctx)
+	for i, rec := range found {
+		switch {
+		case i > 0 && rec.Data == found[0].Data:
+			_, problem := r.Account.Domains.DeleteRecord(ctx, n.D.Domain, rec.ID)
+			err = errors.Join(err, unless(problem, 404))
+		case i == 0 && rec.Data != address:
+			_, _, problem := r.Account.Domains.EditRecord(ctx, n.D.Domain, rec.ID, edit)
+			err = errors.Join(err, problem)
+		}
+	}
+	return err
+}

@@ -1,0 +1,118 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"provision/inventory"
+	"provision/remote"
+)
+
+// SurplusDroplets are those of this inventory's tags that it does not declare any more. They are
+// named, and removed only where the operator allows it, one by one and by their numbers, after their
+// agents have stopped taking runs. Volumes and reserved IPs stay.
+type SurplusDroplets struct {
+	Inventory *inventory.Inventory
+	Stack     string
+	After     []ID // what is wanted is there before anything is removed
+}
+
+var (
+	_ Resource = (*SurplusDroplets)(nil)
+	_ Looker   = (*SurplusDroplets)(nil)
+	_ Warner   = (*SurplusDroplets)(nil)
+)
+
+func (s *SurplusDroplets) ID() ID        { return ID{"", "surplus droplets", ""} }
+func (s *SurplusDroplets) Needs() []ID   { return s.After }
+func (s *SurplusDroplets) Probe(*Script) {}
+
+// Surplus tells whether a droplet with these tags is ours and no longer declared.
+func Surplus(inv *inventory.Inventory, tags []string) bool {
+	name := inv.DigitalOcean.HostOf(tags)
+	return name != "" && !slices.ContainsFunc(inv.Hosts, func(h inventory.Host) bool { return h.Name == name && h.Droplet != nil })
+}
+
+func (s *SurplusDroplets) Look(l *inventory.Listing) Fact {
+	var names []string
+	for _, one := range l.Droplets {
+		if Surplus(s.Inventory, one.Tags) {
+			names = append(names, s.Inventory.DigitalOcean.HostOf(one.Tags)+" "+strconv.Itoa(one.ID))
+		}
+	}
+	return there("droplets", strings.Join(names, "\n"))
+}
+
+func (s *SurplusDroplets) each(w World, f func(name, id string)) {
+	rec, _ := w.Fact(s.ID())
+	for l := range strings.Lines(rec.Fields["droplets"]) {
+		if name, id, ok := strings.Cut(strings.TrimSpace(l), " "); ok {
+			f(clean(name), clean(id))
+		}
+	}
+}
+
+func (s *SurplusDroplets) Diff(w World) (out []Change) {
+	if !w.Option("prune") {
+		return nil
+	}
+	s.each(w, func(name, id string) {
+		out = append(out, Change{
+			ID: ID{"", "droplet", name + " (id " + id + ")"}, Act: Remove, Risk: Interrupts, Why: "it is no longer declared",
+			Note: "its agent stops first, and running flows have their time to end; a volume and a reserved IP stay",
+		})
+	})
+	return out
+}
+
+// Warn names them where they stay.
+func (s *SurplusDroplets) Warn(w World) (out []string) {
+	if w.Option("prune") {
+		return nil
+	}
+	s.each(w, func(name, id string) {
+		out = append(out, fmt.Sprintf("droplet %s (id %s) is no longer declared and goes on; to remove it: provision apply --prune", name, id))
+	})
+	return out
+}
+
+// drain has the agent take no more runs, and gives those that run their time to end.
+const drain = `for c in agent business-logic; do
+	n=%s-$c
+	! docker inspect --type container "$n" >/dev/null 2>&1 || docker stop "$n" >/dev/null
+done`
+
+// Drain stops what works on a host of the stack, in the order in which it may.
+func Drain(ctx context.Context, r *Run, host, stack string) error {
+	_, err := r.Sh(ctx, host, "! command -v docker >/dev/null || {\n"+fmt.Sprintf(drain, remote.Quote(stack))+"\n}")
+	return err
+}
+
+func (s *SurplusDroplets) Do(ctx context.Context, r *Run, c Change) error {
+	l, err := r.Account.List(ctx, s.Inventory)
+	if err != nil {
+		return err
+	}
+	d := s.Inventory.DigitalOcean
+	for _, one := range l.Droplets {
+		name := d.HostOf(one.Tags)
+		if !Surplus(s.Inventory, one.Tags) || c.ID.Name != fmt.Sprintf("%s (id %d)", name, one.ID) {
+			continue
+		}
+		if inventory.BirthKey(one.Tags) == "" {
+			if err := Drain(ctx, r, name, s.Stack); err != nil {
+				return errors.Join(err, fmt.Errorf("its agent could not be stopped; if the droplet is lost: provision droplet destroy %s", name))
+			}
+		}
+		if err := Destroy(ctx, r, one); err != nil {
+			return err
+		}
+		_, err := r.Account.Tags.Delete(ctx, d.NameTag(name))
+		return unless(err, 404)
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+package resource
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/digitalocean/godo"
+
+	"provision/inventory"
+)
+
+// cloudAccount is what the tables below declare: a server with everything.
+func cloudAccount() (*inventory.DigitalOcean, *inventory.Host) {
+	d := &inventory.DigitalOcean{Name: "prod"}
+	return d, &inventory.Host{
+		Name: "prefect", Roles: []inventory.Role{inventory.RoleServer},
+		Droplet: &inventory.Droplet{Name: "prefect", Region: "fra1", Image: "debian-13-x64", Size: "s-2vcpu-4gb", Volume: 20},
+	}
+}
+
+func TestDropletDiff(t *testing.T) {
+	t.Parallel()
+	do, host := cloudAccount()
+	volume := &CloudVolume{D: do, Host: host}
+	d := &Droplet{D: do, Host: host, Network: &CloudNetwork{D: do, Region: "fra1"}, Volume: volume}
+	const tags = "provision:prod\nprovision:prod:name:prefect\nprovision:prod:role:server\nprovision:hostkey:aa"
+	have := func(changes ...string) Fact {
+		f := yes("id", "7", "status", "active", "region", "fra1", "size", "s-2vcpu-4gb", "image", "debian-13-x64", "tags", tags)
+		for n := 0; n+1 < len(changes); n += 2 {
+			f.Fields[changes[n]] = changes[n+1]
+		}
+		return f
+	}
+	attached := yes("on", "7")
+	with := func(droplet Fact) facts { return facts{d.ID(): droplet, volume.ID(): attached} }
+	runDiff(t, d, []diffCase{
+		{name: "not there", facts: with(no()), want: "add: the droplet does not exist: s-2vcpu-4gb, debian-13-x64, fra1"},
+		{name: "not known", facts: with(unknown("no answer"))},
+		{name: "as it should be", facts: with(have())},
+		{name: "half made", facts: with(have("status", "new", "birth", "bb")), want: "change: it was made and is not set up yet"},
+		{name: "active and not set up", facts: with(have("birth", "bb")), want: "change: it was made and is not set up yet"},
+		{name: "off", facts: with(have("status", "off")), want: "change: it is off, should be active"},
+		{name: "an old image without a name", facts: with(have("image", ""))},
+		{name: "another image", facts: with(have("image", "debian-12-x64")), want: "refuse: it was made from debian-12-x64", risk: Data},
+		{name: "another region", facts: with(have("region", "nyc3")), want: "refuse: it is in nyc3, should be in fra1", risk: Data},
+		{name: "two that are used", facts: with(have("used", "9\n")), want: "refuse: several droplets carry its tag: 7, 9", risk: Data},
+		{name: "a tag is missing", facts: with(have("tags", strings.Replace(tags, "provision:prod:role:server\n", "", 1))), want: "change: it lacks the tag provision:prod:role:server"},
+		{name: "a role it lost", facts: with(have("tags", tags+"\nprovision:prod:role:agent")), want: "change: it should not have the tag provision:prod:role:agent"},
+		{name: "its volume is free", facts: facts{d.ID(): have(), volume.ID(): yes("on", "")}, want: "change: its volume is not attached"},
+		{name: "its volume is elsewhere", facts: facts{d.ID(): have(), volume.ID(): yes("on", "9")}, want: "change: its volume is attached to droplet 9"},
+	})
+	// Another size is a change of its own, and a second one that nobody used is removed.
+	w := world{with(have("size", "s-1vcpu-1gb", "newborn", "9\n")), map[ID]bool{}, map[string]bool{}}
+	got := d.Diff(w)
+	if len(got) != 2 || got[0].Act != Refuse || got[0].Risk != Data || !strings.Contains(got[0].Hint, "--resize") || got[1].Act != Remove || got[1].ID.Name != "prefect 9" {
+		t.Errorf("%+v", got)
+	}
+	w.options["resize"] = true
+	if got = d.Diff(w); got[0].Act != Modify || got[0].Risk != Interrupts || got[0].Note == "" {
+		t.Errorf("%+v", got[0])
+	}
+}
+
+func TestCloudVolumeDiff(t *testing.T) {
+	t.Parallel()
+	do, host := cloudAccount()
+	v := &CloudVolume{D: do, Host: host}
+	at := func(f Fact) facts { return facts{v.ID(): f} }
+	runDiff(t, v, []diffCase{
+		{name: "not there", facts: at(no()), want: "add: the volume does not exist: 20 GiB in fra1"},
+		{name: "not known", facts: at(unknown(""))},
+		{name: "as it should be", facts: at(yes("size", "20", "region", "fra1"))},
+		{name: "smaller", facts: at(yes("size", "10", "region", "fra1")), want: "change: it has 10 GiB, should have 20"},
+		{name: "larger", facts: at(yes("size", "30", "region", "fra1")), want: "refuse: the volume has 30 GiB, and a volume cannot shrink to 20", risk: Data},
+		{name: "elsewhere", facts: at(yes("size", "20", "region", "nyc3")), want: "refuse: the volume with the data is in nyc3", risk: Data},
+	})
+}
+
+func TestCloudFirewallDiff(t *testing.T) {
+	t.Parallel()
+	do, _ := cloudAccount()
+	f := &CloudFirewall{D: do, Name: "provision-prod", Tag: "provision:prod", Inbound: []string{"tcp 22"}, From: []string{"203.0.113.7/32"}, Outbound: true}
+	at := func(change func(*godo.Firewall)) facts {
+		q := f.request()
+		one := godo.Firewall{ID: "1", Name: f.Name, InboundRules: q.InboundRules, OutboundRules: q.OutboundRules, Tags: q.Tags}
+		change(&one)
+		return facts{f.ID(): f.Look(&inventory.Listing{Firewalls: []godo.Firewall{{Name: "another"}, one}})}
+	}
+	runDiff(t, f, []diffCase{
+		{name: "not there", facts: facts{f.ID(): f.Look(&inventory.Listing{Firewalls: []godo.Firewall{{Name: "another"}}})}, want: "add: the firewall does not exist"},
+		{name: "not known", facts: facts{f.ID(): unknown("")}},
+		{name: "as it should be", facts: at(func(*godo.Firewall) {})},
+		{name: "all ports by their other names", facts: at(func(w *godo.Firewall) {
+			w.OutboundRules[0].PortRange, w.OutboundRules[1].PortRange, w.OutboundRules[2].PortRange = "1-65535", "all", ""
+		})},
+		{name: "another port", facts: at(func(w *godo.Firewall) { w.InboundRules[0].PortRange = "23" }), want: "change: it lets other things through"},
+		{name: "everyone", facts: at(func(w *godo.Firewall) { w.InboundRules[0].Sources = &godo.Sources{Addresses: everywhere} }), want: "change: it lets other things through"},
+		{name: "a tag's droplets", facts: at(func(w *godo.Firewall) { w.InboundRules[0].Sources.Tags = []string{"web"} }), want: "change: it lets other things through"},
+		{name: "for nobody", facts: at(func(w *godo.Firewall) { w.Tags = nil }), want: "change: it lets other things through"},
+	})
+}
+
+func TestReservedIPAndRecordDiff(t *testing.T) {
+	t.Parallel()
+	do, host := cloudAccount()
+	do.Domain = "example.org"
+	a := &ReservedIP{D: do, Host: host}
+	runDiff(t, a, []diffCase{
+		{name: "not there", facts: facts{a.ID(): no()}, want: "add: the droplet has no reserved IP"},
+		{name: "not known", facts: facts{a.ID(): unknown("")}},
+		{name: "as it should be", facts: facts{a.ID(): yes("ip", "203.0.113.3", "on", "7", "known", "true")}},
+		{name: "free", facts: facts{a.ID(): yes("ip", "203.0.113.3", "on", "", "known", "true")}, want: "change: 203.0.113.3 is not on the droplet"},
+		{name: "not remembered", facts: facts{a.ID(): yes("ip", "203.0.113.3", "on", "7", "known", "false")}, want: "change: 203.0.113.3 is on the droplet and not remembered"},
+	})
+	n := &DNSRecord{D: do, Name: "prefect.example.org", Droplet: DropletID("prefect"), Address: a.ID()}
+	at := func(record Fact) facts { return facts{n.ID(): record, a.ID(): yes("ip", "203.0.113.3")} }
+	runDiff(t, n, []diffCase{
+		{name: "not there", facts: at(no()), want: "add: the name leads nowhere yet"},
+		{name: "not known", facts: at(unknown(""))},
+		{name: "as it should be", facts: at(yes("data", "203.0.113.3"))},
+		{name: "elsewhere", facts: at(yes("data", "198.51.100.1")), want: "change: it leads to 198.51.100.1, should lead to 203.0.113.3", risk: Interrupts},
+		{name: "the address comes later", facts: facts{n.ID(): yes("data", "198.51.100.1"), a.ID(): no()}, want: "change: it leads to 198.51.100.1, and the server gets", risk: Interrupts},
+		{name: "twice the same", facts: at(yes("data", "203.0.113.3\n203.0.113.3")), want: "change: the same record is there twice"},
+		{name: "several", facts: at(yes("data", "203.0.113.3\n198.51.100.1")), want: "refuse: it leads to several addresses", risk: Cloud},
+		{name: "another name", facts: at(yes("cname", "www.example.net.")), want: "refuse: it is another name for www.example.net.", risk: Cloud},
+		{name: "no such domain", facts: at(yes("domain", "missing")), want: "refuse: the account does not manage the domain example.org", risk: Cloud},
+	})
+}
+
+func TestDiskDiff(t *testing.T) {
+	t.Parallel()
+	d := &Disk{Host: "prefect", Device: "/dev/disk/by-id/x", Path: "/mnt/prefect-data", Sub: "postgres", Kept: &Kept{}}
+	good := func(changes ...string) Fact {
+		f := yes("real", "/dev/sda", "fs", "ext4", "source", "/dev/sda", "sub", "yes", "fstab", "yes", "born", "yes", "sizes", "21474836480 5242880 4096 ")
+		for n := 0; n+1 < len(changes); n += 2 {
+			f.Fields[changes[n]] = changes[n+1]
+		}
+		return f
+	}
+	gone := func(f Fact) Fact { f.Know = No; return f }
+	at := func(f Fact) facts { return facts{d.ID(): f} }
+	runDiff(t, d, []diffCase{
+		{name: "a host that does not exist", facts: at(no()), want: "add: the volume is formatted if it is blank"},
+		{name: "not attached", facts: at(unknown("the volume is not attached"))},
+		{name: "as it should be", facts: at(good())},
+		{name: "blank", facts: at(no("real", "/dev/sda", "fs", "")), want: "add: the volume is formatted if it is blank"},
+		{name: "blank where there was a database", facts: at(no("real", "/dev/sda", "fs", "", "born", "yes")), want: "refuse: the volume is blank", risk: Data},
+		{name: "the same, with new data", facts: at(no("real", "/dev/sda", "fs", "", "born", "yes")), options: []string{"new-data"}, want: "add: the volume is formatted"},
+		{name: "not mounted", facts: at(gone(good("source", ""))), want: "add: the volume is not mounted; its data stays"},
+		{name: "somebody's", facts: at(no("real", "/dev/sda", "fs", "xfs")), want: "refuse: there is xfs on the volume", risk: Data},
+		{name: "another one is mounted", facts: at(gone(good("source", "/dev/sdb"))), want: "refuse: /dev/sdb is mounted", risk: Data},
+		{name: "the directory is gone", facts: at(good("sub", "")), want: "refuse: the directory postgres", risk: Data},
+		{name: "not at boot", facts: at(good("fstab", "")), want: "change: it is not mounted at boot"},
+		{name: "grown", facts: at(good("sizes", "32212254720 5242880 4096 ")), want: "change: the volume has grown"},
+	})
+}
+
+func TestMetadataDiff(t *testing.T) {
+	t.Parallel()
+	m := &Metadata{Host: "a"}
+	sum := digest([]byte(metadataText))
+	at := func(f Fact) facts { return facts{m.ID(): f} }
+	runDiff(t, m, []diffCase{
+		{name: "open", facts: at(no()), want: "add: containers can read"},
+		{name: "not known", facts: at(unknown(""))},
+		{name: "closed", facts: at(yes("sum", sum, "enabled", "enabled", "rule", "yes"))},
+		{name: "another unit", facts: at(yes("sum", "x", "enabled", "enabled", "rule", "yes")), want: "change: its unit differs"},
+		{name: "not at boot", facts: at(yes("sum", sum, "enabled", "disabled", "rule", "yes")), want: "change: its unit is not started at boot"},
+		{name: "flushed", facts: at(yes("sum", sum, "enabled", "enabled")), want: "change: the rule is not in place"},
+	})
+}
+
+func TestADatabaseIsNotMovedSilently(t *testing.T) {
+	t.Parallel()
+	v := &Volume{Host: "a", Stack: "prefect", Name: "prefect-postgres", Birth: true, Moved: true, Disk: &Disk{Path: "/mnt/prefect-data", Sub: "postgres"}}
+	runDiff(t, v, []diffCase{
+		{name: "in its place", facts: facts{v.ID(): yes("device", "/mnt/prefect-data/postgres\n")}},
+		{name: "on the droplet's own disk", facts: facts{v.ID(): yes("device", "\n")}, want: "refuse: the database lies on the machine's own disk, and should lie in /mnt/prefect-data/postgres", risk: Data},
+	})
+	own := &Volume{Host: "a", Stack: "prefect", Name: "prefect-postgres", Birth: true, Moved: true}
+	runDiff(t, own, []diffCase{
+		{name: "the volume key was taken away", facts: facts{own.ID(): yes("device", "/mnt/prefect-data/postgres")}, want: "refuse: the database lies in /mnt/prefect-data/postgres", risk: Data},
+		{name: "not asked", facts: facts{own.ID(): yes()}},
+		{name: "never on one", facts: facts{own.ID(): yes("device", "")}},
+	})
+}

@@ -1,0 +1,81 @@
+package resource
+
+import (
+	"context"
+	"fmt"
+
+	"provision/remote"
+)
+
+// Metadata keeps containers from the address at which a cloud tells every program on a machine what
+// the machine was made with. The rule stands where packets come in, before any table of the
+// engine's, so neither the engine's restart nor its rules undo it; a unit puts it back at boot,
+// before the engine starts.
+type Metadata struct{ Host string }
+
+var _ Resource = (*Metadata)(nil)
+
+// MetadataID is the ID of a host's closed metadata.
+func MetadataID(host string) ID { return ID{host, "metadata", "closed to containers"} }
+
+func (m *Metadata) ID() ID { return MetadataID(m.Host) }
+
+// Needs is the engine, which brings iptables; no container is started before this.
+func (m *Metadata) Needs() []ID { return []ID{EngineID(m.Host)} }
+
+const (
+	metadataUnit = "/etc/systemd/system/provision-metadata.service"
+	metadataRule = "PREROUTING -d 169.254.169.254/32 -j DROP"
+	metadataText = `[Unit]
+Description=Containers do not reach the metadata of this machine (provision)
+Before=docker.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'iptables -w -t raw -C ` + metadataRule + ` 2>/dev/null || iptables -w -t raw -I ` + metadataRule + `'
+
+[Install]
+WantedBy=multi-user.target
+`
+)
+
+func (m *Metadata) Probe(s *Script) {
+	s.Record(m.ID(), fmt.Sprintf(`if [ ! -e %[1]s ]; then no
+elif sum=$(sha256sum <%[1]s); then
+	v sum "${sum%%%% *}"
+	v enabled "$(systemctl is-enabled provision-metadata 2>/dev/null)"
+	iptables -w -t raw -C %[2]s 2>/dev/null && v rule yes
+	yes
+else unknown 'the unit cannot be read'; fi`, metadataUnit, metadataRule))
+}
+
+func (m *Metadata) Diff(w World) []Change {
+	rec, know := w.Fact(m.ID())
+	c := Change{ID: m.ID(), Act: Modify}
+	switch {
+	case know == Unknown:
+		return nil
+	case know == No:
+		c.Act, c.Why = Add, "containers can read what the droplet was made with"
+	case rec.Fields["sum"] != digest([]byte(metadataText)):
+		c.Why = "its unit differs"
+	case rec.Fields["enabled"] != "enabled":
+		c.Why = "its unit is not started at boot"
+	case rec.Fields["rule"] != "yes":
+		c.Why = "the rule is not in place"
+	default:
+		return nil
+	}
+	return []Change{c}
+}
+
+func (m *Metadata) Do(ctx context.Context, r *Run, _ Change) error {
+	_, err := r.Sh(ctx, m.Host, fmt.Sprintf(`command -v iptables >/dev/null || die "there is no iptables, which the engine's packages bring: apt-get install iptables"
+t=$(mktemp /etc/systemd/system/.provision.XXXXXX); printf '%%s' %s >"$t"; put "$t" %s 0:0 0644
+systemctl daemon-reload
+systemctl enable provision-metadata
+systemctl restart provision-metadata
+iptables -w -t raw -C %s`, remote.Quote(metadataText), metadataUnit, metadataRule))
+	return err
+}

@@ -1,0 +1,143 @@
+package stack
+
+import (
+	"slices"
+
+	"provision/files"
+	"provision/inventory"
+	"provision/provision/resource"
+)
+
+// cloud adds what the account should have: the droplets, and before each what it is created with.
+func (b *binder) cloud() error {
+	d := b.inv.DigitalOcean
+	account := &resource.CloudAccount{D: d}
+	for n := range b.inv.Hosts {
+		if b.inv.Hosts[n].Droplet != nil {
+			account.Hosts = append(account.Hosts, &b.inv.Hosts[n])
+		}
+	}
+	if len(account.Hosts) == 0 {
+		return nil
+	}
+	keys, err := d.PublicKeys()
+	if err != nil {
+		return err
+	}
+	b.add(account)
+	droplet := resource.Droplet{D: d}
+	for _, k := range keys {
+		key := &resource.CloudKey{D: d, Key: k}
+		b.add(key)
+		droplet.Keys, droplet.Prints = append(droplet.Keys, key.ID()), append(droplet.Prints, k.Fingerprint)
+	}
+	droplet.Walls = b.walls()
+	networks := map[string]*resource.CloudNetwork{}
+	all := &resource.CloudProject{Inventory: b.inv}
+	for _, h := range account.Hosts {
+		network := networks[h.Droplet.Region]
+		if network == nil {
+			network = &resource.CloudNetwork{D: d, Region: h.Droplet.Region}
+			networks[h.Droplet.Region] = network
+			b.add(network)
+		}
+		one := droplet
+		one.Host, one.Network = h, network
+		if h.Droplet.Volume > 0 {
+			one.Volume = &resource.CloudVolume{D: d, Host: h}
+			b.add(one.Volume)
+			all.After = append(all.After, one.Volume.ID())
+		}
+		b.add(&one, &resource.HostKey{D: d, Host: h.Name})
+		all.After = append(all.After, one.ID())
+		if h.Droplet.ReservedIP {
+			address := &resource.ReservedIP{D: d, Host: h}
+			b.add(address)
+			all.After = append(all.After, address.ID())
+		}
+	}
+	b.name()
+	if d.Project != "" {
+		b.add(all)
+	}
+	b.add(&resource.SurplusDroplets{Inventory: b.inv, Stack: b.stack.Name, After: all.After})
+	return nil
+}
+
+// walls adds the firewalls and the tags that they go by: all droplets are reached on 22 by the
+// operators, the server on the ports of the url by everyone, an agent by nobody else.
+func (b *binder) walls() []resource.ID {
+	d := b.inv.DigitalOcean
+	var from []string
+	for _, cidr := range d.AdminCIDRs {
+		from = append(from, cidr.String())
+	}
+	public := []string{"tcp 80", "tcp 443", "udp 443"}
+	if b.inv.TLS.Mode == inventory.TLSOff {
+		public = []string{"tcp 4200"}
+	}
+	everywhere := []string{"0.0.0.0/0", "::/0"}
+	var ids []resource.ID
+	for _, f := range []*resource.CloudFirewall{
+		{D: d, Name: "provision-" + d.Name, Tag: d.Tag(), Inbound: []string{"tcp 22"}, From: from, Outbound: true},
+		{D: d, Name: "provision-" + d.Name + "-server", Tag: d.RoleTag(inventory.RoleServer), Inbound: public, From: everywhere},
+	} {
+		b.add(&resource.CloudTag{Tag: f.Tag}, f)
+		ids = append(ids, f.ID())
+	}
+	return ids
+}
+
+// name adds the url's host, where the account manages its domain.
+func (b *binder) name() {
+	d := b.inv.DigitalOcean
+	if d.Domain == "" || b.server.Droplet == nil {
+		return
+	}
+	record := &resource.DNSRecord{D: d, Name: b.inv.Hostname(), Droplet: resource.DropletID(b.server.Name)}
+	if b.server.Droplet.ReservedIP {
+		record.Address = resource.ReservedIPID(b.server.Name)
+	}
+	b.add(record)
+	b.record = record.ID()
+}
+
+// machine is what a host has to be before anything is done on it.
+func (b *binder) machine(h *inventory.Host) []resource.ID {
+	if h.Droplet == nil {
+		return nil
+	}
+	return []resource.ID{resource.HostKeyID(h.Name)}
+}
+
+// disk adds the host's volume, if it has one for the database. What the data cannot be used without
+// lies beside it, so that a new droplet with the old volume is the same stack.
+func (b *binder) disk(h *inventory.Host) *resource.Disk {
+	if h.Droplet == nil || h.Droplet.Volume == 0 || !h.Has(inventory.RoleServer) {
+		return nil
+	}
+	postgres, _, _ := files.Volumes(b.stack.Name)
+	mount := "/mnt/" + b.stack.Name + "-data"
+	disk := &resource.Disk{
+		Host: h.Name, Device: "/dev/disk/by-id/scsi-0DO_Volume_" + resource.CloudVolumeName(b.inv.DigitalOcean, h.Name),
+		Path: mount, Sub: "postgres", Owner: postgresUID + ":" + postgresUID, Born: b.base + "/volume." + postgres,
+		Kept: &resource.Kept{
+			Host: h.Name, Base: b.base, Dir: mount + "/keep",
+			Files: []string{"id", "born", "server/secrets/server/encryption_key", "server/secrets/postgres/password", "server/secrets/login/ui_password"},
+			After: []resource.ID{resource.IdentityID(h.Name), resource.SecretID(h.Name, b.encryptionKey()), resource.SecretID(h.Name, b.base+"/server/secrets/postgres/password"), resource.SecretID(h.Name, b.base+"/server/secrets/login/ui_password")},
+		},
+		After: append(b.machine(h), resource.DropletID(h.Name)),
+	}
+	disk.Kept.After = append(disk.Kept.After, disk.ID())
+	b.add(disk)
+	return disk
+}
+
+// guarded are what has to be there before a container of the host is started.
+func (b *binder) guarded(host string) []resource.ID {
+	id := resource.MetadataID(host)
+	if slices.ContainsFunc(b.out, func(r resource.Resource) bool { return r.ID() == id }) {
+		return []resource.ID{id}
+	}
+	return nil
+}
