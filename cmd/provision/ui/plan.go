@@ -77,7 +77,7 @@ func planHosts(p *provision.Plan) (hosts []string) {
 }
 
 // acts are all kinds of changes, in the order in which they are counted.
-var acts = []string{"add", "change", "replace", "reload", "remove", "refuse"}
+var acts = []string{"add", "change", "replace", "reload", "await", "remove", "refuse"}
 
 func counts(s Style, p *provision.Plan) string {
 	var parts []string

@@ -59,6 +59,8 @@ func symbol(act string) string {
 		return "±"
 	case "reload":
 		return "↻"
+	case "await":
+		return "…"
 	}
 	return "~"
 }
