@@ -5,7 +5,7 @@ GO ?= go
 TOOL := $(GO) tool -modfile=tools/go.mod
 PYTHON38 ?= $(shell ls -d $$HOME/.pyenv/versions/3.8.*/bin/python3.8 /usr/bin/python3.8 /usr/local/bin/python3.8 2>/dev/null | head -1)
 
-.PHONY: help build demo test test-python race lint fmt tidy vuln e2e lab lab-down check clean
+.PHONY: help build demo test test-python scenarios race lint fmt tidy vuln e2e screenshots lab lab-down check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -16,15 +16,18 @@ build: ## the static binary, as bin/provision
 demo: build ## the main job on two simulated hosts, in a few seconds: needs nothing but Go and make
 	./bin/provision demo
 
-test: test-python ## all tests that need no root and no real host
+test: test-python ## all tests that need no root and no real host; the long scenarios in a sample
 	$(GO) vet ./...
-	$(GO) test ./...
+	$(GO) test -short ./...
+
+scenarios: ## the long scenarios in full: every point to be killed at, every cut, every random inventory
+	$(GO) test -count=1 ./provision/
 
 test-python: ## the tests of what lands in the images, with Python 3.8 where there is one
 	@if [ -n "$(PYTHON38)" ]; then cd files/prefect && $(PYTHON38) -m unittest discover -s tests; else echo "skipped: no Python 3.8 here for the tests of files/prefect"; fi
 
-race: ## the tests with the race detector
-	$(GO) test -race -shuffle=on ./...
+race: ## the tests with the race detector, the long scenarios in a sample
+	$(GO) test -race -short -shuffle=on ./...
 
 lint: ## formatting, linters, module files
 	@out=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted (make fmt):"; echo "$$out"; exit 1; }
@@ -36,7 +39,7 @@ fmt: ## format the code
 	$(TOOL) gofumpt -w $$(git ls-files '*.go')
 
 tidy: ## tidy the module files
-	$(GO) mod tidy && cd tools && $(GO) mod tidy
+	$(GO) mod tidy && cd tools && $(GO) mod tidy && cd screenshot && $(GO) mod tidy
 
 vuln: ## known vulnerabilities in what is reachable; says so where the database cannot be asked
 	@if cd tools && timeout 60 $(GO) run ./reach https://vuln.go.dev/index/db.json; then cd .. && $(TOOL) govulncheck ./...; else echo "govulncheck: NOT RUN, the vulnerability database cannot be reached from here"; fi
@@ -45,13 +48,18 @@ e2e: ## the scenarios on real hosts: systemd, sshd, apt, Docker, PostgreSQL, Cad
 	$(GO) run ./e2e/labctl missing
 	$(GO) test -tags e2e -count=1 -timeout 60m -v ./e2e/
 
+screenshots: build ## the pictures of the README and the docs, from real runs (chromium for the report)
+	cd tools/screenshot && $(GO) run . -o ../../docs/demo.svg -when 'build 7/' -- ../../bin/provision demo
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; PROVISION_PICTURES=$$dir $(GO) test -count=1 -run 'TestPage$$' ./cmd/provision && cp "$$dir/report-light.png" docs/report.png
+	cd cmd/provision/ui/testdata && cp graph-split.svg ../../../../docs/topology.svg
+
 lab: ## two blank real hosts that stay up, and an inventory for them
 	$(GO) run ./e2e/labctl up
 
 lab-down: ## remove them
 	$(GO) run ./e2e/labctl down
 
-check: test lint race vuln e2e ## all of it, as CI does
+check: test lint race scenarios vuln e2e ## all of it, as CI does
 
 clean: ## remove what was built
 	rm -rf bin dist

@@ -63,4 +63,12 @@ u.urlopen(u.Request(b+r[0]["id"],method="DELETE"))'`)
 	s.edit("stack.toml", "[prefect]\nsettings = { PREFECT_LOGGING_LEVEL = \"NO_SUCH_LEVEL\" }\n", "")
 	s.apply()
 	s.provision(0, "verify")
+
+	// Business logic that fetches its runs itself: there is no agent's container then.
+	s.edit("stack.toml", "[docker]", "[business_logic]\nexecution = \"serve\"\n\n[docker]")
+	s.apply()
+	s.hardened(host, 4)
+	_, progress = s.provision(0, "verify", "--smoke")
+	s.contains(progress, "Completed in container business-logic-all")
+	s.again(1)
 }

@@ -30,6 +30,7 @@ type Caddyfile struct {
 	PublicURL string   // scheme, host and optional port
 	UIUser    string   // its bcrypt hash is the file secrets/caddy/ui_password_hash
 	Agents    []string // hosts with token files secrets/caddy/tokens/HOST.{poll,run,register}; their order does not matter
+	Serve     bool     // [business_logic] execution = "serve": run tokens may do what poll tokens may, too
 	APIAll    bool     // [business_logic] api = "all": run tokens may do at the API what register tokens may
 
 	Email    string // acme
@@ -73,7 +74,7 @@ func (c Caddyfile) Render() (text []byte, digest string, err error) {
 		Port         uint16 // the url's is Caddy's own: on the agents' network it is reached without the engine between
 		Digest       string
 	}{
-		Caddyfile: c, Agents: agents, Kinds: tokenKinds(c.APIAll),
+		Caddyfile: c, Agents: agents, Kinds: tokenKinds(c.APIAll, c.Serve),
 		Site: site.scheme + "://" + site.hostPart(), Origin: site.origin(), HostPart: site.hostPart(), Port: site.port,
 	}
 	if c.TLS == TLSOff {

@@ -23,6 +23,7 @@ func caddyVariants() map[string]Caddyfile {
 		"files":      with(func(c *Caddyfile) { c.TLS = TLSFiles }),
 		"off":        with(func(c *Caddyfile) { c.TLS, c.PublicURL = TLSOff, "http://192.0.2.7:4200" }),
 		"api-all":    with(func(c *Caddyfile) { c.APIAll = true }),
+		"serve":      with(func(c *Caddyfile) { c.Serve = true }),
 		"no-agents":  with(func(c *Caddyfile) { c.Agents = nil }),
 		"odd-user":   with(func(c *Caddyfile) { c.UIUser = `o'brien "ops" \` }),
 	}

@@ -19,12 +19,22 @@ const (
 	segment = `[^/]+`
 )
 
-func tokenKinds(all bool) []tokenRoutes {
-	run := runRoutes()
+// tokenKinds are the three kinds. Where flows are fetched by what executes them (serve), the run token does the work of both.
+func tokenKinds(all, serve bool) []tokenRoutes {
+	poll, run := pollRoutes(), runRoutes()
+	if serve {
+		for n, r := range run.Allow {
+			for _, also := range poll.Allow {
+				if also.Method == r.Method {
+					run.Allow[n].Path += "|" + also.Path
+				}
+			}
+		}
+	}
 	if all {
 		run = tokenRoutes{Kind: "run", All: true}
 	}
-	return []tokenRoutes{pollRoutes(), run, {Kind: "register", All: true}}
+	return []tokenRoutes{poll, run, {Kind: "register", All: true}}
 }
 
 func newRoute(kind, method string, paths ...string) route {

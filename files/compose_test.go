@@ -59,7 +59,8 @@ func composeVariants() map[string]renderer {
 			s.Settings = map[string]string{"PREFECT_LOGGING_LEVEL": "DEBUG", "PREFECT_API_DATABASE_TIMEOUT": "20", "PREFECT_UI_URL": "$HOME ${X} \"'\n: no"}
 			s.Proxy, s.NoProxy = "http://proxy.example.org:3128", []string{".example.org"}
 		}),
-		"agent": agentProject(),
+		"agent":       agentProject(),
+		"agent-serve": agent(func(a *ComposeAgent) { a.Serve, a.APIAll = true, true }),
 		"agent-public": agent(func(a *ComposeAgent) {
 			a.TLS, a.CA, a.ExtraHosts, a.Queues = TLSACME, false, nil, []string{"default", "large jobs"}
 			a.Proxy = "http://proxy.example.org:3128"

@@ -50,7 +50,10 @@ func (p *Pass) Apply(ctx, stop context.Context) (report *Report, err error) {
 		report.Stats = Stats{int(s.Connections), int(s.Execs), int64(s.BytesIn), int64(s.BytesOut)}
 		p.emit(Event{Type: "report", Report: report, Seconds: report.Seconds})
 	}()
-	plan, facts, err := p.Plan(ctx)
+	// What changes nothing is cut at once; only the changes themselves are waited for.
+	looking, done := either(ctx, stop)
+	defer done()
+	plan, facts, err := p.Plan(looking)
 	if plan != nil {
 		p.emit(Event{Type: "plan", Plan: plan})
 	}
@@ -64,7 +67,7 @@ func (p *Pass) Apply(ctx, stop context.Context) (report *Report, err error) {
 		}
 	}
 	if !plan.Empty() {
-		if plan, facts, err = p.confirmAndLock(ctx, plan, facts); err != nil {
+		if plan, facts, err = p.confirmAndLock(looking, plan, facts); err != nil {
 			return report, err
 		}
 	}
@@ -72,8 +75,8 @@ func (p *Pass) Apply(ctx, stop context.Context) (report *Report, err error) {
 		if report.Rounds > maxRounds {
 			return report, notConverged(plan)
 		}
-		p.emit(Event{Type: "round", Round: report.Rounds, Text: fmt.Sprintf("%d changes", len(plan.Changes))})
-		if err := p.lockAll(ctx, p.affected(plan)); err != nil {
+		p.emit(Event{Type: "round", Round: report.Rounds, Text: announce(len(plan.Changes), "change")})
+		if err := p.lockAll(looking, p.affected(plan)); err != nil {
 			return report, err
 		}
 		outcomes, err := p.run(ctx, stop, plan, report.Rounds)
@@ -82,12 +85,12 @@ func (p *Pass) Apply(ctx, stop context.Context) (report *Report, err error) {
 			changed[c.By] = true
 		}
 		if stop.Err() != nil {
-			err = errors.Join(err, &Error{Code: ExitInterrupted, Cause: "interrupted; run the same command again to go on"})
+			err = errors.Join(err, interrupted(outcomes))
 		}
 		if err != nil {
 			return report, err
 		}
-		if facts, err = p.facts(ctx); err != nil {
+		if facts, err = p.facts(looking); err != nil {
 			return report, err
 		}
 		if plan, err = p.diff(facts); err == nil {
@@ -102,6 +105,20 @@ func (p *Pass) Apply(ctx, stop context.Context) (report *Report, err error) {
 	}
 	report.Unchanged = len(p.System.Resources) - len(changed)
 	return report, p.check(facts)
+}
+
+func announce(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
+// either ends when one of two contexts does.
+func either(a, b context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(a)
+	stop := context.AfterFunc(b, func() { cancel(context.Cause(b)) })
+	return ctx, func() { stop(); cancel(nil) }
 }
 
 // confirmAndLock asks, takes the locks of all hosts that are affected, all or none and in the order
@@ -187,6 +204,17 @@ func (p *Pass) affected(plan *Plan) []string {
 		hosts[l.Host] = true
 	}
 	return slices.Sorted(maps.Keys(hosts))
+}
+
+// interrupted says how far an interrupted run came.
+func interrupted(outcomes []Outcome) error {
+	done := 0
+	for _, o := range outcomes {
+		if o.State == Done {
+			done++
+		}
+	}
+	return &Error{Code: ExitInterrupted, Cause: fmt.Sprintf("interrupted after %d of %d changes", done, len(outcomes)), Hint: "run the same command again to go on"}
 }
 
 func notConverged(plan *Plan) error {

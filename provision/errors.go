@@ -160,17 +160,19 @@ func hostError(host, step string, fallback int, err error) error {
 			}
 		}
 	case errors.As(err, &xe):
-		evidence := xe.Stdout + "\n" + strings.TrimSpace(xe.Stderr) // what went wrong is on stderr, so its end is kept
 		e.Hint = "mend what the lines above say, then run the same command again: it goes on where this one stopped"
 		last := lastLine(xe.Stderr)
 		if strings.HasPrefix(last, "unhealthy: ") {
 			e.Code, e.Cause = ExitUnhealthy, strings.TrimPrefix(last, "unhealthy: ")
+			if container, ok := strings.CutPrefix(step, "container "); ok {
+				e.Hint = fmt.Sprintf("see more of it on %s: docker logs --tail 100 %s\n%s", host, container, e.Hint)
+			}
 		} else if last != "" && xe.Code == 1 && err.Error() == xe.Error() { // not within more words
 			e.Cause = last
 		} else {
 			last = ""
 		}
-		e.Evidence = tail(strings.TrimSuffix(evidence, last), 12) // without what is the cause already
+		e.Evidence = evidence(xe, last)
 	}
 	if errors.Is(err, resource.ErrStale) {
 		e.Code, e.Hint = ExitStale, "run the same command again"
@@ -178,9 +180,26 @@ func hostError(host, step string, fallback int, err error) error {
 		e.Cause, e.Hint = apiCause(err), apiHint(inventory.Status(err))
 	}
 	if errors.Is(err, context.Canceled) {
-		e.Code = ExitInterrupted
+		e.Code, e.Cause, e.Evidence, e.Hint = ExitInterrupted, "interrupted", "", ""
 	}
 	return e
+}
+
+// evidenceLines is how much of what a failed script printed is shown.
+const evidenceLines = 24
+
+// logMark stands before the last lines that a failed service itself printed.
+const logMark = "last lines of "
+
+// evidence is what explains a failed script best, without the line that is the cause already: a
+// service's own last lines where the script shows them, else the end of what it printed; what went
+// wrong is on stderr, so that comes last.
+func evidence(xe *remote.ExitError, cause string) string {
+	text := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(xe.Stderr), cause))
+	if i := strings.LastIndex("\n"+text, "\n"+logMark); i >= 0 {
+		return tail(text[i:], evidenceLines)
+	}
+	return tail(xe.Stdout+"\n"+text, evidenceLines)
 }
 
 func lastLine(s string) string {

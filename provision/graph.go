@@ -15,11 +15,13 @@ import (
 // Outcome is what became of one change.
 type Outcome struct {
 	Host    string  `json:"host"`
+	Stage   string  `json:"stage"`
 	Step    string  `json:"step"`
 	Act     string  `json:"act"`
 	State   string  `json:"state"` // done, failed, skipped, unknown
 	Why     string  `json:"why,omitempty"`
 	Seconds float64 `json:"seconds"`
+	Wire    Wire    `json:"wire"`
 }
 
 // States of an outcome.
@@ -46,7 +48,7 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 	byID := map[resource.ID]*node{}
 	byHost := map[string][]int{}
 	for i, c := range plan.Changes {
-		nodes[i] = &node{Outcome{Host: c.Host, Step: c.Step, Act: c.Act}, make(chan struct{})}
+		nodes[i] = &node{Outcome{Host: c.Host, Stage: c.Stage, Step: c.Step, Act: c.Act}, make(chan struct{})}
 		byID[c.By] = nodes[i]
 		line := c.Host
 		if line == "" { // in the account only needs say what comes after what
@@ -94,7 +96,7 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 						mu.Unlock()
 					}
 				} else {
-					p.emit(Event{Type: "change", Host: c.Host, Step: c.Step, Act: c.Act, State: Skipped, Text: n.outcome.Why, Round: round})
+					p.emit(Event{Type: "change", Host: c.Host, Stage: c.Stage, Step: c.Step, Act: c.Act, State: Skipped, Text: n.outcome.Why, Round: round})
 				}
 				close(n.done)
 			}
@@ -132,24 +134,44 @@ func (p *Pass) runner(round int) *resource.Run {
 }
 
 func (p *Pass) change(ctx context.Context, r *resource.Run, c Change, o *Outcome, round int) error {
+	about := Event{Host: c.Host, Stage: c.Stage, Step: c.Step, Act: c.Act, Round: round}
+	tell := func(kind, state string, fill func(*Event)) {
+		e := about
+		e.Type, e.State = kind, state
+		fill(&e)
+		p.emit(e)
+	}
+	last := "" // what the host said last, for a change that is abandoned
 	l := p.held(c.Host)
 	if l != nil {
 		l.mu.Lock()
 		l.doing = c.Step
 		l.mu.Unlock()
-		l.say = func(line string) {
-			p.emit(Event{Type: "progress", Host: c.Host, Step: c.Step, Text: line, Round: round})
-		}
+		m := &meter{building: c.Planned.ID.Kind == "image"}
+		l.follow(func(line string) {
+			last = line
+			tell("progress", "", func(e *Event) { e.Text, e.Progress = line, m.line(line) })
+		}, func(name string, done, total int64) {
+			if up := m.upload(done, total); up != nil {
+				tell("progress", "", func(e *Event) { e.Text, e.Progress = "uploading "+name, up })
+			}
+		})
 	}
-	p.emit(Event{Type: "change", Host: c.Host, Step: c.Step, Act: c.Act, State: "start", Text: c.Why, Round: round})
-	start := time.Now()
+	tell("change", "start", func(e *Event) { e.Text = c.Why })
+	start, before := time.Now(), p.wire(c.Host)
 	fallback := ExitStep
 	if c.Host == "" {
 		fallback = ExitCloud
 	}
 	err := hostError(c.Host, c.Step, fallback, p.System.byID[c.By].Do(ctx, r, c.Planned))
-	o.State, o.Seconds = Done, time.Since(start).Seconds()
+	if l != nil {
+		l.follow(nil, nil)
+	}
+	o.State, o.Seconds, o.Wire = Done, time.Since(start).Seconds(), p.wire(c.Host).minus(before)
 	if err != nil {
+		if ctx.Err() != nil && unsure(err, c.Host) {
+			err = abandoned(c, last, err)
+		}
 		o.State, o.Why = Failed, err.Error()
 		var e *Error
 		if errors.As(err, &e) {
@@ -159,7 +181,7 @@ func (p *Pass) change(ctx context.Context, r *resource.Run, c Change, o *Outcome
 			o.State = Unsure
 		}
 	}
-	p.emit(Event{Type: "change", Host: c.Host, Step: c.Step, Act: c.Act, State: o.State, Text: o.Why, Seconds: o.Seconds, Round: round})
+	tell("change", o.State, func(e *Event) { e.Text, e.Seconds, e.Wire = o.Why, o.Seconds, &o.Wire })
 	return err
 }
 
@@ -176,4 +198,12 @@ func on(host string) string {
 func unsure(err error, host string) bool {
 	var re *remote.Error
 	return errors.As(err, &re) && (re.Kind == remote.Lost || re.Kind == remote.Timeout) && (re.Host == host || strings.HasPrefix(re.Host, host+" (jump"))
+}
+
+// abandoned says what is left behind where the operator would not wait for the change in hand.
+func abandoned(c Change, last string, err error) error {
+	return &Error{
+		Code: ExitInterrupted, Host: c.Host, Step: c.Step, Cause: "abandoned at your word; it may still be running there", Evidence: last,
+		Hint: "run the same command again: it waits until what still runs has ended, finds out what became of it, and goes on", Err: err,
+	}
 }

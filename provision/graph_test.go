@@ -101,7 +101,7 @@ func checkRun(t *testing.T, c runCase) {
 		}
 		resources = append(resources, r)
 		sys.byID[r.id] = r
-		plan.Changes = append(plan.Changes, Change{r.id.Host, r.id.String(), "add", "missing", "", "", resource.Change{ID: r.id, Act: resource.Add}, r.id})
+		plan.Changes = append(plan.Changes, Change{Host: r.id.Host, Step: r.id.String(), Act: "add", Why: "missing", Planned: resource.Change{ID: r.id, Act: resource.Add}, By: r.id})
 	}
 	var err error
 	if _, sys.needs, err = order(resources); err != nil {
@@ -182,7 +182,7 @@ func TestErrorClasses(t *testing.T) {
 		"script":       {&remote.ExitError{Code: 1, Stderr: "first\nit is so\n"}, ExitStep, "a: step: it is so"},
 		"status":       {&remote.ExitError{Code: 4, Stderr: "it is so\n"}, ExitStep, "a: step: exit status 4: it is so"},
 		"unhealthy":    {&remote.ExitError{Code: 1, Stderr: "log\nunhealthy: c: it starts and ends again\n"}, ExitUnhealthy, "a: step: c: it starts and ends again"},
-		"canceled":     {&remote.Error{Host: "a", Kind: remote.Lost, Err: context.Canceled}, ExitInterrupted, "a: step: context canceled"},
+		"canceled":     {&remote.Error{Host: "a", Kind: remote.Lost, Err: context.Canceled}, ExitInterrupted, "a: step: interrupted"},
 		"own":          {fmt.Errorf("wrapped: %w", reason), ExitStep, "a: step: wrapped: reason"},
 	} {
 		err := hostError("a", "step", ExitStep, c.err)

@@ -21,9 +21,11 @@ type lock struct {
 	host  string
 	conn  *remote.Conn
 	shell *remote.Shell
-	say   func(line string)
 	doing string // the change that begins with the next script, for the note
 
+	ears    sync.Mutex // what is told of the change in hand
+	say     func(line string)
+	sent    func(name string, done, total int64)
 	mu      sync.Mutex // the shell runs one script at a time
 	staging string
 	staged  int
@@ -252,9 +254,26 @@ func (l *lock) Get(ctx context.Context, script string) (string, error) {
 
 const valueTimeout = time.Minute
 
+// follow says who is told what the change in hand prints and uploads; nil: nobody.
+func (l *lock) follow(say func(line string), sent func(name string, done, total int64)) {
+	l.ears.Lock()
+	defer l.ears.Unlock()
+	l.say, l.sent = say, sent
+}
+
 func (l *lock) progress(line string) {
+	l.ears.Lock()
+	defer l.ears.Unlock()
 	if l.say != nil {
 		l.say(line)
+	}
+}
+
+func (l *lock) uploaded(name string, done, total int64) {
+	l.ears.Lock()
+	defer l.ears.Unlock()
+	if l.sent != nil {
+		l.sent(name, done, total)
 	}
 }
 
@@ -262,11 +281,7 @@ func (l *lock) progress(line string) {
 func (l *lock) Stage(ctx context.Context, name string, content []byte) (string, error) {
 	l.staged++
 	dst := path.Join(l.staging, strconv.Itoa(l.staged)+"-"+name)
-	total := len(content)
-	err := l.conn.Upload(ctx, dst, strings.NewReader(string(content)), int64(total), 0o600, func(done int64) {
-		if total > 1<<20 {
-			l.progress(fmt.Sprintf("uploading %s: %d of %d MiB", name, done>>20, total>>20))
-		}
-	})
+	total := int64(len(content))
+	err := l.conn.Upload(ctx, dst, strings.NewReader(string(content)), total, 0o600, func(done int64) { l.uploaded(name, done, total) })
 	return dst, err
 }

@@ -168,7 +168,8 @@ func (p *Pass) observe(ctx context.Context, hosts []string, into Facts) error {
 				r.Probe(script)
 			}
 		}
-		start := time.Now()
+		p.emit(Event{Type: "observe", Host: host, State: "start"})
+		start, before := time.Now(), p.wire(host)
 		out, asked, err := p.ask(ctx, host, script.String())
 		if err != nil {
 			return err
@@ -190,7 +191,8 @@ func (p *Pass) observe(ctx context.Context, hosts []string, into Facts) error {
 		for id, f := range facts {
 			into[id] = f
 		}
-		p.emit(Event{Type: "observe", Host: host, State: "done", Seconds: answered.Sub(start).Seconds()})
+		cost := p.wire(host).minus(before)
+		p.emit(Event{Type: "observe", Host: host, State: "done", Seconds: answered.Sub(start).Seconds(), Wire: &cost})
 		return nil
 	})
 	if cloud == nil {

@@ -20,12 +20,15 @@ type Plan struct {
 
 // Change is a planned change in the form in which plans are shown and kept.
 type Change struct {
-	Host string `json:"host"`
-	Step string `json:"step"`
-	Act  string `json:"act"`
-	Why  string `json:"why"`
-	Diff string `json:"diff,omitempty"`
-	Note string `json:"note,omitempty"`
+	Host  string `json:"host"`
+	Stage string `json:"stage"`
+	Step  string `json:"step"`
+	Act   string `json:"act"`
+	Why   string `json:"why"`
+	Diff  string `json:"diff,omitempty"`
+	Note  string `json:"note,omitempty"`
+	// Interrupts says that something stops for a while; Note says what, and for how long.
+	Interrupts bool `json:"interrupts,omitempty"`
 	// Planned is the change itself; By is the resource that asked for it and carries it out.
 	Planned resource.Change `json:"-"`
 	By      resource.ID     `json:"-"`
@@ -87,7 +90,10 @@ func diff(resources []resource.Resource, needs map[resource.ID][]resource.ID, fa
 			continue
 		}
 		for _, c := range changes {
-			plan.Changes = append(plan.Changes, Change{c.ID.Host, c.ID.String(), string(c.Act), c.Why, c.Diff, c.Note, c, id})
+			plan.Changes = append(plan.Changes, Change{
+				Host: c.ID.Host, Stage: stage(c), Step: c.ID.String(), Act: string(c.Act), Why: c.Why, Diff: c.Diff, Note: c.Note,
+				Interrupts: c.Risk == resource.Interrupts, Planned: c, By: id,
+			})
 			w.pending[id] = true
 		}
 		fact, probed := facts[id]

@@ -44,8 +44,8 @@ type Conn struct {
 	sftp   *sftp.Client
 	noSFTP bool
 
-	handshake                  time.Duration
-	execs, channels, sftpCalls atomic.Int64
+	handshake                           time.Duration
+	execs, scripts, channels, sftpCalls atomic.Int64
 }
 
 func newConn(d *Dialer, t Target, h *hop, way []*link, took time.Duration) *Conn {
@@ -107,6 +107,7 @@ func (c *Conn) keepalive(every, limit time.Duration) {
 // Stats is what a connection cost so far, jump hosts included.
 type Stats struct {
 	Connections, Execs, Channels, SFTPOps int
+	Scripts                               int // run in shells that were open already
 	BytesIn, BytesOut                     int64
 	Handshake                             time.Duration
 }
@@ -115,7 +116,7 @@ type Stats struct {
 func (c *Conn) Stats() Stats {
 	s := Stats{
 		Connections: len(c.way), Execs: int(c.execs.Load()), Channels: int(c.channels.Load()),
-		SFTPOps: int(c.sftpCalls.Load()), Handshake: c.handshake,
+		SFTPOps: int(c.sftpCalls.Load()), Scripts: int(c.scripts.Load()), Handshake: c.handshake,
 	}
 	for _, l := range c.way {
 		s.BytesIn += l.wire.in.Load()

@@ -178,14 +178,14 @@ func (hs *handshake) explain(err error) *Error {
 	case errors.Is(err, errConnectTimeout):
 		e.Err = fmt.Errorf("no SSH session within %v (%w)", h.timeout, err)
 		e.Evidence = hs.progress()
-		e.Hint = "check address, port and firewall; try: " + hs.sshLine()
+		e.Hint = "check address, port and firewall\n" + hs.sshLine()
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 	case errors.As(err, &negotiation):
-		e.Hint = "the server is too old or too restricted; see: " + hs.sshLine()
+		e.Hint = "the server is too old or too restricted; what both can do is in the output of:\n" + hs.sshLine()
 	case hs.trusted && errors.Is(err, errNoKey) && hs.wire.ended.Load():
 		// No answer to a key is no refusal of it.
 		e.Err = errors.New("the connection ended during authentication")
-		e.Hint = "try: " + hs.sshLine()
+		e.Hint = hs.sshLine()
 	case hs.trusted && (errors.Is(err, errNoKey) || strings.Contains(err.Error(), "ssh: disconnect, reason")):
 		e.Kind, e.Op = Auth, fmt.Sprintf("log in to %s as %s", h.addr(), h.user)
 		switch {
@@ -199,10 +199,10 @@ func (hs *handshake) explain(err error) *Error {
 		e.Evidence = hs.keys.evidence()
 		e.Hint = hs.authHint()
 	case hs.wire == nil:
-		e.Hint = "check address, port and firewall; try: " + hs.sshLine()
+		e.Hint = "check address, port and firewall\n" + hs.sshLine()
 	default:
 		e.Evidence = hs.progress()
-		e.Hint = "try: " + hs.sshLine()
+		e.Hint = hs.sshLine()
 	}
 	if h.proxyCommand != "" {
 		e.Hint = "use ProxyJump in ssh_config, or a jump host"
@@ -246,7 +246,7 @@ func (hs *handshake) authHint() string {
 		return "ssh-add " + Quote(hs.keys.locked[0])
 	}
 	h := hs.hop
-	return fmt.Sprintf("add one of the keys to ~%s/.ssh/authorized_keys on the host, or name the right identity file and user; see why: %s", h.user, hs.sshLine())
+	return fmt.Sprintf("add one of the keys to ~%s/.ssh/authorized_keys on the host, or name the right identity file and user\n%s", h.user, hs.sshLine())
 }
 
 // sshLine is a command that does the same with OpenSSH.

@@ -114,6 +114,7 @@ func (sh *Shell) Run(ctx context.Context, script string, progress func(line stri
 	sh.seq++
 	sh.s.op = op
 	sh.s.begin(j.out, j.err)
+	sh.c.scripts.Add(1)
 	sh.s.send(wrap(j.begin, j.end, script))
 	_, err = j.run(ctx, sh.s)
 	if !j.finished(sh.s) {

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bufio"
+	"context"
+	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,7 +14,7 @@ import (
 
 func (c *cli) applyCommand() *cobra.Command {
 	var wait time.Duration
-	var newData string
+	var newData, page string
 	var allowed allowances
 	cmd := &cobra.Command{
 		Use:   "apply [FILE]",
@@ -24,7 +24,7 @@ that everything works. What was interrupted or fails is healed by running it aga
 
 With FILE, a plan that plan --out has kept is carried out without a question, and nothing but it:
 if anything differs from what it was made of, nothing is changed (16).` + exitCodes,
-		Example: "  provision apply -i onprem.toml\n  provision apply -i onprem.toml --yes --lock-wait 10m\n" +
+		Example: "  provision apply -i onprem.toml\n  provision apply -i onprem.toml --yes --lock-wait 10m\n  provision apply -i onprem.toml --report report.html\n" +
 			"  provision plan -i onprem.toml --out change.plan && provision apply -i onprem.toml change.plan",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,22 +43,31 @@ if anything differs from what it was made of, nothing is changed (16).` + exitCo
 			p.Confirm, p.LockWait = c.confirm, wait
 			if saved != nil {
 				p.Saved, p.Limit, p.Options = saved, saved.Limit, saved.Options
-			} else if err := c.allowNewData(p, newData); err != nil {
+			} else if err := c.allowNewData(cmd.Context(), p, newData); err != nil {
 				return err
 			} else {
 				allowed.allow(p)
 			}
+			finish := func() error { return nil }
+			if page != "" {
+				if finish, err = c.reportTo(page, sys); err != nil {
+					return err
+				}
+			}
 			now, stop, done := c.interrupts(cmd.Context())
 			defer done()
+			defer c.face.Close()
 			defer p.Close()
 			report, err := p.Apply(now, stop)
 			c.reported = true
+			err = errors.Join(err, finish())
 			if err == nil && !c.json {
 				ui.Report(c.stdout, c.style(c.stdout), report, "provision credentials -i "+c.inventory)
 			}
 			return err
 		},
 	}
+	cmd.Flags().StringVar(&page, "report", "", "write what was done as one HTML page into `FILE`")
 	cmd.Flags().DurationVar(&wait, "lock-wait", 0, "how long to wait while somebody else works on a host")
 	newDataFlag(cmd, &newData)
 	allowed.flags(cmd)
@@ -88,7 +97,7 @@ func newDataFlag(cmd *cobra.Command, value *string) {
 
 // allowNewData lets the pass begin with empty data if the stack's name was given for it, by the flag
 // or at the question.
-func (c *cli) allowNewData(p *provision.Pass, given string) error {
+func (c *cli) allowNewData(ctx context.Context, p *provision.Pass, given string) error {
 	name := p.System.Stack.Name
 	if given == "" {
 		return nil
@@ -97,12 +106,11 @@ func (c *cli) allowNewData(p *provision.Pass, given string) error {
 		if !c.terminal() {
 			return provision.Usage("--new-data="+name, "--new-data needs the name of the stack whose data begins anew, and there is no terminal to ask on")
 		}
-		fmt.Fprintf(c.stderr, "The stack %q will begin with empty data where the old data is not found. Type its name to go on: ", name)
-		line, err := bufio.NewReader(c.stdin).ReadString('\n')
+		answer, err := c.ask(ctx, fmt.Sprintf("The stack %q will begin with empty data where the old data is not found. Type its name to go on: ", name))
 		if err != nil {
-			return provision.ErrDeclined
+			return err
 		}
-		given = strings.TrimSpace(line)
+		given = answer
 	}
 	if given != name {
 		return provision.Usage("--new-data="+name, "--new-data names %q, and the stack is called %q", given, name)
@@ -130,14 +138,16 @@ func (c *cli) planCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := c.allowNewData(p, newData); err != nil {
+			if err := c.allowNewData(cmd.Context(), p, newData); err != nil {
 				return err
 			}
 			allowed.allow(p)
 			ctx, cancel := reading(cmd.Context())
 			defer cancel()
+			defer c.face.Close()
 			defer p.Close()
 			plan, facts, err := p.Plan(ctx)
+			c.face.Pause()
 			if plan != nil {
 				if c.json {
 					ui.PlanJSON(c.stdout, plan)
@@ -204,8 +214,11 @@ the built-in flow ends Completed, executed on every agent host, or on the one th
 			}
 			ctx, cancel := reading(cmd.Context())
 			defer cancel()
+			defer c.face.Close()
 			defer p.Close()
-			if err := p.Verify(ctx, hosts); err != nil {
+			err = p.Verify(ctx, hosts)
+			c.face.Pause()
+			if err != nil {
 				return err
 			}
 			if !c.json {

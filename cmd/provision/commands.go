@@ -68,11 +68,15 @@ func (c *cli) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p.Events = nil
+			if c.json { // one line, of the result
+				p.Events = nil
+			}
 			ctx, cancel := reading(cmd.Context())
 			defer cancel()
+			defer c.face.Close()
 			defer p.Close()
 			hosts, err := p.Status(ctx)
+			c.face.Pause()
 			if c.json {
 				json.NewEncoder(c.stdout).Encode(map[string]any{"version": provision.EventVersion, "type": "status", "url": sys.Inventory.URL, "hosts": hosts})
 			} else {
@@ -97,11 +101,15 @@ func (c *cli) credentialsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p.Events = nil
+			if c.json { // one line, of the result
+				p.Events = nil
+			}
 			ctx, cancel := reading(cmd.Context())
 			defer cancel()
+			defer c.face.Close()
 			defer p.Close()
 			login, err := p.Credentials(ctx)
+			c.face.Pause()
 			if err != nil {
 				return err
 			}

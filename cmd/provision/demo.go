@@ -32,21 +32,27 @@ behind it are simulated. Needs no root and no Docker, and leaves nothing behind.
 	}
 }
 
+// demoSpeed is how many times faster than ours the hosts' time passes where somebody watches: slow
+// enough to see what happens.
+const demoSpeed = 12
+
 func (c *cli) demo(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "provision-demo")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	fleet := remotetest.NewFleet(remotetest.Options{})
+	options := remotetest.Options{}
+	if c.live() {
+		options.Speed = demoSpeed
+	}
+	fleet := remotetest.NewFleet(options)
 	defer fleet.Close()
 	inventory, err := demoInventory(fleet, dir)
 	if err != nil {
 		return err
 	}
-	say := func(format string, args ...any) {
-		fmt.Fprintf(c.stdout, "\n%s\n", "# "+fmt.Sprintf(format, args...))
-	}
+	say := func(text string) { ui.Heading(c.stdout, c.style(c.stdout), text) }
 	c.inventory, c.yes = inventory, true
 	say("SIMULATED: two blank hosts in this process; SSH and the scripts are real, apt, Docker and Prefect are not")
 
@@ -84,7 +90,9 @@ func (c *cli) demo(ctx context.Context) error {
 func demoInventory(fleet *remotetest.Fleet, dir string) (string, error) {
 	var b strings.Builder
 	key, known := filepath.Join(dir, "id_ed25519"), filepath.Join(dir, "known_hosts")
-	fmt.Fprintf(&b, "url = \"https://prefect.demo.test\"\n\n[ssh]\nuser = \"root\"\nidentity_file = %q\nknown_hosts = %q\n", key, known)
+	// Docker's own repository is not simulated.
+	stack := filepath.Join(dir, "stack.toml")
+	fmt.Fprintf(&b, "stack = \"stack.toml\"\nurl = \"https://prefect.demo.test\"\n\n[ssh]\nuser = \"root\"\nidentity_file = %q\nknown_hosts = %q\n", key, known)
 	for _, h := range []struct{ name, role string }{{"prefect", "server"}, {"worker-1", "agent"}} {
 		host, err := fleet.Host(h.name, remotetest.HostOptions{})
 		if err != nil {
@@ -92,7 +100,7 @@ func demoInventory(fleet *remotetest.Fleet, dir string) (string, error) {
 		}
 		fmt.Fprintf(&b, "\n[hosts.%s]\naddress = \"127.0.0.1\"\nport = %d\nroles = [%q]\n", h.name, host.Port(), h.role)
 	}
-	for name, text := range map[string]string{key: string(fleet.ClientKeyPEM()), known: fleet.KnownHosts()} {
+	for name, text := range map[string]string{key: string(fleet.ClientKeyPEM()), known: fleet.KnownHosts(), stack: "[docker]\nsource = \"distro\"\n"} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			return "", err
 		}
@@ -119,6 +127,7 @@ func (c *cli) demoApply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer c.face.Close()
 	defer p.Close()
 	p.Confirm = c.confirm
 	report, err := p.Apply(ctx, ctx)
@@ -133,9 +142,10 @@ func (c *cli) demoStatus(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer c.face.Close()
 	defer p.Close()
-	p.Events = nil
 	hosts, err := p.Status(ctx)
+	c.face.Pause()
 	ui.Status(c.stdout, c.style(c.stdout), p.System.Inventory.URL, hosts)
 	return err
 }

@@ -16,29 +16,6 @@ import (
 	"provision/inventory/inventorytest"
 )
 
-// capture runs the command line with files for its streams.
-func capture(t *testing.T, args ...string) (code int, stdout, stderr string) {
-	t.Helper()
-	open := func(name string) *os.File {
-		f, err := os.Create(filepath.Join(t.TempDir(), name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { f.Close() })
-		return f
-	}
-	in, out, errs := open("in"), open("out"), open("err")
-	code = run(args, in, out, errs)
-	read := func(f *os.File) string {
-		text, err := os.ReadFile(f.Name())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text)
-	}
-	return code, read(out), read(errs)
-}
-
 // account is the fake of the API with an inventory that declares droplets in it.
 func account(t *testing.T) (cloud *inventorytest.Cloud, file string) {
 	t.Helper()

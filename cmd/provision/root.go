@@ -1,15 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"os/user"
-	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -30,8 +26,11 @@ type cli struct {
 	yes, json        bool
 	parallel         int
 	verbose, noColor bool
-	printed          bool // the error is already in what was printed
-	reported         bool // the last JSON line, the report, holds it
+	face             ui.Face  // shows what goes on
+	hand             ui.Hand  // what is in hand meanwhile
+	page             *ui.Page // the report, if one is wanted
+	printed          bool     // the error is already in what was printed
+	reported         bool     // the last JSON line, the report, holds it
 }
 
 const exitCodes = `
@@ -90,7 +89,7 @@ Caddy on one host, agents and your flows on others. Run again, it changes only w
 	})
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
-	root.AddCommand(c.initCommand(), c.validateCommand(), c.planCommand(), c.applyCommand(), c.verifyCommand(), c.statusCommand(), c.credentialsCommand(), c.dropletCommand(), c.demoCommand(), c.versionCommand())
+	root.AddCommand(c.initCommand(), c.validateCommand(), c.planCommand(), c.applyCommand(), c.verifyCommand(), c.statusCommand(), c.credentialsCommand(), c.graphCommand(), c.dropletCommand(), c.demoCommand(), c.versionCommand())
 	for _, cmd := range root.Commands() {
 		if cmd.Args == nil {
 			cmd.Args = noArgs
@@ -128,15 +127,46 @@ func (c *cli) pass(sys *provision.System) (*provision.Pass, error) {
 	}
 	p := &provision.Pass{System: sys, Limit: limit, Parallel: c.parallel, Who: who(), Options: map[string]bool{}}
 	p.Dialer = &remote.Dialer{Prompt: c.passphrase()}
+	c.face = c.newFace()
 	if c.verbose {
-		p.Dialer.Log = func(format string, args ...any) { fmt.Fprintf(c.stderr, "  "+format+"\n", args...) }
+		p.Dialer.Log = func(format string, args ...any) { c.face.Say("  " + fmt.Sprintf(format, args...)) }
 	}
-	if c.json {
-		p.Events = ui.JSON(c.stdout)
-	} else {
-		p.Events = ui.Text(c.stderr, c.style(c.stderr), c.verbose)
+	p.Events = func(e provision.Event) {
+		c.hand.Event(e)
+		if c.page != nil {
+			c.page.Event(e)
+		}
+		c.face.Event(e)
 	}
 	return p, nil
+}
+
+// newFace chooses how events are shown: JSON if asked for, a live board on a terminal that can show
+// one and belongs to a person, plain lines otherwise.
+func (c *cli) newFace() ui.Face {
+	switch {
+	case c.json:
+		return ui.NewJSON(c.stdout, c.stderr)
+	case c.live():
+		return ui.NewLive(c.stderr, c.style(c.stderr))
+	}
+	return ui.NewLines(c.stderr, c.style(c.stderr), c.verbose, ui.Heartbeat)
+}
+
+// live tells whether a board can be drawn on standard error. Details (-v) are lines.
+func (c *cli) live() bool {
+	name := os.Getenv("TERM")
+	return term.IsTerminal(int(c.stderr.Fd())) && name != "" && name != "dumb" && !c.verbose && !inCI()
+}
+
+// inCI tells whether the process runs in a pipeline, whose terminal is a log.
+func inCI() bool {
+	for _, name := range []string{"CI", "GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "JENKINS_URL", "TEAMCITY_VERSION", "TF_BUILD"} {
+		if v := os.Getenv(name); v != "" && v != "false" && v != "0" {
+			return true
+		}
+	}
+	return false
 }
 
 func who() string {
@@ -153,72 +183,4 @@ func who() string {
 
 func (c *cli) terminal() bool {
 	return term.IsTerminal(int(c.stdin.Fd())) && term.IsTerminal(int(c.stderr.Fd()))
-}
-
-// passphrase asks for a key's passphrase on the terminal; nil without one.
-func (c *cli) passphrase() func(context.Context, string) (string, error) {
-	if !c.terminal() {
-		return nil
-	}
-	return func(_ context.Context, question string) (string, error) {
-		fmt.Fprintf(c.stderr, "%s: ", question)
-		b, err := term.ReadPassword(int(c.stdin.Fd()))
-		fmt.Fprintln(c.stderr)
-		return string(b), err
-	}
-}
-
-// confirm asks for the plan that was just shown.
-func (c *cli) confirm(_ context.Context, plan *provision.Plan, changed bool) (bool, error) {
-	if c.yes {
-		if changed {
-			return false, &provision.Error{Code: provision.ExitStale, Cause: "the hosts have changed since the plan was made, nothing was changed", Hint: "run the same command again"}
-		}
-		return true, nil
-	}
-	if !c.terminal() {
-		return false, provision.Usage("provision apply --yes", "this plan needs a yes, and there is no terminal to ask on; nothing was changed")
-	}
-	fmt.Fprintf(c.stderr, "Carry out %s? [y/N] ", ui.Count(len(plan.Changes), "change"))
-	line, err := bufio.NewReader(c.stdin).ReadString('\n')
-	if err != nil {
-		return false, nil
-	}
-	answer := strings.ToLower(strings.TrimSpace(line))
-	return answer == "y" || answer == "yes", nil
-}
-
-var errSecondInterrupt = errors.New("interrupted twice")
-
-// interrupts returns two contexts: stop ends with the first Ctrl-C, after which the changes in hand
-// are finished; now ends with the second.
-func (c *cli) interrupts(ctx context.Context) (now, stop context.Context, done func()) {
-	stop, cancelStop := context.WithCancel(ctx)
-	now, cancelNow := context.WithCancelCause(ctx)
-	ch := make(chan os.Signal, 2)
-	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
-	quit := make(chan struct{})
-	go func() {
-		for n := 0; ; n++ {
-			select {
-			case <-quit:
-				return
-			case <-ch:
-			}
-			if n == 0 {
-				fmt.Fprintln(c.stderr, "\nfinishing the changes in hand, then stopping; press Ctrl-C again to abandon them")
-				cancelStop()
-				continue
-			}
-			fmt.Fprintln(c.stderr, "abandoning: what was running on the hosts may go on; run the same command again to find out")
-			cancelNow(fmt.Errorf("%w: %w", errSecondInterrupt, context.Canceled))
-			return
-		}
-	}()
-	return now, stop, func() { signal.Stop(ch); close(quit); cancelStop(); cancelNow(nil) }
-}
-
-// reading returns a context that ends with the first Ctrl-C, for commands that change nothing.
-func reading(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 }

@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write what was printed into the scripts
 
 // TestMain makes this test binary the command that the scripts call.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"provision": main})
+	testscript.Main(m, map[string]func(){"provision": main, "crash": crash})
 }
 
 // TestScript runs testdata/script: what a user types, what comes back, and what became of the

@@ -63,9 +63,16 @@ func MirrorRef(mirror, ref string) string {
 
 func (i *PulledImage) Do(ctx context.Context, r *Run, _ Change) error {
 	// Limits of a registry and short outages are waited out; anything else fails at once.
+	// What the engine says is shown while it comes and kept for the decision.
 	_, err := r.Sh(ctx, i.Host, fmt.Sprintf(`ref=%s from=%s
+said=$(mktemp); trap 'rm -f "$said" "$said.rc"' EXIT
+pull() {
+	{ timeout 1500 docker pull "$from" 2>&1; echo "$?" >"$said.rc"; } | tee "$said"
+	[ "$(cat "$said.rc")" = 0 ]
+}
 n=1
-until out=$(timeout 1500 docker pull "$from" 2>&1); do
+until pull; do
+	out=$(cat "$said")
 	case $out in
 	*toomanyrequests*|*'Too Many Requests'*|*'429'*|*'i/o timeout'*|*'TLS handshake timeout'*|*'connection reset'*|*'503 Service'*)
 		[ $n -lt 4 ] || { printf '%%s\n' "$out" >&2; die "the registry kept refusing; wait, log in to it on the host (docker login), or set image_mirror in the inventory"; }
@@ -73,7 +80,6 @@ until out=$(timeout 1500 docker pull "$from" 2>&1); do
 	*) printf '%%s\n' "$out" >&2; die "cannot pull $from" ;;
 	esac
 done
-printf '%%s\n' "$out" | tail -n 2
 [ "$from" = "$ref" ] || docker tag "$from" "$ref"
 `, remote.Quote(i.Ref), remote.Quote(MirrorRef(i.Mirror, i.Ref))))
 	return err

@@ -130,7 +130,7 @@ func TestServiceDiff(t *testing.T) {
 		{name: "a file changes", facts: facts{d: good, s.ID(): own}, pending: []ID{secret}, want: "replace: password, which it reads at start, changes", risk: Interrupts},
 		{name: "stopped", facts: facts{d: container("sha256:1", "i:1", "exited", "", "def", "m"), s.ID(): own}, want: "change: it is exited, should be running"},
 		{name: "restarting", facts: facts{d: container("sha256:1", "i:1", "restarting", "", "def", "m"), s.ID(): own}, want: "change: it is restarting"},
-		{name: "unhealthy", facts: facts{d: container("sha256:1", "i:1", "running", "unhealthy", "def", "m"), s.ID(): own}, want: "replace: its health check fails", risk: Interrupts},
+		{name: "unhealthy", facts: facts{d: container("sha256:1", "i:1", "running", "unhealthy", "def", "m"), s.ID(): own}, want: "await: its health check fails; it is replaced if it is not well", risk: Interrupts},
 		{name: "starting", facts: facts{d: container("sha256:1", "i:1", "running", "starting", "def", "m"), s.ID(): own}},
 		{name: "the image is fetched again", facts: facts{d: good, s.ID(): own}, pending: []ID{ImageID("h", "i:1")}},
 		{name: "hostile state", facts: facts{d: container("sha256:1", "i:1", "\x1b[2J", "", "def", "m"), s.ID(): own}, want: `change: it is \x1b[2J, should`},

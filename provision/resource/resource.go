@@ -92,6 +92,8 @@ const (
 	Replace Act = "replace"
 	Remove  Act = "remove"
 	Reload  Act = "reload"
+	// Await gives what is not well some time to get well by itself before it is replaced.
+	Await Act = "await"
 	// Refuse is no change: the plan cannot be carried out, and the change's Why says the reason.
 	Refuse Act = "refuse"
 )

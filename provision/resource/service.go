@@ -111,7 +111,8 @@ func (s *Service) Diff(w World) []Change {
 		change.Act = Modify
 		change.Why = fmt.Sprintf("it is stopped while %s is replaced, and started again", s.StoppedFor.Name)
 	case c.Health == "unhealthy":
-		change.Why = "its health check fails"
+		change.Act = Await
+		change.Why = fmt.Sprintf("its health check fails; it is replaced if it is not well within %d s", patience)
 	default:
 		return nil
 	}
@@ -160,10 +161,15 @@ func (s *Service) Do(ctx context.Context, r *Run, c Change) error {
 	if len(s.Mounts) > 0 {
 		mounts = fmt.Sprintf("%s=$(mountsdigest %s); export %s\n", MountsVariable(s.Service), s.mountsArgs(), MountsVariable(s.Service))
 	}
+	wait := ""
+	if c.Act == Await {
+		force = " --force-recreate"
+		wait = fmt.Sprintf(getWell, patience)
+	}
 	// The exit code of compose says little (it is 0 for a container that dies a second later), so
 	// the container itself is asked until it is healthy, twice in a row where it has no check.
 	_, err := r.Sh(ctx, s.Host, fmt.Sprintf(`container=%s; cd %s
-%s
+%s%s
 %s
 %s
 docker compose --project-name %s --ansi never --progress plain up --detach --no-deps --no-build --pull never --remove-orphans=false%s %s || up=$?
@@ -188,10 +194,23 @@ while :; do
 	fi
 	[ $((n %% 10)) -ne 9 ] || echo "waiting for $container to be healthy (it is $1, health $2), $n s so far"
 	n=$((n + 1)); sleep 1
-done`, remote.Quote(s.Container), remote.Quote(s.Dir), mountsDigest, mounts, s.Before,
+done`, remote.Quote(s.Container), remote.Quote(s.Dir), wait, mountsDigest, mounts, s.Before,
 		remote.Quote(s.Project), force, remote.Quote(s.Service), timeout))
 	return err
 }
+
+// patience is how long a container that is not well may take to get well by itself: often what it
+// needs was away, and has just come back. Replaced, it would take the runs in it along.
+const patience = 45
+
+// getWell ends the script once the container is healthy.
+const getWell = `n=0
+while [ $n -lt %d ]; do
+	[ "$(docker inspect --type container --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}}' "$container" 2>/dev/null)" != 'running healthy' ] || exit 0
+	[ $n -ne 5 ] || echo "waiting for $container to get well by itself"
+	n=$((n + 1)); sleep 1
+done
+`
 
 // MountsVariable is the name under which the digest of a service's mounted files enters its
 // compose file.

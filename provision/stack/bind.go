@@ -286,6 +286,9 @@ func (b *binder) leftovers(h *inventory.Host) {
 	b.add(l)
 }
 
+// serve tells whether business logic fetches its runs itself, so that there are no agents.
+func (b *binder) serve() bool { return b.stack.BusinessLogic.Execution == ExecutionServe }
+
 func (b *binder) salt() string { return b.base + "/salt" }
 
 // given fetches a secret of the user's once.

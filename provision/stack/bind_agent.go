@@ -31,7 +31,7 @@ func (b *binder) agentRole(h *inventory.Host) error {
 	rendered, err := files.ComposeAgent{
 		Stack: name, Host: host, BaseDir: b.base, PrefectImage: b.prefect.ref, BusinessImage: b.business.ref, TLS: b.inv.TLS.Mode, PublicURL: b.inv.URL,
 		CA: ownCA, ExtraHosts: extra, Queues: b.stack.Queues(h), Concurrency: b.stack.Concurrency(h), StopGrace: b.stack.BusinessLogic.StopGrace,
-		Proxy: b.inv.Site.Proxy, NoProxy: b.inv.Site.NoProxy,
+		Serve: b.serve(), APIAll: b.stack.BusinessLogic.API == APIAll, Proxy: b.inv.Site.Proxy, NoProxy: b.inv.Site.NoProxy,
 	}.Render()
 	if err != nil {
 		return err
@@ -47,7 +47,12 @@ func (b *binder) agentRole(h *inventory.Host) error {
 	poll := secret("agent/poll_token", b.tokenID(host, "poll"))
 	run := secret("business-logic/run_token", b.tokenID(host, "run"))
 	register := secret("register/register_token", b.tokenID(host, "register"))
-	b.add(bridge, bridgeCopy, poll, run, register)
+	if b.serve() { // the bridge is within one container, and nobody polls with a token of its own
+		bridgeCopy.Source = resource.ID{}
+		b.add(bridgeCopy, run, register)
+	} else {
+		b.add(bridge, bridgeCopy, poll, run, register)
+	}
 	trust := []resource.ID{}
 	if ownCA {
 		// An old root is taken away only when Caddy's certificate is of the new one.
@@ -87,16 +92,24 @@ func (b *binder) agentRole(h *inventory.Host) error {
 			})
 		}
 	}
-	agent.After, agent.StoppedFor = append(agent.After, business.ID()), business.ID()
-	b.add(business)
+	// Who fetches runs starts last: what it is to execute is registered before.
+	fetches := agent
+	ready := []resource.ID{network(agentNet), resource.ImageID(host, b.business.ref), register.ID(), compose.ID()}
+	if b.serve() {
+		fetches, business.RunsAs = business, files.Hostname("business-logic", host)
+	} else {
+		agent.After, agent.StoppedFor = append(agent.After, business.ID()), business.ID()
+		ready = append(ready, business.ID())
+		b.add(business)
+	}
 	if host == b.agents[0] {
-		registration, err := b.registration(host, dir, append([]resource.ID{register.ID(), business.ID(), compose.ID()}, append(trust, api...)...))
+		registration, err := b.registration(host, dir, slices.Concat(ready, trust, api))
 		if err != nil {
 			return err
 		}
-		agent.After = append(agent.After, registration)
+		fetches.After = append(fetches.After, registration)
 	}
-	b.add(agent, &resource.Route{Host: host, Container: agent.Container, Queue: files.HostQueue(host), After: api})
+	b.add(fetches, &resource.Route{Host: host, Container: fetches.Container, Queue: files.HostQueue(host), After: api})
 	return nil
 }
 
@@ -105,7 +118,7 @@ func caddyConfiguration(server string) resource.ID {
 }
 
 // stopAgent keeps new runs away while the business logic is replaced; the agent's own resource
-// starts it again.
+// starts it again. One that is there no longer by right (serve) must not ask the new one either.
 const stopAgent = `docker stop --time 10 "${container%-business-logic}-agent" >/dev/null 2>&1 || true`
 
 // registration adds the list of deployments and its registration, which the first agent host makes.

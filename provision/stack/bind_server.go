@@ -192,7 +192,7 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 	}
 	text, digest, err := files.Caddyfile{
 		TLS: tls.Mode, PublicURL: b.inv.URL, UIUser: b.stack.UI.User, Agents: b.agents,
-		APIAll: b.stack.BusinessLogic.API == APIAll, Email: tls.Email, ACMECA: tls.ACMECA, ACMERoot: tls.ACMECARoot != "",
+		APIAll: b.stack.BusinessLogic.API == APIAll, Serve: b.serve(), Email: tls.Email, ACMECA: tls.ACMECA, ACMERoot: tls.ACMECARoot != "",
 	}.Render()
 	if err != nil {
 		return nil, caddyfile{}, err

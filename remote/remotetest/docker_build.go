@@ -134,7 +134,6 @@ func dockerBuild(p *proc, o parsed) int {
 	if err != nil {
 		return fail("%v", err)
 	}
-	p.sleep(20 * time.Second)
 	sum := sha256.Sum256(fmt.Appendf(append([]byte{}, context...), "%s %v", base, args))
 	id := "sha256:" + hex.EncodeToString(sum[:])
 	layer := "/var/lib/docker/image/" + id[7:]
@@ -156,9 +155,16 @@ func dockerBuild(p *proc, o parsed) int {
 	return 0
 }
 
+// buildTime is how long an image takes.
+const buildTime = 20 * time.Second
+
 // stages resolves what the image stands on and how it starts.
 func (d *docker) stages(p *proc, df dockerfile, entries []tarEntry) (base string, config *ContainerConfig, err error) {
 	configs := map[string]*ContainerConfig{}
+	steps, vertex := 0, 3
+	for _, s := range df.stages {
+		steps += len(s.lines)
+	}
 	for n, s := range df.stages {
 		from := configs[s.from]
 		if from == nil {
@@ -178,7 +184,8 @@ func (d *docker) stages(p *proc, df dockerfile, entries []tarEntry) (base string
 		c := *from
 		c.Env = slices.Clone(from.Env)
 		for k, l := range s.lines {
-			p.errorf("#%d [stage-%d %d/%d] %s %s\n", 4+k, n, k+1, len(s.lines), l[0], l[1])
+			vertex++
+			p.errorf("#%d [stage-%d %d/%d] %s %s\n", vertex, n, k+1, len(s.lines), l[0], l[1])
 			switch l[0] {
 			case "USER":
 				c.User = l[1]
@@ -195,6 +202,8 @@ func (d *docker) stages(p *proc, df dockerfile, entries []tarEntry) (base string
 					return "", nil, err
 				}
 			}
+			p.sleep(buildTime / time.Duration(steps))
+			p.errorf("#%d DONE 0.1s\n", vertex)
 		}
 		if s.name != "" {
 			configs[s.name] = &c

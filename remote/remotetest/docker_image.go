@@ -88,13 +88,21 @@ func dockerPull(p *proc, o parsed) int {
 		p.errorf("Error response from daemon: %v\n", err)
 		return 1
 	}
-	p.sleep(2 * time.Second)
+	p.printf("%s: Pulling from %s\n", reference(ref)[strings.LastIndexByte(reference(ref), ':')+1:], path.Base(ref))
+	sum := fmt.Sprintf("%x", sha256.Sum256([]byte(ref)))
+	layers := []string{sum[:12], sum[12:24], sum[24:36], sum[36:48]}
+	for _, l := range layers {
+		p.printf("%s: Pulling fs layer\n", l)
+	}
+	for _, l := range layers {
+		p.sleep(time.Second)
+		p.printf("%s: Download complete\n%s: Pull complete\n", l, l)
+	}
 	d := p.host.docker
 	d.mu.Lock()
 	i := d.pulled(ref)
 	d.mu.Unlock()
-	p.printf("%s: Pulling from %s\n%s: Pull complete\nDigest: %s\nStatus: Downloaded newer image for %s\n%s\n",
-		reference(ref)[strings.LastIndexByte(reference(ref), ':')+1:], path.Base(ref), i.ID[7:19], i.ID, reference(ref), ref)
+	p.printf("Digest: %s\nStatus: Downloaded newer image for %s\n%s\n", i.ID, reference(ref), ref)
 	return 0
 }
 

@@ -217,6 +217,7 @@ type container struct {
 	hash     string    // of compose
 	loaded   string    // what Caddy said on :2020 when it loaded its configuration
 	agents   []string  // agent hosts whose tokens that configuration knows
+	runPolls bool      // their run tokens may poll
 	root     string    // CA certificate in use
 }
 

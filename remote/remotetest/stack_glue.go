@@ -63,7 +63,7 @@ func (f *Fleet) poll(db *database) {
 	for _, h := range f.Hosts() {
 		for _, c := range h.docker.containers {
 			words := c.Config.Cmd
-			if !c.State.Running || c.State.Restarting || len(words) < 3 || words[0] != "prefect" || words[1] != "agent" {
+			if !c.State.Running || c.State.Restarting || !strings.Contains(strings.Join(words, " "), "prefect agent start ") {
 				continue
 			}
 			for i, w := range words {
@@ -323,6 +323,10 @@ func healthGlue(p *proc, args []string) int {
 				why = "Connection refused"
 			}
 		case "agent":
+			if status, _, text := p.api("poll"); status != 200 {
+				why = text
+			}
+		case "serve":
 			if status, _, text := p.api("poll"); status != 200 {
 				why = text
 			}

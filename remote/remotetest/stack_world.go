@@ -289,7 +289,7 @@ func (p *proc) api(need string) (status int, db *database, why string) {
 	switch {
 	case kind == "":
 		return 401, nil, "401 Unauthorized"
-	case need == "register" && kind != "register", need == "poll" && kind == "run":
+	case need == "register" && kind != "register", need == "poll" && kind == "run" && !caddy.runPolls:
 		return 403, nil, "not allowed for this token"
 	}
 	server := caddy.neighbour(h.docker, "server")
@@ -384,11 +384,23 @@ func pythonMain(p *proc) int {
 	return 1
 }
 
+// serveGlue is an executor and its agent in one process.
+func serveGlue(p *proc, args []string) int {
+	b, err := p.readAll(p.env["BRIDGE_TOKEN_FILE"])
+	if err != nil || len(strings.TrimSpace(string(b))) < 32 || len(args) < 3 || args[0] != "prefect" {
+		p.errorf("provision-bridge: the token file cannot be read or is too short\n")
+		return 78
+	}
+	p.argv = args
+	return prefectMain(p)
+}
+
 // glue are the Python modules that the images of the stack bring.
 func glue() map[string]func(*proc, []string) int {
 	return map[string]func(*proc, []string) int{
 		"provision_glue.observe": observeGlue, "provision_glue.pool": poolGlue, "provision_glue.register": registerGlue,
 		"provision_glue.check": checkGlue, "provision_glue.smoke": smokeGlue, "provision_glue.health": healthGlue,
+		"provision_glue.serve": serveGlue,
 	}
 }
 

@@ -19,7 +19,9 @@ PAUSE = 5.0
 
 
 class Pair:
-    """Both processes; ``agent`` is None while it does not run."""
+    """Both processes; ``agent`` is None while it does not run.
+
+    They are waited for here alone: a Popen that is dropped or asked would take the end of its child for itself."""
 
     def __init__(self, agent, executor):
         self.command = agent
@@ -27,7 +29,7 @@ class Pair:
         self.executor = self.agent = None
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
-        self.executor = subprocess.Popen(executor).pid
+        self.executor = subprocess.Popen(executor)
         self.start_agent()
 
     def stop(self, _number, _frame):
@@ -36,27 +38,29 @@ class Pair:
         self.end_agent()
         if self.executor is None:
             sys.exit(128 + signal.SIGTERM)
-        os.kill(self.executor, signal.SIGTERM)
+        os.kill(self.executor.pid, signal.SIGTERM)
 
     def start_agent(self):
         if not self.stopping:
-            self.agent = subprocess.Popen(self.command).pid
+            self.agent = subprocess.Popen(self.command)
         if self.stopping:  # the signal came while it was started
             self.end_agent()
 
     def end_agent(self):
         if self.agent is not None:
-            os.kill(self.agent, signal.SIGKILL)
+            os.kill(self.agent.pid, signal.SIGKILL)
 
     def wait(self):
         while True:
             pid, status = os.wait()
-            if pid == self.executor:
+            if pid == self.executor.pid:
+                self.executor.returncode = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
                 self.end_agent()
                 if self.agent is not None:
-                    os.waitpid(self.agent, 0)
-                return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
-            if pid == self.agent:
+                    self.agent.wait()
+                return self.executor.returncode
+            if self.agent is not None and pid == self.agent.pid:
+                self.agent.returncode = status
                 self.agent = None
                 if not self.stopping:
                     link.say("the agent ended, it is started again")

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"provision/remote/remotetest"
+)
+
+const schemaFile = "../../docs/events.schema.json"
+
+// TestSchema holds what --json prints to the documented schema: every verb, where it succeeds and
+// where it fails.
+func TestSchema(t *testing.T) {
+	t.Parallel()
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	schema, err := compiler.Compile(schemaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	valid := func(line string) error {
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(line))
+		if err != nil {
+			return err
+		}
+		return schema.Validate(value)
+	}
+	fleet, inventory := bootFleet(t, remotetest.Options{})
+	server := fleet.Hosts()[0]
+	text, err := os.ReadFile(inventory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// With the built-in stack Docker's own repository is looked for in vain, which is a note.
+	if err := os.WriteFile(inventory, bytes.Replace(text, []byte("stack = \"stack.toml\"\n"), nil, 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	check := func(code int, args ...string) {
+		t.Helper()
+		got, out, errs := capture(t, append(args, "--json", "-i", inventory)...)
+		if got != code {
+			t.Fatalf("%v: exit %d, want %d\n%s\n%s", args, got, code, out, errs)
+		}
+		for line := range strings.Lines(out) {
+			if err := valid(line); err != nil {
+				t.Errorf("%v: %v\n%s", args, err, line)
+			}
+			value, _ := jsonschema.UnmarshalJSON(strings.NewReader(line))
+			kind, _ := value.(map[string]any)["type"].(string)
+			seen[kind]++
+		}
+	}
+	check(0, "validate")
+	check(0, "graph")
+	check(0, "plan")
+	check(0, "status")
+	check(1, "credentials")
+	check(2, "verify")
+	server.Fail(remotetest.Failure{Match: "^docker pull caddy", Code: 1, Stderr: "manifest unknown\n"})
+	check(20, "apply", "--yes") // one change fails, others are skipped
+	check(0, "apply", "--yes")
+	check(0, "verify", "--smoke")
+	check(0, "status")
+	check(0, "credentials")
+	if err := server.WriteFile(demoDrift, "edited", 0o644); err != nil {
+		t.Fatal(err)
+	}
+	check(2, "plan", "--detailed-exitcode")
+	server.Close()
+	check(10, "status")
+	for _, kind := range []string{"connect", "observe", "plan", "lock", "round", "change", "progress", "note", "verify", "report", "error", "status", "credentials", "valid", "topology"} {
+		if seen[kind] == 0 {
+			t.Errorf("no line of type %s was printed", kind)
+		}
+	}
+
+	// The schema can say no.
+	_, out, _ := capture(t, "validate", "--json", "-i", inventory)
+	for _, wrong := range []string{
+		strings.Replace(out, `"version":1`, `"version":2`, 1), strings.Replace(out, `"type":"valid"`, `"type":"fine"`, 1),
+		strings.Replace(out, `{`, `{"more":true,`, 1), strings.Replace(out, `"hosts"`, `"host"`, 1),
+	} {
+		if bytes.Equal([]byte(wrong), []byte(out)) {
+			t.Fatalf("nothing was made wrong in %s", out)
+		}
+		if valid(wrong) == nil {
+			t.Errorf("the schema takes %s", wrong)
+		}
+	}
+}

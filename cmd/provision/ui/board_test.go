@@ -1,0 +1,113 @@
+package ui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"provision/provision"
+)
+
+// play feeds events to a board, one a second, and returns it with the time after the last one.
+func play(events ...provision.Event) (*board, time.Time) {
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	b := newBoard(Style{}, now)
+	for _, e := range events {
+		now = now.Add(time.Second)
+		b.event(e, now)
+	}
+	return b, now
+}
+
+func change(host, stage, act, step, state string) provision.Event {
+	return provision.Event{Type: "change", Host: host, Stage: stage, Act: act, Step: step, State: state, Seconds: 1.5}
+}
+
+func planOf(hosts ...string) provision.Event {
+	p := &provision.Plan{}
+	for _, h := range hosts {
+		p.Changes = append(p.Changes, provision.Change{Host: h})
+	}
+	return provision.Event{Type: "plan", Plan: p}
+}
+
+func told(host, text string, p *provision.Progress) provision.Event {
+	return provision.Event{Type: "progress", Host: host, Stage: "images", Act: "add", Step: "image x", Text: text, Progress: p}
+}
+
+// TestBoardPicture has what the board shows at one moment, in three widths.
+func TestBoardPicture(t *testing.T) {
+	t.Parallel()
+	b, now := play(
+		provision.Event{Type: "connect", Host: "prefect", State: "start", Text: "10.0.0.11"},
+		planOf("prefect", "prefect", "prefect", "worker-1", "worker-1", "worker-2", "worker-2", "worker-3"),
+		change("prefect", "system", "add", "docker", "start"), change("prefect", "system", "add", "docker", provision.Done),
+		change("prefect", "images", "add", "image prefect-prefect:22cded48e59023b4", "start"),
+		told("prefect", "uploading context.tar", &provision.Progress{What: "upload", Unit: "bytes", Done: 1 << 20, Total: 30 << 20}),
+		told("prefect", "uploading context.tar", &provision.Progress{What: "upload", Unit: "bytes", Done: 10 << 20, Total: 30 << 20}),
+		change("worker-1", "files", "add", "file /var/lib/provision/prefect/agent/spec/deployments.json", provision.Done),
+		change("worker-1", "files", "add", "file /var/lib/provision/prefect/agent/compose.yaml", "start"),
+		change("worker-2", "images", "add", "image x", "start"),
+		told("worker-2", "#7 [stage-1 3/9] RUN pip install", &provision.Progress{What: "build", Unit: "steps", Done: 3, Total: 9}),
+		change("worker-3", "system", "add", "docker", "start"),
+		provision.Event{Type: "change", Host: "worker-3", Stage: "system", Act: "add", Step: "docker", State: provision.Failed, Text: "no route", Seconds: 3},
+	)
+	var out strings.Builder
+	for _, columns := range []int{120, 80, 40} {
+		fmt.Fprintf(&out, "%d columns\n%s\n\n", columns, b.view(now, columns, 24))
+	}
+	b.scroll(strings.Repeat("a long note ", 8))
+	finished := b.finished
+	for _, columns := range []int{120, 50} {
+		b.finished = slices.Clone(finished)
+		fmt.Fprintf(&out, "finished, %d columns\n%s\n\n", columns, strings.Join(b.take(columns), "\n"))
+	}
+	golden(t, "board.txt", out.String())
+	if again := b.take(120); len(again) > 0 {
+		t.Errorf("finished lines came twice: %q", again)
+	}
+}
+
+// TestBoardFits: whatever the size of the terminal, no line of the board is wider and it is lower.
+func TestBoardFits(t *testing.T) {
+	t.Parallel()
+	var events []provision.Event
+	for n := range 200 {
+		name := fmt.Sprintf("host-%03d-with-a-long-name", n)
+		events = append(events, planOf(name), change(name, "images", "add", "image ünïcödé/…界界界:"+strings.Repeat("x", 80), "start"),
+			told(name, strings.Repeat("界", 90), nil), told(name, "", &provision.Progress{What: "upload", Unit: "bytes", Done: 5, Total: 0}),
+			told(name, "", &provision.Progress{What: "upload", Unit: "bytes", Done: 50, Total: 5}))
+	}
+	b, now := play(events...)
+	for columns := 1; columns < 200; columns += 3 {
+		for _, rows := range []int{1, 2, 5, 24, 300} {
+			lines := strings.Split(b.view(now, columns, rows), "\n")
+			if len(lines) > max(rows, 3) {
+				t.Fatalf("%d lines on %d rows", len(lines), rows)
+			}
+			for _, l := range lines {
+				if width(l) > columns {
+					t.Fatalf("%d columns: %d are taken by %q", columns, width(l), l)
+				}
+			}
+		}
+	}
+}
+
+// TestBoardSkipped: a failure that leaves many changes undone is told in one line a host.
+func TestBoardSkipped(t *testing.T) {
+	t.Parallel()
+	events := []provision.Event{planOf("a", "a", "a")}
+	for n := range 3 {
+		e := change("a", "files", "add", fmt.Sprintf("file /f%d", n), provision.Skipped)
+		e.Text = "it needs docker on a"
+		events = append(events, e)
+	}
+	b, _ := play(append(events, provision.Event{Type: "report"})...)
+	lines := b.take(200)
+	if len(lines) != 1 || !strings.Contains(lines[0], "3 changes, the first is add file /f0: it needs docker on a") {
+		t.Errorf("finished: %q", lines)
+	}
+}

@@ -1,0 +1,52 @@
+package ui
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"provision/provision"
+)
+
+// JSON is the face for programs: one event a line. Remarks go to another stream.
+type JSON struct {
+	mu      sync.Mutex
+	enc     *json.Encoder
+	remarks io.Writer
+}
+
+var _ Face = (*JSON)(nil)
+
+// NewJSON writes events to out and remarks to remarks.
+func NewJSON(out, remarks io.Writer) *JSON {
+	return &JSON{enc: json.NewEncoder(out), remarks: remarks}
+}
+
+func (j *JSON) Event(e provision.Event) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.enc.Encode(e)
+}
+
+func (j *JSON) Say(text string) { fmt.Fprintln(j.remarks, text) }
+func (j *JSON) Pause()          {}
+func (j *JSON) Close()          {}
+
+// PlanJSON writes a plan as one line.
+func PlanJSON(w io.Writer, p *provision.Plan) {
+	json.NewEncoder(w).Encode(provision.Event{Version: provision.EventVersion, Time: time.Now().UTC(), Type: "plan", Plan: p})
+}
+
+// ErrorsJSON writes one line for each error.
+func ErrorsJSON(w io.Writer, err error) {
+	enc := json.NewEncoder(w)
+	for _, e := range provision.Errors(err) {
+		enc.Encode(struct {
+			Version int    `json:"version"`
+			Type    string `json:"type"`
+			*provision.Error
+		}{provision.EventVersion, "error", e})
+	}
+}

@@ -1,0 +1,140 @@
+package ui
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"provision/provision"
+)
+
+// Plan shows a plan grouped by host and, within a host, by stage.
+func Plan(w io.Writer, s Style, p *provision.Plan) {
+	p = placedPlan(p)
+	announced(w, s, p)
+	if p.Empty() {
+		fmt.Fprintln(w, "nothing to change")
+	}
+}
+
+// announced shows a plan on the way; that nothing is to change is the result's to say.
+func announced(w io.Writer, s Style, p *provision.Plan) {
+	for _, warning := range p.Warnings {
+		fmt.Fprintln(w, s.yellow("warning: "+warning))
+	}
+	if p.Empty() {
+		return
+	}
+	hosts := planHosts(p)
+	for _, h := range hosts {
+		fmt.Fprintln(w, s.bold(h))
+		for _, stage := range provision.Stages {
+			first := true
+			for _, c := range p.Changes {
+				if c.Host != h || c.Stage != stage {
+					continue
+				}
+				if first {
+					fmt.Fprintln(w, "  "+s.blue(stage))
+					first = false
+				}
+				planned(w, s, c)
+			}
+		}
+		for _, l := range p.Later {
+			if l.Host == h {
+				fmt.Fprintf(w, "    %s %s: checked after %s\n", s.dim("?"), l.Step, l.After)
+			}
+		}
+	}
+	interruptions(w, s, p)
+	fmt.Fprintf(w, "%s on %s: %s\n", s.bold(Count(len(p.Changes), "change")), Count(len(hosts), "host"), counts(s, p))
+}
+
+func planned(w io.Writer, s Style, c provision.Change) {
+	fmt.Fprintf(w, "    %s %s: %s\n", s.act(c.Act, symbol(c.Act)+" "+c.Act), c.Step, c.Why)
+	if c.Note != "" {
+		fmt.Fprintf(w, "        %s\n", s.dim(c.Note))
+	}
+	diff(w, s, c.Diff)
+}
+
+// planHosts are the hosts of a plan in the order of work.
+func planHosts(p *provision.Plan) (hosts []string) {
+	add := func(h string) {
+		if !slices.Contains(hosts, h) {
+			hosts = append(hosts, h)
+		}
+	}
+	for _, c := range p.Changes {
+		add(c.Host)
+	}
+	for _, l := range p.Later {
+		add(l.Host)
+	}
+	return hosts
+}
+
+// acts are all kinds of changes, in the order in which they are counted.
+var acts = []string{"add", "change", "replace", "reload", "await", "remove", "refuse"}
+
+func counts(s Style, p *provision.Plan) string {
+	var parts []string
+	for _, act := range acts {
+		n := 0
+		for _, c := range p.Changes {
+			if c.Act == act {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, s.act(act, fmt.Sprintf("%d to %s", n, act)))
+		}
+	}
+	if n := len(p.Later); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d to check later", n))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// interruptions says once more, at the end where it is read, what stops for a while.
+func interruptions(w io.Writer, s Style, p *provision.Plan) {
+	for _, c := range p.Changes {
+		if c.Interrupts {
+			fmt.Fprintf(w, "%s %s on %s: %s\n", s.yellow("interrupts"), strings.TrimPrefix(c.Step, "container "), c.Host, c.Note)
+		}
+	}
+}
+
+// newFileLines is how much of a file that does not exist yet is shown.
+const newFileLines = 6
+
+// diff shows a unified diff without its two names, which the change itself has.
+func diff(w io.Writer, s Style, text string) {
+	if text == "" {
+		return
+	}
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	onlyNew := len(lines) > 2 && strings.HasPrefix(lines[2], "@@ -0,0 ")
+	for i, l := range lines {
+		if i < 2 {
+			continue
+		}
+		if onlyNew && i > newFileLines+2 {
+			fmt.Fprintf(w, "        %s\n", s.dim(fmt.Sprintf("... %d more lines", len(lines)-i)))
+			return
+		}
+		switch {
+		case strings.HasPrefix(l, "+"):
+			l = s.green(l)
+		case strings.HasPrefix(l, "-"):
+			l = s.red(l)
+		case strings.HasPrefix(l, "@@"):
+			l = s.cyan(l)
+		default:
+			l = s.dim(l)
+		}
+		fmt.Fprintf(w, "        %s\n", l)
+	}
+}

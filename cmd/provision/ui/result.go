@@ -1,0 +1,68 @@
+package ui
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"provision/provision"
+)
+
+// Report shows how an apply ended.
+func Report(w io.Writer, s Style, r *provision.Report, login string) {
+	if len(r.Outcomes) == 0 {
+		fmt.Fprintf(w, "%s; everything works (%s, %s, %s)\n", s.green("nothing to change"), took(r.Seconds), Count(r.Stats.Connections, "connection"), Count(r.Stats.Execs, "exec"))
+	} else {
+		fmt.Fprintf(w, "%s: %s in %s, %s unchanged, everything works\n", s.green("done"), Count(len(r.Outcomes), "change"), took(r.Seconds), Count(r.Unchanged, "resource"))
+	}
+	fmt.Fprintf(w, "Prefect is at %s, user %s; the password: %s\n", s.bold(r.URL), r.User, login)
+}
+
+// Heading begins a part of the demo.
+func Heading(w io.Writer, s Style, text string) {
+	fmt.Fprintf(w, "\n%s\n", s.bold(s.blue("# ")+text))
+}
+
+// Status shows what runs where.
+func Status(w io.Writer, s Style, url string, hosts []provision.HostStatus) {
+	fmt.Fprintln(w, s.bold(url))
+	name, image := 0, 0
+	for _, h := range hosts {
+		for _, c := range h.Services {
+			name, image = max(name, width(c.Name)), max(image, width(c.Image))
+		}
+	}
+	for _, h := range hosts {
+		roles := make([]string, len(h.Roles))
+		for i, r := range h.Roles {
+			roles[i] = string(r)
+		}
+		fmt.Fprintf(w, "%s  %s  %s\n", s.bold(h.Host), h.Address, strings.Join(roles, ", "))
+		if h.Error != "" {
+			fmt.Fprintf(w, "  %s %s\n", s.red("unknown:"), h.Error)
+			continue
+		}
+		if len(h.Services) == 0 {
+			fmt.Fprintln(w, "  nothing of the stack runs here")
+		}
+		for _, c := range h.Services {
+			state := c.State
+			if c.Health != "" && c.State == "running" {
+				state = c.Health
+			}
+			if state == "healthy" || c.Health == "" && state == "running" {
+				state = s.green(fmt.Sprintf("%-10s", state))
+			} else {
+				state = s.red(fmt.Sprintf("%-10s", state))
+			}
+			fmt.Fprintf(w, "  %s  %s  %s  since %s", fit(c.Name, name), state, fit(c.Image, image), c.Since.UTC().Format("2006-01-02 15:04Z"))
+			if c.Restarts > 0 {
+				fmt.Fprintf(w, "  restarted %d times", c.Restarts)
+			}
+			fmt.Fprintln(w)
+		}
+		for _, p := range h.Problems {
+			fmt.Fprintf(w, "  %s %s\n", s.red("problem:"), p)
+		}
+	}
+}
