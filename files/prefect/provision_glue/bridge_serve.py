@@ -25,7 +25,9 @@ class Run:
         self.attempt = attempt
         self.clients = set()
         self.task = None
+        self.begun = False  # its process is there or about to be: from here on it is started once and never again
         self.process = None
+        self.pending = None  # a signal for a process that is about to be there
         self.code = None
         self.ended = 0.0
         self.signalled = False
@@ -37,7 +39,9 @@ class Run:
 
     def signal(self, number):
         """To all processes of the run."""
-        if self.process is not None:
+        if self.process is None:
+            self.pending = number
+        else:
             try:
                 os.killpg(self.process.pid, number)
             except ProcessLookupError:
@@ -106,7 +110,7 @@ class Executor:
             connection.send(link.EXIT, {"code": run.code})
             return
         run.clients.add(connection)
-        connection.send(link.RUNNING if run.process else link.WAITING)
+        connection.send(link.RUNNING if run.begun else link.WAITING)
         try:
             while True:
                 kind, payload = await connection.receive(link.MAX_UNPROVEN)
@@ -114,7 +118,7 @@ class Executor:
                     self._signal(run, link.decode(payload).get("signal"))
         finally:
             run.clients.discard(connection)
-            if run.process is None and run.code is None and not run.clients:
+            if not run.begun and run.code is None and not run.clients:
                 # It knows that nothing was started, so it will submit again if it still lives.
                 run.task.cancel()
 
@@ -136,7 +140,7 @@ class Executor:
     def _signal(self, run, number):
         if number not in (signal.SIGTERM, signal.SIGINT):
             return
-        if run.process is None:
+        if not run.begun:
             self._end(run, 128 + number)
             run.task.cancel()
         elif not run.signalled:
@@ -169,12 +173,16 @@ class Executor:
     async def _process(self, run):
         environment = {key: value for key, value in os.environ.items() if not key.startswith("BRIDGE_")}
         environment["PREFECT__FLOW_RUN_ID"] = run.id
+        run.begun = True
+        # Told before it is true: who has not heard of it when this executor is killed would have the run started twice.
+        run.tell(link.RUNNING)
         run.process = await asyncio.create_subprocess_exec(
             *self.command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             env=environment, start_new_session=True, preexec_fn=_end_with_parent(os.getpid()),
         )
         link.say("run %s: started, process %d" % (run.id, run.process.pid))
-        run.tell(link.RUNNING)
+        if run.pending is not None:
+            run.signal(run.pending)
         output = asyncio.ensure_future(self._output(run))
         code = await run.process.wait()
         # What the run left behind in its group must not outlive it, and would hold its output open.
@@ -207,7 +215,7 @@ class Executor:
 
     def state(self):
         live = self.live()
-        running = sum(1 for run in live if run.process)
+        running = sum(1 for run in live if run.begun)
         clients = sum(len(run.clients) for run in live)
         return {"running": running, "waiting": len(live) - running, "clients": clients, "limit": self.limit, "draining": self.draining}
 
@@ -217,7 +225,7 @@ class Executor:
         """Takes no more runs and waits for those that are here; then ends them. ``hurry`` cuts the waiting short."""
         self.draining = True
         for run in self.live():
-            if run.process is None:
+            if not run.begun:
                 run.tell(link.DRAINING)
                 run.task.cancel()
         link.say("draining: %d running, at most %d s" % (self.state()["running"], patience))

@@ -19,7 +19,7 @@ def free_port():
         return sock.getsockname()[1]
 
 
-def wait_for(condition, seconds=10.0):
+def wait_for(condition, seconds=60.0):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -71,7 +71,7 @@ class Bridge(unittest.TestCase):
         values = dict(
             {key: value for key, value in os.environ.items() if not key.startswith(("PREFECT", "BRIDGE"))},
             PYTHONPATH=GLUE, PYTHONDONTWRITEBYTECODE="1", BRIDGE_TOKEN_FILE=self.token, BRIDGE_LISTEN="127.0.0.1:%d" % self.port,
-            BRIDGE_ADDRESS="127.0.0.1:%d" % self.port, BRIDGE_CONNECT_SECONDS="8", BRIDGE_KILL_SECONDS="1",
+            BRIDGE_ADDRESS="127.0.0.1:%d" % self.port, BRIDGE_CONNECT_SECONDS="60", BRIDGE_KILL_SECONDS="1",
         )
         values.update(environment)
         process = subprocess.Popen(
@@ -97,7 +97,7 @@ class Bridge(unittest.TestCase):
     def run_client(self, run=None, **environment):
         return self.start(["run", "--", "prefect", "flow-run", "execute"], PREFECT__FLOW_RUN_ID=run or str(uuid.uuid4()), **environment)
 
-    def finish(self, process, seconds=20):
+    def finish(self, process, seconds=60):
         out, err = process.communicate(timeout=seconds)
         return process.returncode, out.decode(), err.decode()
 
@@ -141,7 +141,7 @@ class Runs(Bridge):
         self.serve("sleep 300 & echo $! >left; exit 0")
         begun = time.monotonic()
         self.assertEqual(self.finish(self.run_client())[0], 0)
-        self.assertLess(time.monotonic() - begun, 5)
+        self.assertLess(time.monotonic() - begun, 30)
         left = int(self.read("left"))
         self.assertTrue(wait_for(lambda: not alive(left)))
 
@@ -250,9 +250,9 @@ class Signals(Bridge):
 
     def test_cancel_before_there_is_an_executor(self):
         client = self.run_client()
-        time.sleep(0.5)
+        self.assertIn(b"waiting for the executor", client.stderr.readline())
         client.terminate()
-        self.assertEqual(self.finish(client, 5)[0], 143)
+        self.assertEqual(self.finish(client)[0], 143)
 
 
 class Links(Bridge):
@@ -266,7 +266,7 @@ class Links(Bridge):
         code, _, err = self.finish(self.run_client(BRIDGE_CONNECT_SECONDS="1"))
         self.assertEqual(code, 69)
         self.assertIn("no executor", err)
-        self.assertLess(time.monotonic() - begun, 5)
+        self.assertLess(time.monotonic() - begun, 30)
         self.assertEqual(self.ping()[0], 69)
 
     def test_an_executor_that_comes_late(self):
@@ -279,7 +279,7 @@ class Links(Bridge):
         with socket.socket() as server:
             server.bind(("127.0.0.1", self.port))
             server.listen(8)
-            code, _, _ = self.finish(self.run_client(BRIDGE_CONNECT_SECONDS="1"), 30)
+            code, _, _ = self.finish(self.run_client(BRIDGE_CONNECT_SECONDS="1"))
         self.assertEqual(code, 69)
 
     def test_a_killed_client_does_not_end_the_run(self):
@@ -394,7 +394,7 @@ class Ends(Bridge):
         executor.terminate()
         self.assertEqual(self.finish(client)[0], 137)
         self.assertEqual(self.finish(executor)[0], 0)
-        self.assertLess(time.monotonic() - begun, 10)
+        self.assertLess(time.monotonic() - begun, 30)
 
     def test_a_second_signal_hurries(self):
         executor = self.serve("touch ready; sleep 300", BRIDGE_DRAIN_SECONDS="300")
@@ -411,7 +411,7 @@ class Ends(Bridge):
         begun = time.monotonic()
         executor.terminate()
         self.assertEqual(self.finish(executor)[0], 0)
-        self.assertLess(time.monotonic() - begun, 3)
+        self.assertLess(time.monotonic() - begun, 30)
 
     def test_a_run_that_waits_for_the_next_executor(self):
         """A container that is restarted: what came while it drained is executed by its successor."""
