@@ -38,7 +38,10 @@ class Pair:
         self.end_agent()
         if self.executor is None:
             sys.exit(128 + signal.SIGTERM)
-        os.kill(self.executor.pid, signal.SIGTERM)
+        try:
+            os.kill(self.executor.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
 
     def start_agent(self):
         if not self.stopping:
@@ -48,7 +51,10 @@ class Pair:
 
     def end_agent(self):
         if self.agent is not None:
-            os.kill(self.agent.pid, signal.SIGKILL)
+            try:
+                os.kill(self.agent.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # it ended in this very moment
 
     def wait(self):
         while True:

@@ -150,13 +150,15 @@ class Runs(Bridge):
         ids = [str(uuid.uuid4()) for _ in range(20)]
         clients = [self.run_client(run) for run in ids]
         for run, client in zip(ids, clients):
-            self.assertEqual(self.finish(client, 60)[:2], (4, run + "\n"))
+            self.assertEqual(self.finish(client)[:2], (4, run + "\n"))
 
     def test_more_than_the_limit_wait(self):
-        self.serve('n=$(ls -d on.* 2>/dev/null | wc -l); [ $n -lt 2 ] || exit 50; mkdir on.$$; sleep 0.4; rmdir on.$$', BRIDGE_LIMIT="2")
+        self.serve('n=$(ls -d on.* 2>/dev/null | wc -l); [ $n -lt 2 ] || exit 50; mkdir on.$$; while [ ! -e go ]; do sleep 0.05; done; rmdir on.$$', BRIDGE_LIMIT="2")
         clients = [self.run_client() for _ in range(6)]
-        self.assertTrue(wait_for(lambda: (self.state("waiting") or 0) > 0))
-        self.assertEqual([self.finish(client, 60)[0] for client in clients], [0] * 6)
+        self.assertTrue(wait_for(lambda: self.state("waiting") == 4))
+        self.assertEqual(self.state("running"), 2)
+        self.write("go", "")
+        self.assertEqual([self.finish(client)[0] for client in clients], [0] * 6)
 
     def test_a_command_that_is_not_there(self):
         process = self.start(["serve", "--", "/nonexistent"])
