@@ -58,6 +58,7 @@ type job struct {
 	printed    int  // bytes on both streams
 	tailOut    tail
 	stderr     tail
+	quiet      func() // ends the progress; nil without one; called with the session locked
 }
 
 func newJob(nonce string, seq, limit int, progress func(line string)) *job {
@@ -71,6 +72,7 @@ func newJob(nonce string, seq, limit int, progress func(line string)) *job {
 	var lo, le *lines
 	if progress != nil {
 		lo, le = &lines{tell: progress}, &lines{tell: progress}
+		j.quiet = func() { lo.tell, le.tell = func(string) {}, func(string) {} }
 	}
 	j.out = newFrame(j.begin, j.end, func(p []byte) {
 		j.printed += len(p)
@@ -97,6 +99,9 @@ func (j *job) run(ctx context.Context, s *session) (int, error) {
 	err := s.await(ctx, func() bool { return j.out.ended && j.err.ended || j.strict && j.over || j.printed > floodLimit })
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if j.quiet != nil {
+		defer j.quiet() // what a script that was given up still prints is shown to nobody
+	}
 	switch {
 	case err == nil && !(j.out.ended && j.err.ended) && !(j.strict && j.over):
 		return -1, &Error{

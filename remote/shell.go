@@ -86,13 +86,13 @@ func (sh *Shell) start(ctx context.Context, program string, j *job) error {
 
 // Run runs one script and returns its stdout. progress, which may be nil, gets
 // each line of both streams as it comes, sanitised, without the empty ones; it is
-// called by one goroutine at a time and must return quickly.
+// called by one goroutine at a time, not after Run has returned, and must return
+// quickly.
 //
 // Like [Conn.Run], the script has an empty standard input and LC_ALL=C; it runs in
 // a subshell, so what it sets or changes is gone afterwards. A status other than 0
 // is an *[ExitError]; the shell goes on. More than 8 MiB of stdout is an error
-// after the script has ended; a script that prints 16 MiB on both streams is given up.
-// If the shell itself ends, or ctx does, no further
+// after the script has ended. If the shell itself ends, or ctx does, no further
 // script can run in it; then Run returns at once and what ran is not stopped.
 func (sh *Shell) Run(ctx context.Context, script string, progress func(line string)) (stdout []byte, err error) {
 	done := sh.c.d.observe(Op{Host: sh.c.hop.label, Name: OpShellRun, Root: sh.root})
