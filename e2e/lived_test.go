@@ -149,6 +149,8 @@ func (s *site) agentReplaced(server, worker *lab.Host) {
 }
 
 func (s *site) damage(server, worker *lab.Host) {
+	s.api(server, "DELETE", "/deployments/"+s.deployment(server, "ping", "default"), "")
+	s.names("worker-1: change deployments: missing in Prefect: desk/ping.py:ping/default")
 	// Stopped, Docker tells nothing of the containers: what depends on it is looked at afterwards.
 	before := s.containers(worker)
 	s.on(worker, "systemctl stop docker docker.socket")
@@ -156,14 +158,13 @@ func (s *site) damage(server, worker *lab.Host) {
 docker image rm --force postgres:13.3
 rm /var/lib/provision/prefect/server/secrets/postgres/password
 echo '# somebody was here' >>/var/lib/provision/prefect/server/compose.yaml`)
-	s.api(server, "DELETE", "/deployments/"+s.deployment(server, "ping", "default"), "")
 	s.names(
 		"worker-1: change docker: the engine does not answer",
 		"prefect: add image postgres:13.3",
 		"prefect: add secret /var/lib/provision/prefect/server/secrets/postgres/password",
 		"prefect: change file /var/lib/provision/prefect/server/compose.yaml",
 		"prefect: change container prefect-caddy: it is exited",
-		"worker-1: change deployments: missing in Prefect: desk/ping.py:ping/default",
+		"worker-1: deployments: checked after",
 	)
 	s.provision(2, "verify")
 	s.apply()
