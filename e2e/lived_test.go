@@ -119,7 +119,7 @@ func (s *site) caddySetting(server, worker *lab.Host) {
 }
 
 func (s *site) agentReplaced(server, worker *lab.Host) {
-	run := s.begin(server, "patient", "default", "begun")
+	run := s.begin(server, "patient", "default", "begun", "{}")
 	s.edit("stack.toml", "concurrency = 10", "concurrency = 3")
 	s.plans(
 		"worker-1: change file /var/lib/provision/prefect/agent/compose.yaml",
@@ -183,7 +183,8 @@ echo '# somebody was here' >>/var/lib/provision/prefect/server/compose.yaml`)
 }
 
 func (s *site) rebooted(server, worker *lab.Host) {
-	run := s.begin(server, "patient", "default", "begun")
+	// It asks nobody: one that asked the server while that went down would fail by itself, before its own host goes.
+	run := s.begin(server, "patient", "default", "begun", `{"alone":true}`)
 	s.together([]*lab.Host{server, worker}, func(ctx context.Context, h *lab.Host) error { return h.Reboot(ctx) })
 	s.healthy(server, "prefect-postgres", "prefect-server", "prefect-caddy")
 	s.healthy(worker, "prefect-agent", "prefect-business-logic")

@@ -198,10 +198,10 @@ func (s *site) deployment(server *lab.Host, flow, name string) string {
 }
 
 // begin creates a flow run and waits until its code has said that it runs.
-func (s *site) begin(server *lab.Host, flow, name, says string) string {
+func (s *site) begin(server *lab.Host, flow, name, says, parameters string) string {
 	s.Helper()
 	var run struct{ ID string }
-	if err := json.Unmarshal([]byte(s.api(server, "POST", "/deployments/"+s.deployment(server, flow, name)+"/create_flow_run", "{}")), &run); err != nil {
+	if err := json.Unmarshal([]byte(s.api(server, "POST", "/deployments/"+s.deployment(server, flow, name)+"/create_flow_run", `{"parameters":`+parameters+`}`)), &run); err != nil {
 		s.Fatal(err)
 	}
 	s.until(flow+" says "+says, 4*time.Minute, func() bool {
