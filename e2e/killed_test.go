@@ -116,8 +116,8 @@ echo "$p $t"`, pattern[:1], pattern[1:]))
 	return left{pid, start}, err
 }
 
-// beside watches, from now until that process ends, that nobody else works beside it: what the line
-// of shell prints stays as it is, or empty. The process must be there now. The returned function waits
+// beside watches, from now until that process ends, that nobody else works beside it: the line of
+// shell prints no line that it does not print now. The process must be there now. The returned function waits
 // for its end and gives the verdict.
 func (s *site) beside(h *lab.Host, l left, prints string) func() {
 	s.Helper()
@@ -127,7 +127,7 @@ func (s *site) beside(h *lab.Host, l left, prints string) func() {
 look() { %s; }
 before=$(look)
 same || { echo "it had ended before it was left alone"; exit; }
-while same; do now=$(look); [ -z "$now" ] || [ "$now" = "$before" ] || ! same || { echo "beside it there is $now, before $before"; exit; }; sleep 0.02; done
+while same; do new=$(look | grep -vxF -e "$before"); [ -z "$new" ] || ! same || { echo "beside it there is $new, before there was $before"; exit; }; sleep 0.02; done
 echo ended`, l.pid, l.start, prints))
 		if err != nil {
 			out = err.Error()
@@ -145,7 +145,7 @@ echo ended`, l.pid, l.start, prints))
 const (
 	// holder says who has the host's lock.
 	holder = "cat /var/lib/provision/lock.note"
-	// composing is the newest client of Compose: the lock's note does not tell of a migration, which
-	// goes on in its container when its client has ended with the connection.
-	composing = "pgrep -n -f '[d]ocker compose --project'"
+	// composing are the clients of Compose: the lock's note does not tell of a migration, which goes on
+	// in its container when its client has ended with the connection.
+	composing = "pgrep -f '[d]ocker compose --project'"
 )
