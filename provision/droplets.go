@@ -101,7 +101,7 @@ func (s *System) CloudOnly(names []string) (*System, error) {
 		}
 		for _, id := range []resource.ID{resource.HostKeyID(name), resource.ReservedIPID(name)} {
 			wanted[id] = true
-			for _, need := range s.needs[id] {
+			for _, need := range s.needs.of(id) {
 				wanted[need] = true
 			}
 		}

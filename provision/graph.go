@@ -72,7 +72,7 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 			lost := false
 			for _, i := range changes {
 				c, n := plan.Changes[i], nodes[i]
-				for _, need := range p.System.needs[c.By] {
+				for _, need := range p.System.needs.of(c.By) {
 					m := byID[need]
 					if m == nil || m == n {
 						continue

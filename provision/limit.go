@@ -18,7 +18,7 @@ func (p *Pass) limited(plan *Plan) (*Plan, error) {
 			outside[c.By] = true
 			continue
 		}
-		if first, ok := firstOf(p.System.needs[c.By], outside); ok {
+		if first, ok := p.System.needs.firstOf(c.By, outside); ok {
 			errs = append(errs, Usage("add "+first.Host+" to --limit, or leave --limit out",
 				"%s: %s needs %s on %s first, which --limit leaves out", c.Host, c.Step, first, first.Host))
 			continue
@@ -41,7 +41,7 @@ func (p *Pass) serves(c Change) bool {
 	for _, r := range p.System.Resources {
 		id := r.ID()
 		chosen := slices.Contains(p.Limit, id.Host) || id.Kind == "host key" && slices.Contains(p.Limit, id.Name)
-		if chosen && (id == c.By || slices.Contains(p.System.needs[id], c.By)) {
+		if chosen && (id == c.By || slices.Contains(p.System.needs.of(id), c.By)) {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -282,6 +283,6 @@ func (l *lock) Stage(ctx context.Context, name string, content []byte) (string, 
 	l.staged++
 	dst := path.Join(l.staging, strconv.Itoa(l.staged)+"-"+name)
 	total := int64(len(content))
-	err := l.conn.Upload(ctx, dst, strings.NewReader(string(content)), total, 0o600, func(done int64) { l.uploaded(name, done, total) })
+	err := l.conn.Upload(ctx, dst, bytes.NewReader(content), total, 0o600, func(done int64) { l.uploaded(name, done, total) })
 	return dst, err
 }

@@ -39,7 +39,7 @@ type Pass struct {
 	Options map[string]bool
 	// Limit restricts changes (never observation) to these hosts; empty: all.
 	Limit []string
-	// Parallel is how many hosts are dialled and changed at once.
+	// Parallel is how many hosts are dialled and asked at once; 0: a number that most fleets are below.
 	Parallel int
 	// LockWait is how long to wait for a lock that somebody else holds.
 	LockWait time.Duration
@@ -57,7 +57,9 @@ type Pass struct {
 	logins  []login // of this round, in the order in which they may lock
 }
 
-const defaultParallel = 32
+// defaultParallel is for waiting, not for work: what a host is asked costs the controller next to
+// nothing, and a file descriptor.
+const defaultParallel = 256
 
 // observeTimeout bounds the one read-only script of a host; its own parts have shorter limits.
 const observeTimeout = 3 * time.Minute
@@ -75,16 +77,19 @@ func (p *Pass) start() {
 	}
 }
 
-// Close releases the locks, removes what was staged and ends the connections.
+// Close releases the locks, removes what was staged and ends the connections, of all hosts at once.
 func (p *Pass) Close() {
-	for _, l := range p.locks {
-		l.release()
+	var wg sync.WaitGroup
+	for host, c := range p.conns {
+		wg.Go(func() {
+			if l := p.locks[host]; l != nil {
+				l.release()
+			}
+			c.Close()
+		})
 	}
-	p.locks = nil
-	for _, c := range p.conns {
-		c.Close()
-	}
-	p.conns = nil
+	wg.Wait()
+	p.locks, p.conns = nil, nil
 	if p.account != nil {
 		p.account.Close()
 	}

@@ -2,9 +2,7 @@ package provision
 
 import (
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"provision/provision/resource"
 )
@@ -61,6 +59,7 @@ type world struct {
 	facts   Facts
 	pending map[resource.ID]bool
 	options map[string]bool
+	parsed  map[[2]string]any
 }
 
 func (w *world) Fact(id resource.ID) (resource.Record, resource.Know) {
@@ -70,11 +69,23 @@ func (w *world) Fact(id resource.ID) (resource.Record, resource.Know) {
 func (w *world) Pending(id resource.ID) bool { return w.pending[id] }
 func (w *world) Option(name string) bool     { return w.options[name] }
 
+func (w *world) Parsed(kind, host string, parse func() any) any {
+	key := [2]string{kind, host}
+	if v, ok := w.parsed[key]; ok {
+		return v
+	}
+	if w.parsed == nil {
+		w.parsed = map[[2]string]any{}
+	}
+	w.parsed[key] = parse()
+	return w.parsed[key]
+}
+
 // diff makes the plan. It is a pure function of the desired resources, in order, and the facts of
 // all hosts. A resource whose fact is unknown because of something that the plan changes is checked
 // later, and so is what needs it; any other unknown is an error.
-func diff(resources []resource.Resource, needs map[resource.ID][]resource.ID, facts Facts, options map[string]bool) (*Plan, error) {
-	w := &world{facts, map[resource.ID]bool{}, options}
+func diff(resources []resource.Resource, needs *needs, facts Facts, options map[string]bool) (*Plan, error) {
+	w := &world{facts: facts, pending: map[resource.ID]bool{}, options: options}
 	plan := &Plan{}
 	later := map[resource.ID]bool{}
 	var errs []error
@@ -85,7 +96,7 @@ func diff(resources []resource.Resource, needs map[resource.ID][]resource.ID, fa
 			plan.Later = append(plan.Later, Later{id.Host, id.String(), after.String()})
 		}
 		changes := r.Diff(w)
-		if first, ok := firstOf(needs[id], later); ok && len(changes) > 0 && changes[0].Act != resource.Refuse {
+		if first, ok := needs.firstOf(id, later); ok && len(changes) > 0 && changes[0].Act != resource.Refuse {
 			wait(first)
 			continue
 		}
@@ -105,7 +116,7 @@ func diff(resources []resource.Resource, needs map[resource.ID][]resource.ID, fa
 		if !unknown || len(changes) > 0 {
 			continue
 		}
-		if after, ok := firstOf(needs[id], w.pending); ok {
+		if after, ok := needs.firstOf(id, w.pending); ok {
 			wait(after)
 			continue
 		}
@@ -115,69 +126,4 @@ func diff(resources []resource.Resource, needs map[resource.ID][]resource.ID, fa
 		})
 	}
 	return plan, errors.Join(errs...)
-}
-
-// firstOf returns the first of the needs that is in the set.
-func firstOf(needs []resource.ID, set map[resource.ID]bool) (resource.ID, bool) {
-	for _, n := range needs {
-		if set[n] {
-			return n, true
-		}
-	}
-	return resource.ID{}, false
-}
-
-// order sorts resources so that each comes after what it needs, keeping their order otherwise, and
-// returns for each all that it needs, directly or not.
-func order(resources []resource.Resource) ([]resource.Resource, map[resource.ID][]resource.ID, error) {
-	byID := make(map[resource.ID]resource.Resource, len(resources))
-	for _, r := range resources {
-		if _, ok := byID[r.ID()]; ok {
-			return nil, nil, fmt.Errorf("two resources are called %s on %s", r.ID(), r.ID().Host)
-		}
-		byID[r.ID()] = r
-	}
-	var sorted []resource.Resource
-	all := make(map[resource.ID][]resource.ID, len(resources))
-	state := map[resource.ID]int{}
-	var visit func(r resource.Resource, path []string) error
-	visit = func(r resource.Resource, path []string) error {
-		id := r.ID()
-		switch path = append(path, id.String()); state[id] {
-		case 1:
-			return fmt.Errorf("resources need each other: %s", strings.Join(path, " -> "))
-		case 2:
-			return nil
-		}
-		state[id] = 1
-		seen := map[resource.ID]bool{}
-		add := func(n resource.ID) {
-			if !seen[n] {
-				seen[n] = true
-				all[id] = append(all[id], n)
-			}
-		}
-		for _, n := range r.Needs() {
-			need, ok := byID[n]
-			if !ok {
-				continue
-			}
-			if err := visit(need, path); err != nil {
-				return err
-			}
-			add(n)
-			for _, m := range all[n] {
-				add(m)
-			}
-		}
-		state[id] = 2
-		sorted = append(sorted, r)
-		return nil
-	}
-	for _, r := range resources {
-		if err := visit(r, nil); err != nil {
-			return nil, nil, err
-		}
-	}
-	return sorted, all, nil
 }

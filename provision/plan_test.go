@@ -211,7 +211,7 @@ func TestOrder(t *testing.T) {
 		for _, r := range sorted {
 			got = append(got, r.ID().Name)
 		}
-		for _, n := range needs[sorted[len(sorted)-1].ID()] {
+		for _, n := range needs.of(sorted[len(sorted)-1].ID()) {
 			gotNeeds = append(gotNeeds, n.Name)
 		}
 		if s := strings.Join(got, " "); s != c.want {

@@ -21,7 +21,7 @@ type System struct {
 	Warnings []string
 
 	byID  map[resource.ID]resource.Resource
-	needs map[resource.ID][]resource.ID // all that each needs, directly or not
+	needs *needs
 	// cloudOnly says that no host is dialled.
 	cloudOnly bool
 }

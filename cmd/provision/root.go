@@ -72,7 +72,7 @@ Caddy on one host, agents and your flows on others. Run again, it changes only w
 	f.StringSliceVar(&c.limit, "limit", nil, "change only these hosts or roles (`NAME,ROLE`); all are observed")
 	f.BoolVarP(&c.yes, "yes", "y", false, "do not ask")
 	f.BoolVar(&c.json, "json", false, "one JSON event a line, the last one the report")
-	f.IntVar(&c.parallel, "parallel", 0, "hosts worked on at once (`N`)")
+	f.IntVar(&c.parallel, "parallel", 0, "hosts dialled and asked at once (`N`)")
 	f.BoolVarP(&c.verbose, "verbose", "v", false, "show details")
 	f.BoolVar(&c.noColor, "no-color", false, "no colours (NO_COLOR is honoured, too)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

@@ -130,6 +130,18 @@ func lines(s string) [][]string {
 // docker reads the engine's record. No means that no engine was ever installed, so nothing of
 // Docker's is there.
 func docker(w World, host string) (dockerFacts, Know) {
+	type answer struct {
+		dockerFacts
+		Know
+	}
+	a := parsed(w, "docker", host, func() answer {
+		d, know := parseDocker(w, host)
+		return answer{d, know}
+	})
+	return a.dockerFacts, a.Know
+}
+
+func parseDocker(w World, host string) (dockerFacts, Know) {
 	d := dockerFacts{Containers: map[string]Container{}, Images: map[string]string{}, Networks: map[string]Network{}, Volumes: map[string]string{}}
 	rec, know := w.Fact(EngineID(host))
 	if know != Yes {

@@ -90,8 +90,21 @@ func (o *observed) decode() error {
 	return nil
 }
 
-// prefect decodes the state. Unknown also means that the server runs and does not answer.
+// prefect is the state as it was read. Unknown also means that the server runs and does not answer.
 func prefect(w World, host string) (observed, Know, string) {
+	type answer struct {
+		observed
+		Know
+		why string
+	}
+	a := parsed(w, "prefect", host, func() answer {
+		o, know, why := parsePrefect(w, host)
+		return answer{o, know, why}
+	})
+	return a.observed, a.Know, a.why
+}
+
+func parsePrefect(w World, host string) (observed, Know, string) {
 	var o observed
 	rec, know := w.Fact(PrefectID(host))
 	if know != Yes {

@@ -81,6 +81,14 @@ type World interface {
 	Pending(ID) bool
 	// Option tells whether the operator allowed something by name ("new-data", "prune").
 	Option(name string) bool
+	// Parsed returns what parse makes of the facts of a kind on a host, and calls it once for all who
+	// ask while one diff is made.
+	Parsed(kind, host string, parse func() any) any
+}
+
+// parsed is World.Parsed with a type.
+func parsed[T any](w World, kind, host string, parse func() T) T {
+	return w.Parsed(kind, host, func() any { return parse() }).(T)
 }
 
 // Act is the kind of a change, as the plan shows it.

@@ -16,6 +16,8 @@ func (w world) Fact(id ID) (Record, Know) { f := w.facts[id]; return f.Record, f
 func (w world) Pending(id ID) bool        { return w.pending[id] }
 func (w world) Option(name string) bool   { return w.options[name] }
 
+func (w world) Parsed(_, _ string, parse func() any) any { return parse() }
+
 // yes, no and unknown are facts; fields come as KEY, VALUE, ...
 func fact(know Know, fields ...string) Fact {
 	f := Fact{Record: Record{Fields: map[string]string{}}, Know: know}
