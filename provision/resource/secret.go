@@ -155,7 +155,7 @@ func (f *SecretFile) Doubt(w World) string {
 }
 
 func (f *SecretFile) Do(ctx context.Context, r *Run, c Change) error {
-	value, err := f.value(ctx, r)
+	value, err := f.value(ctx, r, c)
 	if err != nil {
 		return err
 	}
@@ -190,12 +190,14 @@ printf '%%s' %s >"$t"
 }
 
 // value is what goes into the file; empty when only owner and mode are to be mended.
-func (f *SecretFile) value(ctx context.Context, r *Run) (Secret, error) {
+func (f *SecretFile) value(ctx context.Context, r *Run, c Change) (Secret, error) {
 	switch {
 	case f.Source != (ID{}):
 		return r.Value(ctx, f.Source)
 	case f.Given != nil:
 		return f.Given(ctx)
+	case c.Act == Add: // should there be a file all the same, it stays
+		return f.Generate(ctx, r)
 	}
 	current, err := f.Read(ctx, r)
 	if err != nil {

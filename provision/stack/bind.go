@@ -6,12 +6,16 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"path"
+	"runtime"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"provision/files"
 	"provision/inventory"
@@ -34,17 +38,28 @@ func Bind(ctx context.Context, inv *inventory.Inventory, s *Stack) ([]resource.R
 	if err := b.cloud(); err != nil {
 		return nil, err
 	}
+	// Rendering is most of the work before the first connection, so hosts are bound beside each other.
+	hosts, errs := make([][]resource.Resource, len(inv.Hosts)), make([]error, len(inv.Hosts))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
 	for n := range inv.Hosts {
-		h := &inv.Hosts[n]
-		if err := b.host(h); err != nil {
-			return nil, fmt.Errorf("%s: %w", h.Name, err)
-		}
-		b.leftovers(h)
+		g.Go(func() error {
+			h, one := &inv.Hosts[n], *b
+			one.out = nil
+			if err := one.host(h); err != nil {
+				errs[n] = fmt.Errorf("%s: %w", h.Name, err)
+				return nil
+			}
+			one.leftovers(h)
+			hosts[n] = one.out
+			return nil
+		})
 	}
-	return b.out, nil
+	g.Wait()
+	return append(b.out, slices.Concat(hosts...)...), errors.Join(errs...)
 }
 
-// binder collects the resources of all hosts. Their order is the order of work on a host, as far as
+// binder collects the resources of the account, or those of one host. Their order is the order of work on a host, as far as
 // needs leave it open: what takes long and needs nobody comes first.
 type binder struct {
 	ctx    context.Context
@@ -267,9 +282,6 @@ func (b *binder) leftovers(h *inventory.Host) {
 	}
 	for _, r := range b.out {
 		id := r.ID()
-		if id.Host != h.Name {
-			continue
-		}
 		l.After = append(l.After, id)
 		if p, ok := r.(resource.Pather); ok {
 			l.Files = append(l.Files, p.Paths()...)
