@@ -97,7 +97,7 @@ const askCaddy = `import urllib.request as u; print(u.urlopen("http://127.0.0.1:
 
 func (c *CaddyLoaded) Probe(s *Script) {
 	inside(s)
-	s.Record(c.ID(), fmt.Sprintf(`if inside %s python3 -c %s; then if [ $rc -eq 0 ]; then v answer "$x"; yes; else unknown "$x"; fi; fi`,
+	s.Beside(c.ID(), fmt.Sprintf(`if inside %s python3 -c %s; then if [ $rc -eq 0 ]; then v answer "$x"; yes; else unknown "$x"; fi; fi`,
 		remote.Quote(c.Container), remote.Quote(askCaddy)))
 }
 

@@ -35,7 +35,7 @@ printf '%s\n' "$x"; exit 4`
 
 func (d *DatabaseLogin) Probe(s *Script) {
 	inside(s)
-	s.Record(d.ID(), fmt.Sprintf(`if inside %s sh -c %s; then case $rc in 0) yes ;; 3) no; v refused yes ;; *) unknown "$x" ;; esac; fi`,
+	s.Beside(d.ID(), fmt.Sprintf(`if inside %s sh -c %s; then case $rc in 0) yes ;; 3) no; v refused yes ;; *) unknown "$x" ;; esac; fi`,
 		remote.Quote(d.Container), remote.Quote(tryLogin)))
 }
 

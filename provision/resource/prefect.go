@@ -30,7 +30,7 @@ func (p *PrefectState) Needs() []ID { return []ID{ServiceID(p.Host, p.Container)
 
 func (p *PrefectState) Probe(s *Script) {
 	inside(s)
-	s.Record(p.ID(), fmt.Sprintf(`if inside %s python -m provision_glue.observe --stack %s --pool %s; then if [ $rc -eq 0 ]; then v json "$x"; yes; else unknown "$x"; fi; fi`,
+	s.Beside(p.ID(), fmt.Sprintf(`if inside %s python -m provision_glue.observe --stack %s --pool %s; then if [ $rc -eq 0 ]; then v json "$x"; yes; else unknown "$x"; fi; fi`,
 		remote.Quote(p.Container), remote.Quote(p.Stack), remote.Quote(p.Pool)))
 }
 

@@ -34,7 +34,7 @@ const agentCheck = "/opt/provision/entrypoint python -m provision_glue.check"
 func (r *Route) Probe(s *Script) {
 	inside(s)
 	// Whatever comes back is an answer for Check; nothing is planned from it.
-	s.Record(r.ID(), fmt.Sprintf(`if inside %s %s; then v json "$x"; else v json ''; fi; yes`, remote.Quote(r.Container), agentCheck))
+	s.Beside(r.ID(), fmt.Sprintf(`if inside %s %s; then v json "$x"; else v json ''; fi; yes`, remote.Quote(r.Container), agentCheck))
 }
 
 // routeAnswer is the answer of provision_glue.check.

@@ -17,7 +17,10 @@ import (
 type Script struct {
 	nonce  string
 	once   map[string]bool
+	shared strings.Builder
 	body   strings.Builder
+	beside strings.Builder // functions, one for each record that is asked for beside the others
+	calls  string          // of these functions
 	ids    []ID
 	images map[string]bool
 	last   []func() (ID, string)
@@ -31,18 +34,27 @@ func NewScript(nonce string) *Script {
 // Nonce is also the salt of every digest of a secret that the script prints.
 func (s *Script) Nonce() string { return s.nonce }
 
-// Once adds shared text a single time, however many resources ask for it.
+// Once adds shared text a single time, however many resources ask for it. It runs before all records.
 func (s *Script) Once(key, sh string) {
 	if !s.once[key] {
 		s.once[key] = true
-		s.body.WriteString(sh)
-		s.body.WriteByte('\n')
+		s.shared.WriteString(sh)
+		s.shared.WriteByte('\n')
 	}
 }
 
 // Record adds the fragment that answers for one resource.
 func (s *Script) Record(id ID, sh string) {
 	fmt.Fprintf(&s.body, "r %d\n%s\n", len(s.ids), strings.TrimSpace(sh))
+	s.ids = append(s.ids, id)
+}
+
+// Beside is Record for a fragment that mostly waits: it runs at the same time as all other records. Its
+// input is empty, and what it sets is seen by nobody else.
+func (s *Script) Beside(id ID, sh string) {
+	n := len(s.ids)
+	fmt.Fprintf(&s.beside, "b%d() {\nr %d\n%s\n}\n", n, n, strings.TrimSpace(sh))
+	s.calls += fmt.Sprintf(" | beside b%d", n)
 	s.ids = append(s.ids, id)
 }
 
@@ -54,10 +66,12 @@ func (s *Script) Image(ref string) {
 	s.images[ref] = true
 }
 
-// Last adds a record at the end of the script, made when every resource has asked for what it needs.
+// Last adds a record as Beside does, made when every resource has asked for what it needs.
 func (s *Script) Last(record func() (ID, string)) { s.last = append(s.last, record) }
 
-// prelude defines the few functions in which fragments answer. PATH is fixed because sudo, login
+// prelude defines the few functions in which fragments answer. The commands of a pipeline run at the
+// same time: each of those after the first keeps its answer until what comes before it has passed
+// through. PATH is fixed because sudo, login
 // shells and non-interactive sessions each bring another one.
 const prelude = `LC_ALL=C; export LC_ALL
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
@@ -67,15 +81,16 @@ no() { printf '\n%s k no\n' "$N"; }
 unknown() { printf '\n%s k unknown\n%s' "$N" "$*"; }
 f() { printf '\n%s f %s\n' "$N" "$1"; }
 v() { printf '\n%s f %s\n%s' "$N" "$1" "$2"; }
+beside() { o=$("$1" </dev/null); cat; printf '%s' "$o"; }
 `
 
 // String returns the script. It is to be called once, after every Probe.
 func (s *Script) String() string {
 	for _, record := range s.last {
-		s.Record(record())
+		s.Beside(record())
 	}
 	s.last = nil
-	return "N=" + remote.Quote(s.nonce) + "\n" + prelude + s.body.String() + "printf '\\n%s e\\n' \"$N\"\n"
+	return "N=" + remote.Quote(s.nonce) + "\n" + prelude + s.shared.String() + s.beside.String() + "records() {\n:\n" + s.body.String() + "}\nrecords" + s.calls + "\nprintf '\\n%s e\\n' \"$N\"\n"
 }
 
 // Fact is one resource's record and what it says.
