@@ -363,11 +363,11 @@ func secondsOf(s float64) time.Duration { return time.Duration(s * float64(time.
 func pythonMain(p *proc) int {
 	args := p.argv[1:]
 	switch {
-	case len(args) >= 2 && args[0] == "-c" && strings.Contains(args[1], "http://127.0.0.1:2020/"):
+	case len(args) >= 2 && args[0] == "-ISc" && strings.Contains(args[1], `create_connection(("127.0.0.1", 2020)`):
 		code := 0
 		p.locked(func() {
 			if p.container.loaded == "" {
-				p.errorf("urllib.error.URLError: <urlopen error [Errno 111] Connection refused>\n")
+				p.errorf("ConnectionRefusedError: [Errno 111] Connection refused\n")
 				code = 1
 				return
 			}
