@@ -1,0 +1,55 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// againJob is a run on three real hosts on which nothing is to be done.
+func (b *bench) againJob() ([]*contest, error) {
+	c := &contest{
+		title: "Nothing to do on 3 hosts",
+		text: "A server host and two agent hosts on which the stack runs. provision connects, asks, compares all resources and verifies. `ssh` carries the same commands, the same docker calls among them, one after the " +
+			"other as a script of one's own would; the bare program (golang.org/x/crypto/ssh, all hosts at once, host keys checked) carries the very scripts of provision, in which those that wait run beside each other. Both " +
+			"throw the answers away. The other tools compare the packages, the files without secrets, and the service, and run `docker ps`: much less than provision does.",
+		memory: 64 << 20,
+	}
+	return []*contest{c}, b.withSite("bench-again", 2, othersNeed, func(s *site) error {
+		if _, err := b.apply(s.inventory, "everything works"); err != nil {
+			return err
+		}
+		all, err := askings(b, s.inventory)
+		if err != nil {
+			return err
+		}
+		dir := filepath.Join(b.dir, "again.d")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return err
+		}
+		line, err := b.bareScripts(dir, s.IdentityFile, s.KnownHostsFile, all)
+		if err != nil {
+			return err
+		}
+		others, err := b.others(s)
+		if err != nil {
+			return err
+		}
+		few := max(3, b.turns/3)
+		c.contenders = []*contender{
+			{name: "provision", turns: b.turns, run: func() (usage, error) { return b.apply(s.inventory, nothing) }},
+			{name: "bare dial and exec", turns: b.turns, goal: 1.2, run: func() (usage, error) { return finish(command(b, line[0], line[1:]...), "") }},
+			{name: "`ssh HOST sh -s`", turns: b.turns, goal: 0.7, run: func() (usage, error) {
+				return usage{}, b.sshScripts(s.IdentityFile, s.KnownHostsFile, all, func(a asking) string { return a.inTurn })
+			}},
+			{name: "`ssh HOST sh -s`, provision's own script", turns: b.turns, run: func() (usage, error) {
+				return usage{}, b.sshScripts(s.IdentityFile, s.KnownHostsFile, all, func(a asking) string { return a.script })
+			}},
+			{name: "pyinfra 3.10.0", turns: few, run: others.pyinfra},
+			{name: "ansible-core 2.19.14, mitogen 0.3.54", turns: few, run: others.mitogen},
+			{name: "ansible-core 2.19.14, pipelining", turns: few, run: func() (usage, error) { return others.ansible() }},
+		}
+		return c.hold(say)
+	})
+}
