@@ -1,11 +1,16 @@
 package resource
 
 import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode"
 
 	"github.com/google/go-cmp/cmp"
+
+	"provision/remote"
 )
 
 const nonce = "0123456789abcdef0123456789abcdef"
@@ -92,4 +97,35 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestBeside runs a script in the shell of this machine: two records that each wait for the other, and
+// one that would read the others' answers if it could.
+func TestBeside(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	meet := func(mine, other string) string {
+		return fmt.Sprintf(`: >%[1]s; n=0; until [ -e %[2]s ] || [ $n -ge 600 ]; do n=$((n + 1)); sleep 0.1; done; [ $n -lt 600 ] && v met "$shared" && yes`,
+			remote.Quote(filepath.Join(dir, mine)), remote.Quote(filepath.Join(dir, other)))
+	}
+	id := func(name string) ID { return ID{"h", "thing", name} }
+	s := NewScript(nonce)
+	s.Record(id("first"), "yes")
+	s.Beside(id("a"), meet("a", "b"))
+	s.Last(func() (ID, string) { return id("last"), "f list\nprintf 'x\\n\\n'\nv read \"$(cat)\"\nyes" })
+	s.Record(id("second"), "yes")
+	s.Beside(id("b"), meet("b", "a"))
+	s.Once("shared", "shared='it was set before'")
+	cmd := exec.Command("/bin/sh", "-s")
+	cmd.Stdin = strings.NewReader(s.String())
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	got, complete := s.Parse(out)
+	met := yes("met", "it was set before")
+	want := map[ID]Fact{id("first"): yes(), id("second"): yes(), id("a"): met, id("b"): met, id("last"): yes("list", "x\n\n", "read", "")}
+	if d := cmp.Diff(want, got); d != "" || !complete {
+		t.Errorf("complete %t: %s\n%s", complete, d, out)
+	}
 }
