@@ -5,7 +5,7 @@ GO ?= go
 TOOL := $(GO) tool -modfile=tools/go.mod
 PYTHON38 ?= $(shell ls -d $$HOME/.pyenv/versions/3.8.*/bin/python3.8 /usr/bin/python3.8 /usr/local/bin/python3.8 2>/dev/null | head -1)
 
-.PHONY: help build demo test test-python scenarios race lint fmt tidy vuln e2e screenshots lab lab-down check clean
+.PHONY: help build demo test test-python scenarios race lint fmt tidy vuln e2e schemas screenshots lab lab-down check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ vuln: ## known vulnerabilities in what is reachable; says so where the database 
 e2e: ## the scenarios on real hosts: systemd, sshd, apt, Docker, PostgreSQL, Caddy, Prefect (root on Debian)
 	$(GO) run ./e2e/labctl missing
 	$(GO) test -tags e2e -count=1 -timeout 60m -v ./e2e/
+
+schemas: ## docs/inventory.schema.json and docs/stack.schema.json, from the Go types
+	$(GO) test -count=1 -run 'TestCommitted$$' ./docs/schema -update
 
 screenshots: build ## the pictures of the README and the docs, from real runs (chromium for the report)
 	cd tools/screenshot && $(GO) run . -o ../../docs/demo.svg -when 'build 7/' -- ../../bin/provision demo
