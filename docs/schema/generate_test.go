@@ -196,14 +196,6 @@ func needs(names ...string) rule {
 	return func(s *jsonschema.Schema) { s.Required = slices.Sorted(slices.Values(names)) }
 }
 
-func all(rules ...rule) rule {
-	return func(s *jsonschema.Schema) {
-		for _, r := range rules {
-			r(s)
-		}
-	}
-}
-
 func pattern(p string) rule { return func(s *jsonschema.Schema) { s.Pattern = p } }
 
 func notEmpty(s *jsonschema.Schema) {
