@@ -5,7 +5,7 @@ GO ?= go
 TOOL := $(GO) tool -modfile=tools/go.mod
 PYTHON38 ?= $(shell ls -d $$HOME/.pyenv/versions/3.8.*/bin/python3.8 /usr/bin/python3.8 /usr/local/bin/python3.8 2>/dev/null | head -1)
 
-.PHONY: help build demo test test-python scenarios race lint fmt tidy vuln e2e bench screenshots lab lab-down check clean
+.PHONY: help build demo test test-python scenarios race lint fmt tidy vuln e2e bench schemas screenshots lab lab-down check reproducible dist release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -33,6 +33,11 @@ lint: ## formatting, linters, module files
 	@out=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted (make fmt):"; echo "$$out"; exit 1; }
 	$(TOOL) golangci-lint run ./...
 	$(TOOL) golangci-lint run --build-tags e2e ./e2e/...
+	$(TOOL) actionlint
+	@loose=$$(grep -rn 'uses:' .github/workflows | grep -vE '@[0-9a-f]{40} # v[0-9]'); [ -z "$$loose" ] || { echo "not pinned by commit:"; echo "$$loose"; exit 1; }
+	@if command -v shellcheck >/dev/null; then shellcheck tools/release/*.sh .ci/run; else echo "skipped: no shellcheck here"; fi
+	@bare=$$(grep -E '^[a-z0-9-]+:' Makefile | grep -v ' ## '); [ -z "$$bare" ] || { echo "make help has no line for:"; echo "$$bare"; exit 1; }
+	@diff <(sed -n 's/^\.PHONY: //p' Makefile | tr ' ' '\n' | sort) <(grep -oE '^[a-z0-9-]+:' Makefile | tr -d : | sort) || { echo "not in .PHONY (>), or there alone (<)"; exit 1; }
 	$(GO) mod tidy -diff
 
 fmt: ## format the code
@@ -51,6 +56,8 @@ e2e: ## the scenarios on real hosts: systemd, sshd, apt, Docker, PostgreSQL, Cad
 bench: ## measure against ssh, pyinfra, Ansible and shell scripts, on real hosts and a simulated fleet; about 30 minutes
 	$(GO) run ./e2e/labctl missing
 	$(GO) run ./e2e/bench -o docs/benchmarks.md
+schemas: ## docs/inventory.schema.json and docs/stack.schema.json, from the Go types
+	$(GO) test -count=1 -run 'TestCommitted$$' ./docs/schema -update
 
 screenshots: build ## the pictures of the README and the docs, from real runs (chromium for the report)
 	cd tools/screenshot && $(GO) run . -o ../../docs/demo.svg -when 'build 7/' -- ../../bin/provision demo
@@ -63,7 +70,18 @@ lab: ## two blank real hosts that stay up, and an inventory for them
 lab-down: ## remove them
 	$(GO) run ./e2e/labctl down
 
-check: test lint race scenarios vuln e2e ## all of it, as CI does
+check: test lint race scenarios reproducible vuln e2e ## all of it, as CI does
+
+reproducible: ## the binaries of all targets, each built twice in different places and compared to the byte
+	tools/release/reproducible.sh .cache/release/binaries
+
+dist: ## the packages of a release of this commit, into dist; publishes nothing
+	cd tools/release && $(GO) build -o $(CURDIR)/.cache/release/bin/ tool
+	PATH="$(CURDIR)/.cache/release/bin:$$PATH" goreleaser release --clean $(if $(PUBLISH),,--snapshot)
+	tools/release/inspect.sh dist
+
+release: ## what CI does for a tag: dist, put into a draft of a release on GitHub
+	$(MAKE) dist PUBLISH=yes
 
 clean: ## remove what was built
-	rm -rf bin dist
+	rm -rf bin dist .cache/release

@@ -29,13 +29,13 @@ type DigitalOcean struct {
 	Size string `toml:"size"`
 	// SSHKeys are files with the public keys that may log in.
 	SSHKeys []string `toml:"ssh_keys"`
-	// VPC is the name of an existing private network; empty to have one made.
+	// VPC is the name of an existing private network; without it one is made.
 	VPC string `toml:"vpc"`
 	// AdminCIDRs are the networks that may reach port 22.
 	AdminCIDRs []netip.Prefix `toml:"admin_cidrs"`
-	// Domain is managed in the account; the url's host gets its record in it. Empty leaves DNS alone.
+	// Domain is managed in the account; the url's host gets its record in it. Without it DNS is left alone.
 	Domain string `toml:"domain"`
-	// Project is the name of the project that everything is put into; empty for the account's default.
+	// Project is the name of the project that everything is put into; without it the account's default.
 	Project string `toml:"project"`
 	// Monitoring installs DigitalOcean's metrics agent; default true.
 	Monitoring bool `toml:"monitoring"`
@@ -49,7 +49,9 @@ type Droplet struct {
 	Name string `toml:"-"`
 	// Roles is what the host is for. Empty cleans it of the stack and keeps the volumes.
 	Roles []Role `toml:"roles"`
-	// Count is how many there are; 0 if it is not given, for one that has no number.
+	// Count is how many there are; without it one, which has no number.
+	//
+	// It is 0 if it is not given.
 	Count int `toml:"count"`
 	// Region is [digitalocean] region unless given.
 	Region string `toml:"region"`
@@ -57,13 +59,19 @@ type Droplet struct {
 	Image string `toml:"image"`
 	// Size is [digitalocean] size unless given.
 	Size string `toml:"size"`
-	// Volume is the size of a block volume for the database, for example "20GiB"; 0 for none.
+	// Volume is the size of a block volume for the database, for example "20GiB"; without it there is none.
+	//
+	// It is 0 for none.
 	Volume GiB `toml:"volume"`
 	// ReservedIP gives it an address that outlives the droplet.
 	ReservedIP bool `toml:"reserved_ip"`
-	// Concurrency is how many flow runs it executes at once; 0 for the stack's [agent] concurrency.
+	// Concurrency is how many flow runs it executes at once; default the stack's [agent] concurrency.
+	//
+	// It is 0 if it is not given.
 	Concurrency int `toml:"concurrency"`
-	// Queues are the shared queues that it polls; nil for the stack's [agent] queues. Its own queue comes on top.
+	// Queues are the shared queues that it polls; default the stack's [agent] queues. Its own queue comes on top.
+	//
+	// They are nil if they are not given.
 	Queues []string `toml:"queues"`
 }
 

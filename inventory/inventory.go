@@ -19,7 +19,7 @@ type Inventory struct {
 	// Dir is what relative paths in the file count from.
 	Dir string `toml:"-"`
 
-	// Stack is the path of the stack file; empty for the built-in stack.
+	// Stack is the path of the stack file; without it the built-in stack.
 	Stack string `toml:"stack"`
 	// URL is how browsers and agents reach the server, without a slash at its end. Default: https://ADDRESS of the server, or
 	// http://ADDRESS:4200 with tls off. Where the server is a droplet it must be given: its address is not known beforehand.
@@ -28,15 +28,23 @@ type Inventory struct {
 	TLS TLS `toml:"tls"`
 	// Site is this network's ways out.
 	Site Site `toml:"site"`
-	// SSH has the defaults of all hosts. Load has put them into each Host.
+	// SSH has the defaults of all hosts.
+	//
+	// Load has put them into each Host.
 	SSH SSH `toml:"ssh"`
 	// Sudo says how login users other than root become root.
 	Sudo Sudo `toml:"sudo"`
-	// Hosts are all machines by name: those that exist already, and one for every droplet.
+	// Hosts are the machines that exist already, by name.
+	//
+	// Load has added one for every droplet.
 	Hosts []Host `toml:"hosts,named"`
-	// DigitalOcean is the account and the defaults for droplets; nil without that table.
+	// DigitalOcean is the account and the defaults for droplets.
+	//
+	// It is nil without that table.
 	DigitalOcean *DigitalOcean `toml:"digitalocean"`
-	// Droplets are the machines to be created there, by name; Load has put them among the Hosts, too.
+	// Droplets are the machines to be created there, by name.
+	//
+	// Load has put them among the Hosts, too.
 	Droplets []Droplet `toml:"droplets,named"`
 
 	doc *Document
@@ -57,7 +65,9 @@ type Host struct {
 	Name string `toml:"-"`
 	// Address is where it is dialled: an IP address or a DNS name.
 	Address string `toml:"address"`
-	// Port is its SSH port; 0 if none is given.
+	// Port is its SSH port; without it ~/.ssh/config, then 22.
+	//
+	// It is 0 if none is given.
 	Port int `toml:"port"`
 	// User is the login user; default [ssh] user.
 	User string `toml:"user"`
@@ -71,9 +81,13 @@ type Host struct {
 	InternalAddress string `toml:"internal_address"`
 	// Roles is what the host is for. Empty cleans it of the stack and keeps the volumes.
 	Roles []Role `toml:"roles"`
-	// Concurrency is how many flow runs it executes at once; 0 for the stack's [agent] concurrency.
+	// Concurrency is how many flow runs it executes at once; default the stack's [agent] concurrency.
+	//
+	// It is 0 if it is not given.
 	Concurrency int `toml:"concurrency"`
-	// Queues are the shared queues that it polls; nil for the stack's [agent] queues. Its own queue comes on top.
+	// Queues are the shared queues that it polls; default the stack's [agent] queues. Its own queue comes on top.
+	//
+	// They are nil if they are not given.
 	Queues []string `toml:"queues"`
 
 	// KnownHosts is [ssh] known_hosts.

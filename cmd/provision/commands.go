@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -178,22 +177,4 @@ func (c *cli) scaffold(layout string) error {
 	}
 	fmt.Fprintf(c.stderr, "next: put your addresses into %s, then: provision plan -i %s\n", out[0].name, out[0].name)
 	return nil
-}
-
-func (c *cli) versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Show the version",
-		RunE: func(*cobra.Command, []string) error {
-			info, _ := debug.ReadBuildInfo()
-			commit := "unknown commit"
-			for _, s := range info.Settings {
-				if s.Key == "vcs.revision" {
-					commit = s.Value
-				}
-			}
-			fmt.Fprintf(c.stdout, "provision %s (%s, %s)\n", info.Main.Version, commit, info.GoVersion)
-			return nil
-		},
-	}
 }

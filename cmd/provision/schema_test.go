@@ -56,6 +56,7 @@ func TestSchema(t *testing.T) {
 			seen[kind]++
 		}
 	}
+	check(0, "version")
 	check(0, "validate")
 	check(0, "graph")
 	check(0, "plan")
@@ -74,7 +75,7 @@ func TestSchema(t *testing.T) {
 	check(2, "plan", "--detailed-exitcode")
 	server.Close()
 	check(10, "status")
-	for _, kind := range []string{"connect", "observe", "plan", "lock", "round", "change", "progress", "note", "verify", "report", "error", "status", "credentials", "valid", "topology"} {
+	for _, kind := range []string{"connect", "observe", "plan", "lock", "round", "change", "progress", "note", "verify", "report", "error", "status", "credentials", "valid", "topology", "version"} {
 		if seen[kind] == 0 {
 			t.Errorf("no line of type %s was printed", kind)
 		}

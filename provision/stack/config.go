@@ -79,7 +79,7 @@ type Agent struct {
 
 // BusinessLogic is the user's project with flows.
 type BusinessLogic struct {
-	// Path of a Poetry project; empty for the built-in hello project.
+	// Path of a Poetry project; without it the built-in hello project.
 	Path string `toml:"path"`
 	// Execution is "bridge" (the agent has runs executed in the business-logic container) or "serve" (that container fetches them itself).
 	Execution string `toml:"execution"`
@@ -97,7 +97,9 @@ type Deployment struct {
 	Name string `toml:"name"`
 	// Queue that its runs wait in; default "default". "host-NAME" is the own queue of the agent host NAME.
 	Queue string `toml:"queue"`
-	// Schedule on which it runs by itself; nil for none.
+	// Schedule on which it runs by itself; without it runs are started by hand.
+	//
+	// It is nil if there is none.
 	Schedule *Schedule `toml:"schedule"`
 	// Parameters given to the function, of the types that JSON knows.
 	Parameters map[string]any `toml:"parameters"`
