@@ -56,6 +56,7 @@ e2e: ## the scenarios on real hosts: systemd, sshd, apt, Docker, PostgreSQL, Cad
 bench: ## measure against ssh, pyinfra, Ansible and shell scripts, on real hosts and a simulated fleet; about 30 minutes
 	$(GO) run ./e2e/labctl missing
 	$(GO) run ./e2e/bench -o docs/benchmarks.md
+
 schemas: ## docs/inventory.schema.json and docs/stack.schema.json, from the Go types
 	$(GO) test -count=1 -run 'TestCommitted$$' ./docs/schema -update
 
