@@ -41,6 +41,12 @@ type session struct {
 // open runs a command of TestMain in a process of its own on a terminal.
 func open(t *testing.T, columns, rows uint16, env []string, name string, args ...string) *session {
 	t.Helper()
+	return openIn(t, "", columns, rows, env, name, args...)
+}
+
+// openIn is open in a directory.
+func openIn(t *testing.T, dir string, columns, rows uint16, env []string, name string, args ...string) *session {
+	t.Helper()
 	screen, tty, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +66,7 @@ func open(t *testing.T, columns, rows uint16, env []string, name string, args ..
 	}
 	s := &session{t: t, screen: screen, before: before, more: make(chan struct{}, 1), ended: make(chan struct{})}
 	s.cmd = exec.Command(program, args...)
+	s.cmd.Dir = dir
 	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = tty, tty, tty
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	s.cmd.Env = append([]string{"TERM=xterm-256color", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir()}, env...)
@@ -102,10 +109,21 @@ func (s *session) text() string {
 // wait waits until the terminal has shown a text.
 func (s *session) wait(text string) {
 	s.t.Helper()
+	s.waitAfter(0, text)
+}
+
+// waitAfter is wait for what is shown after so many bytes.
+func (s *session) waitAfter(seen int, text string) {
+	s.t.Helper()
 	deadline := time.After(patience)
-	for !strings.Contains(s.text(), text) {
+	for !strings.Contains(s.text()[seen:], text) {
 		select {
 		case <-s.more:
+		case <-s.ended:
+			if strings.Contains(s.text()[seen:], text) {
+				return
+			}
+			s.t.Fatalf("the end, and never shown: %q in\n%q", text, s.text())
 		case <-deadline:
 			s.t.Fatalf("never shown: %q in\n%q", text, s.text())
 		}
