@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -47,6 +48,25 @@ func open(t *testing.T, columns, rows uint16, env []string, name string, args ..
 // openIn is open in a directory.
 func openIn(t *testing.T, dir string, columns, rows uint16, env []string, name string, args ...string) *session {
 	t.Helper()
+	env = append([]string{"TERM=xterm-256color", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir()}, env...)
+	return start(t, dir, columns, rows, env, itself(t, name), args...)
+}
+
+// itself is this program under another name, by which TestMain knows what to do.
+func itself(t *testing.T, name string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), name)
+	if self, err := os.Executable(); err != nil {
+		t.Fatal(err)
+	} else if err := os.Symlink(self, program); err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+// start runs a program on a terminal of its own.
+func start(t *testing.T, dir string, columns, rows uint16, env []string, program string, args ...string) *session {
+	t.Helper()
 	screen, tty, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)
@@ -58,18 +78,12 @@ func openIn(t *testing.T, dir string, columns, rows uint16, env []string, name s
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := t.TempDir() + "/" + name // TestMain runs the command of this name
-	if self, err := os.Executable(); err != nil {
-		t.Fatal(err)
-	} else if err := os.Symlink(self, program); err != nil {
-		t.Fatal(err)
-	}
 	s := &session{t: t, screen: screen, before: before, more: make(chan struct{}, 1), ended: make(chan struct{})}
 	s.cmd = exec.Command(program, args...)
 	s.cmd.Dir = dir
 	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = tty, tty, tty
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	s.cmd.Env = append([]string{"TERM=xterm-256color", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir()}, env...)
+	s.cmd.Env = env
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,9 @@ Caddy on one host, agents and your flows on others. Run again, it changes only w
 	})
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
-	root.AddCommand(c.initCommand(), c.validateCommand(), c.planCommand(), c.applyCommand(), c.verifyCommand(), c.statusCommand(), c.credentialsCommand(), c.graphCommand(), c.dropletCommand(), c.demoCommand(), c.versionCommand())
+	root.AddCommand(c.initCommand(), c.validateCommand(), c.planCommand(), c.applyCommand(), c.verifyCommand(), c.statusCommand(), c.credentialsCommand(), c.graphCommand(), c.dropletCommand(), c.demoCommand(), c.completionCommand(), c.versionCommand())
+	root.CompletionOptions.DisableDefaultCmd = true
+	c.completions(root)
 	for _, cmd := range root.Commands() {
 		if cmd.Args == nil {
 			cmd.Args = noArgs
