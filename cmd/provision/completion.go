@@ -60,7 +60,9 @@ func (c *cli) words(words candidates) []string {
 
 // completions says what stands behind flags and verbs.
 func (c *cli) completions(root *cobra.Command) {
-	files := func(ends ...string) cobra.CompletionFunc { return cobra.FixedCompletions(ends, cobra.ShellCompDirectiveFilterFileExt) }
+	files := func(ends ...string) cobra.CompletionFunc {
+		return cobra.FixedCompletions(ends, cobra.ShellCompDirectiveFilterFileExt)
+	}
 	list := func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		// Of several with commas between the last one is completed, and none is named twice.
 		before := typed[:strings.LastIndex(typed, ",")+1]

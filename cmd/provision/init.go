@@ -170,8 +170,8 @@ func (c *cli) initCommand() *cobra.Command {
 
 On a terminal and without flags it asks for what it needs to know. With flags it asks nothing: what they do not say
 keeps its example, to be edited.`,
-		Example: "  provision init                  asks\n  provision init --single         server and agent on one host\n  provision init --split          agents on hosts of their own\n" +
-			"  provision init --split --server 10.0.0.11 --agent 10.0.0.21,10.0.0.22 --user ops\n  provision init --digitalocean   droplets",
+		Example: "  provision init                  # asks\n  provision init --single         # server and agent on one host\n  provision init --split          # agents on hosts of their own\n" +
+			"  provision init --split --server 10.0.0.11 --agent 10.0.0.21,10.0.0.22 --user ops\n  provision init --digitalocean   # droplets",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var chosen []inventory.Layout
 			for _, layout := range anywhere {
