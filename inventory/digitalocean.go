@@ -49,7 +49,7 @@ type Droplet struct {
 	Name string `toml:"-"`
 	// Roles is what the host is for. Empty cleans it of the stack and keeps the volumes.
 	Roles []Role `toml:"roles"`
-	// Count is how many there are; 0 if it is not given, for one that has no number.
+	// Count is how many there are; without it one, whose name has no number.
 	Count int `toml:"count"`
 	// Region is [digitalocean] region unless given.
 	Region string `toml:"region"`
@@ -63,7 +63,7 @@ type Droplet struct {
 	ReservedIP bool `toml:"reserved_ip"`
 	// Concurrency is how many flow runs it executes at once; 0 for the stack's [agent] concurrency.
 	Concurrency int `toml:"concurrency"`
-	// Queues are the shared queues that it polls; nil for the stack's [agent] queues. Its own queue comes on top.
+	// Queues are the shared queues that it polls; without them the stack's [agent] queues. Its own queue comes on top.
 	Queues []string `toml:"queues"`
 }
 

@@ -34,7 +34,7 @@ type Inventory struct {
 	Sudo Sudo `toml:"sudo"`
 	// Hosts are all machines by name: those that exist already, and one for every droplet.
 	Hosts []Host `toml:"hosts,named"`
-	// DigitalOcean is the account and the defaults for droplets; nil without that table.
+	// DigitalOcean is the account and the defaults for droplets.
 	DigitalOcean *DigitalOcean `toml:"digitalocean"`
 	// Droplets are the machines to be created there, by name; Load has put them among the Hosts, too.
 	Droplets []Droplet `toml:"droplets,named"`
@@ -73,7 +73,7 @@ type Host struct {
 	Roles []Role `toml:"roles"`
 	// Concurrency is how many flow runs it executes at once; 0 for the stack's [agent] concurrency.
 	Concurrency int `toml:"concurrency"`
-	// Queues are the shared queues that it polls; nil for the stack's [agent] queues. Its own queue comes on top.
+	// Queues are the shared queues that it polls; without them the stack's [agent] queues. Its own queue comes on top.
 	Queues []string `toml:"queues"`
 
 	// KnownHosts is [ssh] known_hosts.

@@ -29,7 +29,7 @@ func TestExamples(t *testing.T) {
 		tried++
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			text := read(t, file)
+			text := readText(t, file)
 			if !strings.HasPrefix(text, "# ") || !strings.Contains(text, name) {
 				t.Errorf("it does not begin with what it is and how it is used:\n%s", text)
 			}

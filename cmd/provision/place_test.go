@@ -28,6 +28,7 @@ type place struct {
 	t         *testing.T
 	dir, home string
 	env       []string
+	path      string // where programs are found
 	fleet     *remotetest.Fleet
 	cloud     *inventorytest.Cloud
 
@@ -80,8 +81,9 @@ func settle(t *testing.T, options remotetest.HostOptions, texts ...string) *plac
 	p.cloud = inventorytest.New(inventorytest.Options{Boot: p.boot, Gone: p.gone, ActionLooks: -1})
 	t.Cleanup(p.cloud.Close)
 	p.domain("example.org")
+	p.path = filepath.Dir(itself(t, "provision")) + ":" + os.Getenv("PATH")
 	p.env = []string{
-		"HOME=" + p.home, "PATH=" + filepath.Dir(itself(t, "provision")) + ":" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir(),
+		"HOME=" + p.home, "PATH=" + p.path, "TMPDIR=" + t.TempDir(),
 		"CI=true", // lines in place of a board; there is a terminal all the same
 		"TERM=xterm", "NO_COLOR=1", "DIGITALOCEAN_API_URL=" + p.cloud.URL(), "DIGITALOCEAN_TOKEN=" + inventorytest.Token,
 	}
@@ -110,7 +112,8 @@ func (p *place) copies(from string) {
 // leads makes SSH find a host at an address.
 func (p *place) leads(address, real string, h *remotetest.Host) {
 	fmt.Fprintf(&p.config, "Host %s\n  HostName %s\n  Port %d\n", address, real, h.Port())
-	p.write(filepath.Join(p.home, ".ssh", "config"), p.config.String())
+	// Every other address leads to where nobody listens: no test dials into the network.
+	p.write(filepath.Join(p.home, ".ssh", "config"), p.config.String()+"Host *\n  HostName 127.0.0.1\n  Port 1\n")
 }
 
 // domain gives the account a domain.
@@ -204,13 +207,4 @@ func repositoryFiles(t *testing.T, dir string, ends ...string) []string {
 		t.Fatal(err)
 	}
 	return all
-}
-
-func read(t *testing.T, file string) string {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

@@ -97,7 +97,7 @@ type Deployment struct {
 	Name string `toml:"name"`
 	// Queue that its runs wait in; default "default". "host-NAME" is the own queue of the agent host NAME.
 	Queue string `toml:"queue"`
-	// Schedule on which it runs by itself; nil for none.
+	// Schedule on which it runs by itself; without it runs are started by hand.
 	Schedule *Schedule `toml:"schedule"`
 	// Parameters given to the function, of the types that JSON knows.
 	Parameters map[string]any `toml:"parameters"`
