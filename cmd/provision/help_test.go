@@ -1,7 +1,6 @@
 package main
 
 import (
-	"flag"
 	"strings"
 	"testing"
 
@@ -101,7 +100,7 @@ func accepts(t *testing.T, words []string) string {
 		t.Errorf("%v: %v", words, err)
 		return ""
 	}
-	if err := cmd.ParseFlags(rest); err != nil && err != flag.ErrHelp {
+	if err := cmd.ParseFlags(rest); err != nil {
 		t.Errorf("%v: %v", words, err)
 	}
 	if args := cmd.Flags().Args(); cmd.Args != nil && cmd.HasParent() {
