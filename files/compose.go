@@ -23,6 +23,8 @@ type Compose struct {
 type Service struct {
 	Name  string
 	Image string
+	// Networks that the container is on, sorted.
+	Networks []string
 	// Definition is the value of the container's label provision.definition: it differs if and only if the container has to be replaced for another
 	// reason than its mounts.
 	Definition string
@@ -178,7 +180,7 @@ func (p project) render(stack, id string) (Compose, error) {
 		if id != "" {
 			s.Labels["provision.id"] = id
 		}
-		described := Service{Name: name, Image: s.Image, Definition: definition, Mounts: s.startMounts, OneShot: s.Profiles != nil}
+		described := Service{Name: name, Image: s.Image, Networks: slices.Sorted(maps.Keys(s.Networks)), Definition: definition, Mounts: s.startMounts, OneShot: s.Profiles != nil}
 		if len(s.startMounts) > 0 {
 			described.MountsVar = "PROVISION_MOUNTS_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 			s.Labels[mountsLabel] = "${" + described.MountsVar + ":-}"

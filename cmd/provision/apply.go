@@ -23,7 +23,7 @@ func (c *cli) applyCommand() *cobra.Command {
 that everything works. What was interrupted or fails is healed by running it again.
 
 With FILE, a plan that plan --out has kept is carried out without a question, and nothing but it:
-if anything differs from what it was made of, nothing is changed (16).` + exitCodes,
+if anything differs from what it was made of, nothing is changed (16).`,
 		Example: "  provision apply -i onprem.toml\n  provision apply -i onprem.toml --yes --lock-wait 10m\n  provision apply -i onprem.toml --report report.html\n" +
 			"  provision plan -i onprem.toml --out change.plan && provision apply -i onprem.toml change.plan",
 		Args: cobra.ArbitraryArgs,
@@ -126,7 +126,7 @@ func (c *cli) planCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would change, and why",
-		Long:  "Connects, observes every host and shows what differs, in order. Changes nothing." + exitCodes,
+		Long:  "Connects, observes every host and shows what differs, in order. Changes nothing.",
 		Example: "  provision plan -i onprem.toml\n  provision plan -i onprem.toml --detailed-exitcode   # 2 if anything differs\n" +
 			"  provision plan -i onprem.toml --out change.plan     # for: provision apply -i onprem.toml change.plan",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -197,7 +197,7 @@ func (c *cli) verifyCommand() *cobra.Command {
 		Short: "Prove, without changing anything, that the hosts are as the files say and work",
 		Long: `No change is left, every container is healthy, and from every agent host through Caddy: its own
 queue answers its token, a wrong token gets 401, a write to deployments 403. With --smoke a run of
-the built-in flow ends Completed, executed on every agent host, or on the one that is named.` + exitCodes,
+the built-in flow ends Completed, executed on every agent host, or on the one that is named.`,
 		Example: "  provision verify -i onprem.toml\n  provision verify -i onprem.toml --smoke\n  provision verify -i onprem.toml --smoke=worker-1",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sys, err := c.load(cmd.Context())

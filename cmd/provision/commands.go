@@ -3,16 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"provision/cmd/provision/ui"
-	"provision/inventory"
 	"provision/provision"
-	"provision/provision/stack"
 )
 
 var errChanges = &provision.Error{Code: provision.ExitChanges, Cause: "there are changes"}
@@ -123,58 +120,4 @@ func (c *cli) credentialsCommand() *cobra.Command {
 			return nil
 		},
 	}
-}
-
-func (c *cli) initCommand() *cobra.Command {
-	var single, split, cloud bool
-	cmd := &cobra.Command{
-		Use:   "init",
-		Short: "Write a commented inventory and stack.toml to start from",
-		Long:  "Writes onprem.toml (prod.toml with --digitalocean) and stack.toml into the current directory. Existing files are left as they are.",
-		Example: "  provision init --single         server and agent on one host\n  provision init --split          agents on hosts of their own\n" +
-			"  provision init --digitalocean   droplets",
-		RunE: func(*cobra.Command, []string) error {
-			var chosen []string
-			for name, set := range map[string]bool{"single": single, "split": split, "digitalocean": cloud} {
-				if set {
-					chosen = append(chosen, name)
-				}
-			}
-			if len(chosen) != 1 {
-				return provision.Usage("provision init --split", "say which: --single, --split or --digitalocean")
-			}
-			return c.scaffold(chosen[0])
-		},
-	}
-	cmd.Flags().BoolVar(&single, "single", false, "server and agent on one host")
-	cmd.Flags().BoolVar(&split, "split", false, "server and agents on hosts of their own")
-	cmd.Flags().BoolVar(&cloud, "digitalocean", false, "droplets")
-	return cmd
-}
-
-// scaffold writes the files, none of them if one exists.
-func (c *cli) scaffold(layout string) error {
-	name, text := inventory.Template(inventory.Layout(layout))
-	out := []struct{ name, text string }{{name, text}, {"stack.toml", stack.Template()}}
-	for _, f := range out {
-		if _, err := os.Lstat(f.name); err == nil {
-			return provision.Usage("move it away, or run this in another directory", "%s exists; nothing was written", f.name)
-		}
-	}
-	for _, f := range out {
-		file, err := os.OpenFile(f.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-		if err != nil {
-			return provision.Usage("", "write %s: %v", f.name, err)
-		}
-		_, err = file.WriteString(f.text)
-		if cerr := file.Close(); err == nil {
-			err = cerr
-		}
-		if err != nil {
-			return fmt.Errorf("write %s: %w", f.name, err)
-		}
-		fmt.Fprintf(c.stdout, "wrote %s\n", f.name)
-	}
-	fmt.Fprintf(c.stderr, "next: put your addresses into %s, then: provision plan -i %s\n", out[0].name, out[0].name)
-	return nil
 }

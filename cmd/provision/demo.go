@@ -19,8 +19,9 @@ const demoDrift = "/var/lib/provision/prefect/server/caddy/Caddyfile"
 
 func (c *cli) demoCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "demo",
-		Short: "Show the main job on two simulated hosts inside this process",
+		Use:     "demo",
+		Short:   "Show the main job on two simulated hosts inside this process",
+		Example: "  provision demo",
 		Long: `Plans, applies, applies again, breaks a file and heals it, and shows the status, on two simulated
 hosts: real SSH on loopback and the product's real scripts, but the shell, apt, Docker and Prefect
 behind it are simulated. Needs no root and no Docker, and leaves nothing behind.`,

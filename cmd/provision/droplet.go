@@ -17,7 +17,7 @@ func (c *cli) dropletCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "droplet",
 		Short: "List, create and destroy the droplets of a DigitalOcean inventory",
-		Long:  "The token comes from the inventory, or from DIGITALOCEAN_TOKEN or DIGITALOCEAN_ACCESS_TOKEN." + exitCodes,
+		Long:  "The token comes from the inventory, or from DIGITALOCEAN_TOKEN or DIGITALOCEAN_ACCESS_TOKEN.",
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -116,7 +116,7 @@ func (c *cli) dropletDestroyCommand() *cobra.Command {
 		Short: "Destroy one droplet; its volume and its reserved IP stay",
 		Long: `What works on the droplet is stopped first, running flows have their time to end, then it is
 deleted with everything on its own disk. Its name has to be typed, and with --with-volume the
-volume's name, too, whose data is then gone for good.` + exitCodes,
+volume's name, too, whose data is then gone for good.`,
 		Example: "  provision droplet destroy -i prod.toml worker-2\n  provision droplet destroy -i prod.toml prefect --with-volume\n" +
 			"  provision droplet destroy -i prod.toml worker-2 --confirm worker-2   # where there is no terminal",
 		Args: func(cmd *cobra.Command, args []string) error {

@@ -16,12 +16,9 @@ import (
 	"provision/inventory/inventorytest"
 )
 
-// account is the fake of the API with an inventory that declares droplets in it.
-func account(t *testing.T) (cloud *inventorytest.Cloud, file string) {
+// somePublicKey is one in OpenSSH's form whose private key nobody has.
+func somePublicKey(t *testing.T) string {
 	t.Helper()
-	cloud = inventorytest.New(inventorytest.Options{})
-	t.Cleanup(cloud.Close)
-	dir := t.TempDir()
 	public, _, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -30,9 +27,18 @@ func account(t *testing.T) (cloud *inventorytest.Cloud, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(ssh.MarshalAuthorizedKey(key))
+}
+
+// account is the fake of the API with an inventory that declares droplets in it.
+func account(t *testing.T) (cloud *inventorytest.Cloud, file string) {
+	t.Helper()
+	cloud = inventorytest.New(inventorytest.Options{})
+	t.Cleanup(cloud.Close)
+	dir := t.TempDir()
 	file = filepath.Join(dir, "prod.toml")
 	for name, text := range map[string]string{
-		filepath.Join(dir, "id.pub"): string(ssh.MarshalAuthorizedKey(key)),
+		filepath.Join(dir, "id.pub"): somePublicKey(t),
 		file: `url = "https://prefect.example.org"
 [digitalocean]
 name = "prod"

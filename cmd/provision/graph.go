@@ -17,7 +17,7 @@ func (c *cli) graphCommand() *cobra.Command {
 		Use:   "graph",
 		Short: "Draw what runs where, without a connection",
 		Long: `Draws the hosts of the inventory with their roles, containers, networks, ports and TLS, as what the
-files would give them: as text, as a Mermaid flowchart for a wiki, or as an SVG picture.` + exitCodes,
+files would give them: as text, as a Mermaid flowchart for a wiki, or as an SVG picture.`,
 		Example: "  provision graph -i onprem.toml\n  provision graph -i onprem.toml --format mermaid\n  provision graph -i onprem.toml --format svg > topology.svg",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !slices.Contains(ui.GraphFormats, format) {

@@ -51,8 +51,8 @@ Caddy on one host, agents and your flows on others. Run again, it changes only w
 
   provision init --split            write onprem.toml and stack.toml
   provision plan  -i onprem.toml    show what would change
-  provision apply -i onprem.toml    change it, verify it
-` + exitCodes,
+  provision apply -i onprem.toml    change it, verify it`,
+		Example:       "  provision demo                        # on simulated hosts, in a few seconds\n  provision init                        # writes the two files\n  provision apply -i onprem.toml\n  PROVISION_INVENTORY=onprem.toml provision status",
 		SilenceErrors: true, SilenceUsage: true, SuggestionsMinimumDistance: 2,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -87,9 +87,12 @@ Caddy on one host, agents and your flows on others. Run again, it changes only w
 		}
 		return provision.Usage(hint, "%v", err)
 	})
+	root.SetHelpTemplate(root.HelpTemplate() + exitCodes + "\n")
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
-	root.AddCommand(c.initCommand(), c.validateCommand(), c.planCommand(), c.applyCommand(), c.verifyCommand(), c.statusCommand(), c.credentialsCommand(), c.graphCommand(), c.dropletCommand(), c.demoCommand(), c.versionCommand())
+	root.AddCommand(c.initCommand(), c.validateCommand(), c.planCommand(), c.applyCommand(), c.verifyCommand(), c.statusCommand(), c.credentialsCommand(), c.graphCommand(), c.dropletCommand(), c.demoCommand(), c.completionCommand(), c.versionCommand())
+	root.CompletionOptions.DisableDefaultCmd = true
+	c.completions(root)
 	for _, cmd := range root.Commands() {
 		if cmd.Args == nil {
 			cmd.Args = noArgs

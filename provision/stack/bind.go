@@ -325,7 +325,10 @@ func (b *binder) service(host, dir, project string, s files.Service, extra resou
 	extra.Host, extra.Stack, extra.Project, extra.Dir = host, b.stack.Name, project, dir
 	extra.Service, extra.Container = s.Name, b.stack.Name+"-"+s.Name
 	extra.Definition, extra.Image, extra.Salt = s.Definition, s.Image, b.salt()
-	extra.After = append(extra.After, b.guarded(host)...)
+	extra.After = slices.Concat(extra.After, b.guarded(host)) // the caller may share its list
+	for _, n := range s.Networks {
+		extra.After = append(extra.After, resource.NetworkID(host, n))
+	}
 	for _, m := range s.Mounts {
 		extra.Mounts = append(extra.Mounts, path.Join(dir, m))
 	}

@@ -74,27 +74,26 @@ func (b *binder) agentRole(h *inventory.Host) error {
 
 	// The way to the API is there, and knows this host's tokens, before anything here asks it.
 	api := []resource.ID{caddyConfiguration(server), resource.PoolID(server, files.Pool)}
-	network := func(n string) resource.ID { return resource.NetworkID(host, n) }
 	_, agentNet, _ := files.Networks(name)
 	var agent, business *resource.Service
 	for _, s := range rendered.Services {
 		switch s.Name {
 		case "business-logic":
 			business = b.service(host, dir, name+"-agent", s, resource.Service{
-				Files: append([]resource.ID{run.ID(), bridgeCopy.ID()}, trust...), After: append([]resource.ID{network(agentNet)}, api...),
+				Files: append([]resource.ID{run.ID(), bridgeCopy.ID()}, trust...), After: api,
 				Timeout: 120, Note: "no run starts here until the new one is up; running flows have " + b.stack.BusinessLogic.StopGrace.String() + " to end",
 				Before: stopAgent, RunsAs: files.Hostname("agent", host), RunsOn: server,
 			})
 		case "agent":
 			agent = b.service(host, dir, name+"-agent", s, resource.Service{
-				Files: append([]resource.ID{poll.ID(), bridge.ID()}, trust...), After: append([]resource.ID{network(agentNet)}, api...),
+				Files: append([]resource.ID{poll.ID(), bridge.ID()}, trust...), After: api,
 				Timeout: 180, Note: "running flows go on",
 			})
 		}
 	}
 	// Who fetches runs starts last: what it is to execute is registered before.
 	fetches := agent
-	ready := []resource.ID{network(agentNet), resource.ImageID(host, b.business.ref), register.ID(), compose.ID()}
+	ready := []resource.ID{resource.NetworkID(host, agentNet), resource.ImageID(host, b.business.ref), register.ID(), compose.ID()}
 	if b.serve() {
 		fetches, business.RunsAs = business, files.Hostname("business-logic", host)
 	} else {

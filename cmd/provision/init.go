@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"provision/cmd/provision/ui"
+	"provision/inventory"
+	"provision/provision"
+	"provision/provision/stack"
+)
+
+func (c *cli) initCommand() *cobra.Command {
+	layouts := map[inventory.Layout]*bool{}
+	values := map[string]*string{}
+	plaintext := false
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Write a commented inventory and stack.toml to start from",
+		Long: `Writes onprem.toml (prod.toml with --digitalocean) and stack.toml into the current directory. Existing files are left as they are.
+
+On a terminal and without flags it asks for what it needs to know. With flags it asks nothing: what they do not say
+keeps its example, to be edited.`,
+		Example: "  provision init                  # asks\n  provision init --single         # server and agent on one host\n  provision init --split          # agents on hosts of their own\n" +
+			"  provision init --split --server 10.0.0.11 --agent 10.0.0.21,10.0.0.22 --user ops\n  provision init --digitalocean   # droplets",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var chosen []inventory.Layout
+			for _, layout := range anywhere {
+				if *layouts[layout] {
+					chosen = append(chosen, layout)
+				}
+			}
+			var a *answers
+			var err error
+			switch {
+			case len(chosen) == 1:
+				a, err = fromFlags(cmd, chosen[0], values, plaintext)
+			case cmd.Flags().NFlag() == 0 && c.capable():
+				if err := absent(stackFile); err != nil {
+					return err
+				}
+				a, err = c.interview(cmd.Context())
+			default:
+				err = provision.Usage("provision init --split", "say which: --single, --split or --digitalocean")
+			}
+			if err != nil {
+				return err
+			}
+			return c.scaffold(a)
+		},
+	}
+	f := cmd.Flags()
+	for layout, usage := range map[inventory.Layout]string{
+		inventory.LayoutSingle: "server and agent on one host", inventory.LayoutSplit: "server and agents on hosts of their own", inventory.LayoutDigitalOcean: "droplets",
+	} {
+		layouts[layout] = f.Bool(string(layout), false, usage)
+	}
+	for _, i := range items() {
+		values[i.flag] = f.String(i.flag, "", "`"+i.value+"`: "+i.usage)
+	}
+	f.BoolVar(&plaintext, "allow-plaintext", false, "with --tls off: yes, in clear")
+	return cmd
+}
+
+// fromFlags takes what the flags say and leaves the rest as the template has it.
+func fromFlags(cmd *cobra.Command, layout inventory.Layout, values map[string]*string, plaintext bool) (*answers, error) {
+	a := newAnswers(layout)
+	if plaintext {
+		a.draft.Set("tls.allow_plaintext", true)
+	}
+	var wrong []error
+	for _, i := range items() {
+		given, fits := cmd.Flags().Changed(i.flag), slices.Contains(i.layouts, layout)
+		switch {
+		case given && !fits:
+			return nil, provision.Usage("provision init --help", "--%s is not for --%s", i.flag, layout)
+		case given:
+			if i.key == "url" {
+				a.forgetDomain()
+			}
+			if p := a.set(i, *values[i.flag]); p != nil {
+				wrong = append(wrong, provision.Usage(p.Hint, "--%s: %s", i.flag, p.Problem))
+			}
+		case fits && i.key == domainKey && cmd.Flags().Changed("url"):
+			a.set(i, a.domain())
+		}
+	}
+	return a, errors.Join(wrong...)
+}
+
+// capable tells whether standard input and error are a terminal on which questions can be drawn.
+func (c *cli) capable() bool {
+	name := os.Getenv("TERM")
+	return c.terminal() && name != "" && name != "dumb"
+}
+
+// interview asks for everything.
+func (c *cli) interview(ctx context.Context) (*answers, error) {
+	layout, err := c.question(ctx, ui.Question{Title: "What is it to run on?", Default: string(inventory.LayoutSingle), Choices: []ui.Choice{
+		{Value: string(inventory.LayoutSingle), Title: "one host: server and agent together"},
+		{Value: string(inventory.LayoutSplit), Title: "several hosts: the server on one, agents on others"},
+		{Value: string(inventory.LayoutDigitalOcean), Title: "droplets on DigitalOcean, which are created"},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	a := newAnswers(inventory.Layout(layout))
+	if err := absent(a.draft.File); err != nil {
+		return nil, err
+	}
+	a.forgetDomain()
+	for _, i := range items() {
+		if !slices.Contains(i.layouts, a.layout) || i.when != nil && !i.when(a) {
+			continue
+		}
+		q := ui.Question{Title: i.title, Help: i.help, Choices: i.choices, Check: func(text string) error { return asked(a.set(i, text)) }}
+		if i.standard != nil {
+			q.Default = i.standard(a)
+		}
+		if i.key == "tls.mode" {
+			err = c.mode(ctx, a, q)
+		} else {
+			_, err = c.question(ctx, q)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	a.complete = true
+	return a, nil
+}
+
+// mode asks for the TLS mode, and asks again who chooses none.
+func (c *cli) mode(ctx context.Context, a *answers, q ui.Question) error {
+	check := q.Check
+	q.Check = func(text string) error {
+		a.draft.Set("tls.allow_plaintext", text == inventory.TLSOff)
+		return check(text)
+	}
+	for {
+		answer, err := c.question(ctx, q)
+		if err != nil || answer != inventory.TLSOff {
+			return err
+		}
+		sure, err := c.question(ctx, ui.Question{Title: "Passwords and tokens will travel in clear. All the same?", Default: "no", Choices: []ui.Choice{
+			{Value: "no", Title: "no"}, {Value: "yes", Title: "yes, allow_plaintext = true"},
+		}})
+		if err != nil || sure == "yes" {
+			return err
+		}
+	}
+}
+
+func (c *cli) question(ctx context.Context, q ui.Question) (string, error) {
+	answer, err := ui.Ask(ctx, c.stdin, c.stderr, c.style(c.stderr), q)
+	if errors.Is(err, ui.ErrAborted) {
+		return "", &provision.Error{Code: provision.ExitInterrupted, Cause: "interrupted at the question, nothing was written"}
+	}
+	return answer, err
+}
+
+// absent says which of the files that init writes is there already.
+func absent(names ...string) error {
+	for _, name := range names {
+		if _, err := os.Lstat(name); err == nil {
+			return provision.Usage("move it away, or run this in another directory", "%s exists; nothing was written", name)
+		}
+	}
+	return nil
+}
+
+const stackFile = "stack.toml"
+
+// scaffold writes the files if they are valid, none of them if one exists.
+func (c *cli) scaffold(a *answers) error {
+	inv, problems := a.draft.Check()
+	if problems == nil {
+		problems = stack.Check(inv, stack.Default())
+	}
+	if problems != nil {
+		return problems
+	}
+	out := []struct{ name, text string }{{a.draft.File, a.draft.Text()}, {stackFile, stack.Template()}}
+	if err := absent(out[0].name, out[1].name); err != nil {
+		return err
+	}
+	for _, f := range out {
+		file, err := os.OpenFile(f.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			return provision.Usage("", "write %s: %v", f.name, err)
+		}
+		_, err = file.WriteString(f.text)
+		if cerr := file.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
+			return fmt.Errorf("write %s: %w", f.name, err)
+		}
+		fmt.Fprintf(c.stdout, "wrote %s\n", f.name)
+	}
+	next := "put your addresses into " + a.draft.File + ", then: "
+	if a.complete {
+		next = ""
+	}
+	fmt.Fprintf(c.stderr, "next: %sprovision plan -i %s\n", next, a.draft.File)
+	return nil
+}

@@ -1,0 +1,62 @@
+package stack
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"provision/provision/resource"
+)
+
+// TestServicesNeedTheirNetworks: no container is started before the networks that its compose file puts it on.
+func TestServicesNeedTheirNetworks(t *testing.T) {
+	t.Parallel()
+	for name, hosts := range map[string]string{
+		"single": "[hosts.prefect]\naddress = \"10.0.0.11\"\nroles = [\"server\", \"agent\"]\n",
+		"split":  "[hosts.prefect]\naddress = \"10.0.0.11\"\nroles = [\"server\"]\n[hosts.worker-1]\naddress = \"10.0.0.21\"\nroles = [\"agent\"]\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			write(t, dir, "onprem.toml", hosts)
+			inv, s, problems := LoadBoth(filepath.Join(dir, "onprem.toml"), "")
+			if problems != nil {
+				t.Fatal(problems)
+			}
+			resources, err := Bind(t.Context(), inv, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files := map[resource.ID][]byte{}
+			for _, r := range resources {
+				if f, ok := r.(*resource.File); ok {
+					files[f.ID()] = f.Content
+				}
+			}
+			attached := 0
+			for _, r := range resources {
+				service, ok := r.(*resource.Service)
+				if !ok {
+					continue
+				}
+				var project struct {
+					Services map[string]struct{ Networks map[string]any }
+				}
+				if err := yaml.Unmarshal(files[resource.ID{Host: service.Host, Kind: "file", Name: service.Dir + "/compose.yaml"}], &project); err != nil {
+					t.Fatal(err)
+				}
+				for network := range project.Services[service.Service].Networks {
+					attached++
+					if !slices.Contains(service.Needs(), resource.NetworkID(service.Host, network)) {
+						t.Errorf("%s on %s does not need %s, which it is on", service.Container, service.Host, network)
+					}
+				}
+			}
+			if attached < 6 {
+				t.Errorf("only %d attachments were found", attached)
+			}
+		})
+	}
+}
