@@ -83,7 +83,7 @@ func (c *contest) table() string {
 		ratio, goal := "", ""
 		if one != first {
 			r := float64(first.median()) / float64(one.median())
-			ratio, goal = fmt.Sprintf("%.2f times this", r), verdict(r, one.goal, "at most %.2g times")
+			ratio, goal = fmt.Sprintf("%.2f times this", r), verdict(r, one.goal, "at most %g times")
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s to %s | %d | %s | %s |\n", one.name, seconds(one.median()), seconds(slices.Min(one.times)), seconds(slices.Max(one.times)), len(one.times), ratio, goal)
 	}
