@@ -44,6 +44,8 @@ type Options struct {
 	// ends the droplet's create action as errored. Without Boot droplets have addresses at which
 	// nothing answers.
 	Boot func(Droplet) (Machine, error)
+	// Attached is called when a volume was attached to a droplet that is there already, or detached.
+	Attached func(d Droplet, v Volume, on bool)
 	// Power is called when a droplet is powered off or on, Gone when it was deleted.
 	Power func(d Droplet, on bool)
 	Gone  func(Droplet)
