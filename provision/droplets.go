@@ -109,8 +109,13 @@ func (s *System) CloudOnly(names []string) (*System, error) {
 	only := *s
 	only.Resources, only.cloudOnly = nil, true
 	for _, r := range s.Resources {
-		if _, removes := r.(*resource.SurplusDroplets); r.ID().Host == "" && !removes && (len(names) == 0 || wanted[r.ID()]) {
-			only.Resources = append(only.Resources, r)
+		switch r.(type) {
+		case *resource.SurplusDroplets: // what is not declared is not asked about here
+		case *resource.PublicName: // nothing that waits for it is done here
+		default:
+			if r.ID().Host == "" && (len(names) == 0 || wanted[r.ID()]) {
+				only.Resources = append(only.Resources, r)
+			}
 		}
 	}
 	return &only, nil

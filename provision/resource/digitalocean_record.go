@@ -90,13 +90,13 @@ func (n *DNSRecord) Diff(w World) []Change {
 	return nil
 }
 
-// address asks for what it leads to, which may be minutes old.
-func (n *DNSRecord) address(ctx context.Context, r *Run) (string, error) {
-	one, err := named(ctx, r, n.D, n.Droplet.Name)
+// serverAddress asks for the address of a host, the reserved one if it has one, which may be minutes old.
+func serverAddress(ctx context.Context, r *Run, d *inventory.DigitalOcean, host string, reserved bool) (string, error) {
+	one, err := named(ctx, r, d, host)
 	if err != nil {
 		return "", err
 	}
-	if n.Address == (ID{}) {
+	if !reserved {
 		return one.PublicIPv4()
 	}
 	all, err := r.Account.Reserved(ctx)
@@ -112,7 +112,7 @@ func (n *DNSRecord) address(ctx context.Context, r *Run) (string, error) {
 }
 
 func (n *DNSRecord) Do(ctx context.Context, r *Run, _ Change) error {
-	address, err := n.address(ctx, r)
+	address, err := serverAddress(ctx, r, n.D, n.Droplet.Name, n.Address != (ID{}))
 	if err != nil {
 		return err
 	}

@@ -127,6 +127,20 @@ func TestReservedIPAndRecordDiff(t *testing.T) {
 	})
 }
 
+// A name is waited for as long as there is no Caddy that asks by itself.
+func TestPublicNameDiff(t *testing.T) {
+	t.Parallel()
+	do, _ := cloudAccount()
+	n := &PublicName{D: do, Name: "prefect.example.org", Droplet: DropletID("prefect"), Caddy: ServiceID("prefect", "prefect-caddy")}
+	at := func(engine Fact) facts { return facts{EngineID("prefect"): engine} }
+	runDiff(t, n, []diffCase{
+		{name: "a host that does not exist", facts: at(no()), want: "await: it has to lead to the server"},
+		{name: "no Caddy yet", facts: at(engine()), want: "await: it has to lead to the server"},
+		{name: "Docker is stopped", facts: at(unknown("stopped"))},
+		{name: "Caddy is there", facts: at(engine("containers", "/prefect-caddy|c1|sha256:1|i:1|exited||0|1|false|2026-01-01T00:00:00Z|def|m|p|x\n"))},
+	})
+}
+
 func TestDiskDiff(t *testing.T) {
 	t.Parallel()
 	d := &Disk{Host: "prefect", Device: "/dev/disk/by-id/x", Path: "/mnt/prefect-data", Sub: "postgres", Kept: &Kept{}}

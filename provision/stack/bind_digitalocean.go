@@ -88,18 +88,31 @@ func (b *binder) walls() []resource.ID {
 	return ids
 }
 
-// name adds the url's host, where the account manages its domain.
+// name adds the url's host where the account manages its domain, and has Caddy wait for it where its
+// certificate depends on that.
 func (b *binder) name() {
 	d := b.inv.DigitalOcean
-	if d.Domain == "" || b.server.Droplet == nil {
+	if b.server.Droplet == nil {
 		return
 	}
-	record := &resource.DNSRecord{D: d, Name: b.inv.Hostname(), Droplet: resource.DropletID(b.server.Name)}
+	var address resource.ID
 	if b.server.Droplet.ReservedIP {
-		record.Address = resource.ReservedIPID(b.server.Name)
+		address = resource.ReservedIPID(b.server.Name)
 	}
-	b.add(record)
-	b.record = record.ID()
+	droplet := resource.DropletID(b.server.Name)
+	if d.Domain != "" {
+		record := &resource.DNSRecord{D: d, Name: b.inv.Hostname(), Droplet: droplet, Address: address}
+		b.add(record)
+		b.named = record.ID()
+	}
+	if b.inv.TLS.Mode == inventory.TLSACME && d.Resolver != "none" {
+		public := &resource.PublicName{
+			D: d, Name: b.inv.Hostname(), Droplet: droplet, Address: address, Record: b.named,
+			Caddy: resource.ServiceID(b.server.Name, b.stack.Name+"-caddy"),
+		}
+		b.add(public)
+		b.named = public.ID()
+	}
 }
 
 // machine is what a host has to be before anything is done on it.
