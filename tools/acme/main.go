@@ -1,7 +1,7 @@
 // Command acme is what the internet is to a public name, for scenarios that cannot reach it: a
 // certificate authority that validates over http-01 and tls-alpn-01 (Pebble), and a name server.
 //
-// Standard output has the url of the authority's directory in one line once both answer, then the
+// Standard output has the url of the authority's directory in its first line, and then the
 // authority's log. The file ca.pem in -dir has its root, which its own certificate is of, too.
 package main
 
@@ -68,19 +68,19 @@ func serve(address, dir string, names *zone) error {
 	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), root, 0o644); err != nil {
 		return err
 	}
-	judge := va.New(logger, 80, 443, false, net.JoinHostPort(address, "53"), store)
-	front := wfe.New(logger, store, judge, authority, []string{"ca.example.org"}, false, false, 1, 1)
 	l, err := tls.Listen("tcp", net.JoinHostPort(address, "0"), &tls.Config{Certificates: []tls.Certificate{certificate}})
 	if err != nil {
 		return err
 	}
+	fmt.Printf("https://%s%s\n", l.Addr(), wfe.DirectoryPath)
+	judge := va.New(logger, 80, 443, false, net.JoinHostPort(address, "53"), store)
+	front := wfe.New(logger, store, judge, authority, []string{"ca.example.org"}, false, false, 1, 1)
 	server := &http.Server{Handler: front.Handler(), ReadHeaderTimeout: time.Minute, ErrorLog: logger}
 	go func() { stopped <- server.Serve(l) }()
 	go func() {
 		_, err := io.Copy(io.Discard, os.Stdin)
 		stopped <- errors.Join(err, io.EOF)
 	}()
-	fmt.Printf("https://%s%s\n", l.Addr(), wfe.DirectoryPath)
 	if err := <-stopped; !errors.Is(err, io.EOF) {
 		return err
 	}
