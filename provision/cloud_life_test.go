@@ -212,7 +212,7 @@ func TestANewDropletWithTheOldVolumeIsTheSameStack(t *testing.T) {
 	if err != nil {
 		t.Fatal(explain(err))
 	}
-	if err := a.Destroy(a.ctx, "prefect", doomed, false); err != nil {
+	if err := a.Destroy(a.ctx, doomed, false); err != nil {
 		t.Fatal(explain(err))
 	}
 	a.end()
@@ -237,7 +237,7 @@ func TestANewDropletWithTheOldVolumeIsTheSameStack(t *testing.T) {
 	if doomed, err = a.Doom(a.ctx, "prefect"); err != nil {
 		t.Fatal(explain(err))
 	}
-	if err := a.Destroy(a.ctx, "prefect", doomed, true); err != nil {
+	if err := a.Destroy(a.ctx, doomed, true); err != nil {
 		t.Fatal(explain(err))
 	}
 	if n := len(p.cloud.Volumes()); n != 0 {

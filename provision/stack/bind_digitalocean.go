@@ -78,9 +78,10 @@ func (b *binder) walls() []resource.ID {
 	}
 	everywhere := []string{"0.0.0.0/0", "::/0"}
 	var ids []resource.ID
+	all, server := resource.FirewallNames(d)
 	for _, f := range []*resource.CloudFirewall{
-		{D: d, Name: "provision-" + d.Name, Tag: d.Tag(), Inbound: []string{"tcp 22"}, From: from, Outbound: true},
-		{D: d, Name: "provision-" + d.Name + "-server", Tag: d.RoleTag(inventory.RoleServer), Inbound: public, From: everywhere},
+		{D: d, Name: all, Tag: d.Tag(), Inbound: []string{"tcp 22"}, From: from, Outbound: true},
+		{D: d, Name: server, Tag: d.RoleTag(inventory.RoleServer), Inbound: public, From: everywhere},
 	} {
 		b.add(&resource.CloudTag{Tag: f.Tag}, f)
 		ids = append(ids, f.ID())
