@@ -148,7 +148,9 @@ func TestDestroyingAllOfItIsKilledAnywhere(t *testing.T) {
 				t.Fatalf("killed after deletion %d, then: %s", nth, explain(err))
 			}
 			// A key's tag names no inventory: killed between a droplet and the tags of its keys, those stay, on nothing.
-			tags := slices.DeleteFunc(p.cloud.Tags(), func(t string) bool { return strings.HasPrefix(t, "provision:hostkey:") || strings.HasPrefix(t, "provision:birth:") })
+			tags := slices.DeleteFunc(p.cloud.Tags(), func(t string) bool {
+				return strings.HasPrefix(t, "provision:hostkey:") || strings.HasPrefix(t, "provision:birth:")
+			})
 			if left := []int{len(p.cloud.Droplets()), len(p.cloud.Firewalls()), len(p.cloud.Volumes()), len(p.cloud.ReservedIPs()), len(p.cloud.Records("example.org")), len(tags)}; slices.Max(left) > 0 {
 				t.Fatalf("killed after deletion %d, left: %v %v", nth, left, p.cloud.Tags())
 			}

@@ -1,6 +1,7 @@
 package provision_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -258,4 +259,33 @@ func TestAVolumeThatIsNotBlankIsNotFormatted(t *testing.T) {
 		t.Errorf("there is %s on it now", kind)
 	}
 	p.refused(provision.ExitData, "there is xfs on the volume")
+}
+
+// Droplets that are declared no more are named although nothing is declared any more, and go only where that is allowed.
+func TestTheWholeTableOfDropletsIsGone(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p.converge("prefect", "worker")
+	h, err := p.fleet.Host("own", remotetest.HostOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.declare(fmt.Sprintf("[hosts.own]\naddress = \"127.0.0.1\"\nport = %d\nhost_key = %q\nroles = [\"server\", \"agent\"]\n", h.Port(), strings.TrimSpace(h.HostKey())))
+	plan, err := p.attempt().plan()
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	warned := strings.Join(plan.Warnings, "\n")
+	if !strings.Contains(warned, "droplet prefect (id ") || !strings.Contains(warned, "droplet worker (id ") {
+		t.Errorf("%s", warned)
+	}
+	if _, err := p.with("prune").apply(); err != nil {
+		t.Fatal(explain(err))
+	}
+	if left := p.cloud.Droplets(); len(left) != 0 || len(p.cloud.Volumes()) != 1 || len(p.cloud.ReservedIPs()) != 1 {
+		t.Errorf("droplets %+v, %d volumes", left, len(p.cloud.Volumes()))
+	}
+	if report, err := p.attempt().apply(); err != nil || len(report.Outcomes) > 0 {
+		t.Errorf("%v %+v", err, report)
+	}
 }

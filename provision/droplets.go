@@ -72,7 +72,7 @@ func (p *Pass) Droplets(ctx context.Context) ([]DropletStatus, error) {
 func (p *Pass) listing(ctx context.Context) (*inventory.Listing, error) {
 	p.start()
 	if !p.System.cloudy() {
-		return nil, Usage("declare them: [digitalocean] and [droplets.NAME]", "%s declares no droplets", p.System.Inventory.File)
+		return nil, Usage("declare them: [digitalocean] and [droplets.NAME]", "%s has no [digitalocean]", p.System.Inventory.File)
 	}
 	a, err := p.cloud(ctx)
 	if err != nil {
@@ -90,7 +90,7 @@ func (p *Pass) listing(ctx context.Context) (*inventory.Listing, error) {
 // these hosts, and what they are created with.
 func (s *System) CloudOnly(names []string) (*System, error) {
 	if !s.cloudy() {
-		return nil, Usage("declare them: [digitalocean] and [droplets.NAME]", "%s declares no droplets", s.Inventory.File)
+		return nil, Usage("declare them: [digitalocean] and [droplets.NAME]", "%s has no [digitalocean]", s.Inventory.File)
 	}
 	wanted := map[resource.ID]bool{}
 	for _, name := range names {

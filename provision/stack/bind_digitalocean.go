@@ -11,6 +11,10 @@ import (
 // cloud adds what the account should have: the droplets, and before each what it is created with.
 func (b *binder) cloud() error {
 	d := b.inv.DigitalOcean
+	if d == nil {
+		return nil
+	}
+	surplus := &resource.SurplusDroplets{Inventory: b.inv, Stack: b.stack.Name}
 	account := &resource.CloudAccount{D: d}
 	for n := range b.inv.Hosts {
 		if b.inv.Hosts[n].Droplet != nil {
@@ -18,6 +22,7 @@ func (b *binder) cloud() error {
 		}
 	}
 	if len(account.Hosts) == 0 {
+		b.add(surplus)
 		return nil
 	}
 	keys, err := d.PublicKeys()
@@ -60,7 +65,8 @@ func (b *binder) cloud() error {
 	if d.Project != "" {
 		b.add(all)
 	}
-	b.add(&resource.SurplusDroplets{Inventory: b.inv, Stack: b.stack.Name, After: all.After})
+	surplus.After = all.After
+	b.add(surplus)
 	return nil
 }
 
