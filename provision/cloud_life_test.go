@@ -1,6 +1,7 @@
 package provision_test
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -177,7 +178,12 @@ func TestANewDropletWithTheOldVolumeIsTheSameStack(t *testing.T) {
 	p := arrangeCloud(t, inventorytest.Options{}, small)
 	p.converge("prefect", "worker")
 	kept := map[string]string{}
-	for _, f := range []string{"id", "server/secrets/server/encryption_key", "server/secrets/login/ui_password"} {
+	// Whoever trusts the stack's authority, an agent or a browser, goes on to.
+	trusted, err := p.host("worker").ReadFile("/var/lib/provision/prefect/agent/ca/ca.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []string{"id", "server/secrets/server/encryption_key", "server/secrets/login/ui_password", "server/secrets/caddy/root.crt", "server/secrets/caddy/intermediate.key"} {
 		b, err := p.host("prefect").ReadFile("/var/lib/provision/prefect/" + f)
 		if err != nil {
 			t.Fatal(err)
@@ -220,7 +226,18 @@ func TestANewDropletWithTheOldVolumeIsTheSameStack(t *testing.T) {
 	if n := len(p.cloud.Volumes()); n != 1 || len(p.cloud.ReservedIPs()) != 1 {
 		t.Fatalf("%d volumes are left", n)
 	}
+	// It ends when the volume is there and what is kept beside the data is not back yet.
+	p.onBoot = func(h *remotetest.Host) {
+		h.Fail(remotetest.Failure{Match: "^mount /mnt", Late: true, Code: 1, Stderr: "no power\n"})
+	}
+	if _, err := p.attempt().apply(); err == nil || !strings.Contains(explain(err), "no power") {
+		t.Fatalf("the run did not fail: %s", explain(err))
+	}
+	p.onBoot = nil
 	p.converge("prefect", "worker")
+	if now, err := p.host("worker").ReadFile("/var/lib/provision/prefect/agent/ca/ca.pem"); err != nil || !bytes.Equal(now, trusted) {
+		t.Errorf("the agent trusts another authority: %v", err)
+	}
 	for f, was := range kept {
 		if b, err := p.host("prefect").ReadFile("/var/lib/provision/prefect/" + f); err != nil || string(b) != was {
 			t.Errorf("%s is another one: %v", f, err)

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"slices"
+	"strings"
 
 	"provision/files"
 	"provision/inventory"
@@ -147,6 +148,12 @@ func (b *binder) disk(h *inventory.Host) *resource.Disk {
 			After: []resource.ID{resource.IdentityID(h.Name), resource.SecretID(h.Name, b.encryptionKey()), resource.SecretID(h.Name, b.base+"/server/secrets/postgres/password"), resource.SecretID(h.Name, b.base+"/server/secrets/login/ui_password")},
 		},
 		After: append(b.machine(h), resource.DropletID(h.Name)),
+	}
+	if b.inv.TLS.Mode == inventory.TLSInternal { // whoever trusts it goes on to
+		disk.Kept.After = append(disk.Kept.After, resource.AuthorityID(h.Name))
+		for _, f := range resource.AuthorityFiles(b.base+"/server/secrets/caddy", b.base+"/server/secrets/login/authority") {
+			disk.Kept.Files = append(disk.Kept.Files, strings.TrimPrefix(f, b.base+"/"))
+		}
 	}
 	disk.Kept.After = append(disk.Kept.After, disk.ID())
 	b.add(disk)
