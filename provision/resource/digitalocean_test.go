@@ -141,6 +141,30 @@ func TestPublicNameDiff(t *testing.T) {
 	})
 }
 
+// What differs and cannot be had, or is not ours to take away, is said and not changed.
+func TestDropletWarns(t *testing.T) {
+	t.Parallel()
+	do, host := cloudAccount()
+	d := &Droplet{D: do, Host: host, Network: &CloudNetwork{D: do, Region: "fra1"}}
+	for _, c := range []struct {
+		monitoring, backups bool
+		features, want      string
+	}{
+		{true, true, "backups\nmonitoring", ""},
+		{false, false, "", ""},
+		{true, false, "", "droplet prefect has no monitoring"},
+		{false, false, "monitoring", "droplet prefect has monitoring, and digitalocean.monitoring is false"},
+		{false, false, "backups", "droplet prefect has backups, which cost something"},
+		{false, true, "", ""}, // a change, and no warning
+	} {
+		do.Monitoring, do.Backups = c.monitoring, c.backups
+		got := strings.Join(d.Warn(world{facts: facts{d.ID(): yes("status", "active", "features", c.features)}}), "\n")
+		if (c.want == "") != (got == "") || !strings.HasPrefix(got, c.want) {
+			t.Errorf("%+v: %q", c, got)
+		}
+	}
+}
+
 func TestDiskDiff(t *testing.T) {
 	t.Parallel()
 	d := &Disk{Host: "prefect", Device: "/dev/disk/by-id/x", Path: "/mnt/prefect-data", Sub: "postgres", Kept: &Kept{}}
