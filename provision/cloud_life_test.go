@@ -278,6 +278,25 @@ func TestAVolumeThatIsNotBlankIsNotFormatted(t *testing.T) {
 	p.refused(provision.ExitData, "there is xfs on the volume")
 }
 
+// A firewall of others opens what ours keep closed.
+func TestForeignFirewallsAreNamed(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p.converge("prefect", "worker")
+	for name, tag := range map[string]string{"open": "provision:prod:role:agent", "elsewhere": "web"} {
+		p.call("POST", "/v2/tags", fmt.Sprintf(`{"name": %q}`, tag))
+		p.call("POST", "/v2/firewalls", fmt.Sprintf(`{"name": %q, "tags": [%q], "inbound_rules": [{"protocol": "tcp", "ports": "5432", "sources": {"addresses": ["0.0.0.0/0"]}}], "outbound_rules": []}`, name, tag))
+	}
+	plan, err := p.attempt().plan()
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	warned := strings.Join(plan.Warnings, "\n")
+	if !strings.Contains(warned, "firewall open, which is not of this inventory, applies to its droplets") || strings.Contains(warned, "elsewhere") || strings.Contains(warned, "provision-prod") {
+		t.Errorf("%s", warned)
+	}
+}
+
 // Droplets that are declared no more are named although nothing is declared any more, and go only where that is allowed.
 func TestTheWholeTableOfDropletsIsGone(t *testing.T) {
 	t.Parallel()
@@ -293,8 +312,10 @@ func TestTheWholeTableOfDropletsIsGone(t *testing.T) {
 		t.Fatal(explain(err))
 	}
 	warned := strings.Join(plan.Warnings, "\n")
-	if !strings.Contains(warned, "droplet prefect (id ") || !strings.Contains(warned, "droplet worker (id ") {
-		t.Errorf("%s", warned)
+	for _, want := range []string{"droplet prefect (id ", "droplet worker (id ", "firewall provision-prod is left", "firewall provision-prod-server is left", "vpc provision-prod-fra1 is left"} {
+		if !strings.Contains(warned, want) {
+			t.Errorf("%q is not named: %s", want, warned)
+		}
 	}
 	if _, err := p.with("prune").apply(); err != nil {
 		t.Fatal(explain(err))

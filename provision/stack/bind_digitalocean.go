@@ -22,6 +22,8 @@ func (b *binder) cloud() error {
 			account.Hosts = append(account.Hosts, &b.inv.Hosts[n])
 		}
 	}
+	strays := &resource.Strays{Inventory: b.inv}
+	b.add(strays)
 	if len(account.Hosts) == 0 {
 		b.add(surplus)
 		return nil
@@ -38,6 +40,7 @@ func (b *binder) cloud() error {
 		droplet.Keys, droplet.Prints = append(droplet.Keys, key.ID()), append(droplet.Prints, k.Fingerprint)
 	}
 	droplet.Walls = b.walls()
+	strays.Wanted = append(strays.Wanted, droplet.Walls...)
 	networks := map[string]*resource.CloudNetwork{}
 	all := &resource.CloudProject{Inventory: b.inv}
 	for _, h := range account.Hosts {
@@ -46,6 +49,7 @@ func (b *binder) cloud() error {
 			network = &resource.CloudNetwork{D: d, Region: h.Droplet.Region}
 			networks[h.Droplet.Region] = network
 			b.add(network)
+			strays.Wanted = append(strays.Wanted, network.ID())
 		}
 		one := droplet
 		one.Host, one.Network = h, network
