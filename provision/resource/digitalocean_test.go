@@ -141,6 +141,28 @@ func TestPublicNameDiff(t *testing.T) {
 	})
 }
 
+func TestARecordForIPv6IsNamed(t *testing.T) {
+	t.Parallel()
+	do, _ := cloudAccount()
+	n := &DNSRecord{D: do, Name: "prefect.example.org", Droplet: DropletID("prefect")}
+	six := []godo.DomainRecord{{Type: "A", Data: "203.0.113.3"}, {Type: "AAAA", Data: "2001:db8::1"}}
+	for _, c := range []struct {
+		records []godo.DomainRecord
+		know    Know
+		want    string
+	}{
+		{six, Yes, "dns record prefect.example.org AAAA 2001:db8::1 leads elsewhere"},
+		{six[1:], No, "dns record prefect.example.org AAAA 2001:db8::1 leads elsewhere"},
+		{six[:1], Yes, ""},
+	} {
+		f := n.Look(&inventory.Listing{Domain: true, Records: c.records})
+		got := strings.Join(n.Warn(world{facts: facts{n.ID(): f}}), "\n")
+		if f.Know != c.know || (c.want == "") != (got == "") || !strings.HasPrefix(got, c.want) {
+			t.Errorf("%v %q, want %v %q", f.Know, got, c.know, c.want)
+		}
+	}
+}
+
 // What differs and cannot be had, or is not ours to take away, is said and not changed.
 func TestDropletWarns(t *testing.T) {
 	t.Parallel()
