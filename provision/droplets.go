@@ -17,6 +17,7 @@ type DropletStatus struct {
 	ID       int              `json:"id,omitempty"`
 	Status   string           `json:"status"` // as DigitalOcean names it; "missing" where it is declared only
 	Address  string           `json:"address,omitempty"`
+	Reserved string           `json:"reserved_ip,omitempty"` // which the url's record leads to
 	Size     string           `json:"size,omitempty"`
 	Region   string           `json:"region,omitempty"`
 	Roles    []inventory.Role `json:"roles,omitempty"`
@@ -44,6 +45,11 @@ func (p *Pass) Droplets(ctx context.Context) ([]DropletStatus, error) {
 			seen[s.Name] = true
 		}
 		s.Address = placeOf(one).address
+		for _, ip := range l.Addresses {
+			if ip.Droplet != nil && ip.Droplet.ID == one.ID {
+				s.Reserved = remote.Sanitize(ip.IP)
+			}
+		}
 		if one.Size != nil {
 			s.Monthly = one.Size.PriceMonthly
 		}

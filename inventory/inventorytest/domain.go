@@ -16,7 +16,7 @@ type Record struct {
 	Tag                           string
 }
 
-func (r *Record) urn() string { return "record:" + itoa(r.ID) }
+func (rec *Record) urn() string { return "record:" + itoa(rec.ID) }
 
 type domain struct {
 	name    string
