@@ -2,6 +2,7 @@ package provision_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -115,4 +116,45 @@ func TestAVolumeThatIsNotBlankIsNotFormatted(t *testing.T) {
 		t.Errorf("there is %s on it now", kind)
 	}
 	p.refused(provision.ExitData, "there is xfs on the volume")
+}
+
+// A volume that somebody has detached is attached again; one that is attached elsewhere is left there.
+func TestADetachedVolumeIsAttachedAgain(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p.converge("prefect", "worker")
+	volume := p.cloud.Volumes()[0]
+	act := func(kind string, droplet int) {
+		p.call("POST", "/v2/volumes/"+volume.ID+"/actions", fmt.Sprintf(`{"type": %q, "droplet_id": %d}`, kind, droplet))
+		p.cloud.Finish()
+	}
+	ids := map[string]int{}
+	for _, d := range p.cloud.Droplets() {
+		ids[d.Name] = d.ID
+	}
+	act("detach", ids["prefect"])
+	p.host("prefect").Reboot()
+	for ended := time.Now().Add(limit); ; { // the database's container is tried again by and by
+		_, err := p.attempt().apply()
+		if err == nil {
+			break
+		}
+		if provision.ExitCode(err) != provision.ExitUnhealthy && provision.ExitCode(err) != provision.ExitUnknown || time.Now().After(ended) {
+			t.Fatal(explain(err))
+		}
+	}
+	if v := p.cloud.Volumes()[0]; v.Droplet != ids["prefect"] {
+		t.Errorf("%+v", v)
+	}
+	p.settled("prefect", "worker")
+
+	act("detach", ids["prefect"])
+	act("attach", ids["worker"])
+	_, err := p.attempt().apply()
+	if err == nil || !strings.Contains(explain(err), fmt.Sprintf("attached to droplet %d", ids["worker"])) {
+		t.Errorf("%s", explain(err))
+	}
+	if v := p.cloud.Volumes()[0]; v.Droplet != ids["worker"] {
+		t.Errorf("it was taken away: %+v", v)
+	}
 }
