@@ -60,7 +60,7 @@ func (l *Lab) removeDisks(ctx context.Context) error {
 const lastMount = `[Unit]
 Description=What a machine of its own mounts from fstab
 DefaultDependencies=no
-After=systemd-tmpfiles-setup-dev.service systemd-tmpfiles-setup.service
+After=systemd-tmpfiles-setup-dev.service
 Before=local-fs.target
 
 [Service]

@@ -33,7 +33,8 @@ func TestCloudMachine(t *testing.T) {
 	want := func(line, want string) {
 		t.Helper()
 		if got, err := h.Shell(ctx, line); err != nil || strings.TrimSpace(got) != want {
-			t.Errorf("%s: %q, %v, want %q", line, got, err, want)
+			boot, _ := h.Shell(ctx, "ls -l /dev/disk/by-id; journalctl --no-pager -b -u lab-mount -u local-fs.target | tail -n 30")
+			t.Errorf("%s: %q, %v, want %q\n%s", line, got, err, want, boot)
 		}
 	}
 	want("cloud-init status --wait >/dev/null; cloud-init status", "status: done")
