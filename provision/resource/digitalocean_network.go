@@ -30,9 +30,9 @@ func (n *CloudNetwork) name() string {
 	return "provision-" + n.D.Name + "-" + n.Region
 }
 
-// OwnNetwork tells whether a private network is one that was made for the inventory.
+// OwnNetwork tells whether a private network is one that was made for the inventory; one that it names was there before.
 func OwnNetwork(d *inventory.DigitalOcean, v *godo.VPC) bool {
-	return v.Name == (&CloudNetwork{D: &inventory.DigitalOcean{Name: d.Name}, Region: v.RegionSlug}).name()
+	return v.Name != d.VPC && v.Name == (&CloudNetwork{D: &inventory.DigitalOcean{Name: d.Name}, Region: v.RegionSlug}).name()
 }
 
 func (n *CloudNetwork) ID() ID        { return ID{"", "vpc", n.name()} }

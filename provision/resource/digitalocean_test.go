@@ -141,6 +141,26 @@ func TestPublicNameDiff(t *testing.T) {
 	})
 }
 
+func TestWhoseANetworkIs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		named, name, region string
+		own                 bool
+	}{
+		{"", "provision-prod-fra1", "fra1", true},
+		{"", "provision-prod-nyc3", "nyc3", true}, // of an earlier region
+		{"", "provision-prod-eu-fra1", "fra1", false},
+		{"", "default-fra1", "fra1", false},
+		{"theirs", "theirs", "fra1", false},
+		{"theirs", "provision-prod-fra1", "fra1", true}, // made before theirs was named
+		{"provision-prod-fra1", "provision-prod-fra1", "fra1", false},
+	} {
+		if got := OwnNetwork(&inventory.DigitalOcean{Name: "prod", VPC: c.named}, &godo.VPC{Name: c.name, RegionSlug: c.region}); got != c.own {
+			t.Errorf("%+v: %t", c, got)
+		}
+	}
+}
+
 func TestARecordForIPv6IsNamed(t *testing.T) {
 	t.Parallel()
 	do, _ := cloudAccount()
