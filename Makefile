@@ -44,7 +44,7 @@ fmt: ## format the code
 	$(TOOL) gofumpt -w $$(git ls-files '*.go')
 
 tidy: ## tidy the module files
-	$(GO) mod tidy && cd tools && $(GO) mod tidy && cd screenshot && $(GO) mod tidy
+	$(GO) mod tidy && cd tools && $(GO) mod tidy && cd screenshot && $(GO) mod tidy && cd ../acme && $(GO) mod tidy
 
 vuln: ## known vulnerabilities in what is reachable; says so where the database cannot be asked
 	@if cd tools && timeout 60 $(GO) run ./reach https://vuln.go.dev/index/db.json; then cd .. && $(TOOL) govulncheck ./...; else echo "govulncheck: NOT RUN, the vulnerability database cannot be reached from here"; fi

@@ -240,6 +240,8 @@ onprem.toml:11: droplets.a.reserved_ip: is for one droplet, and there are severa
 onprem.toml:12: droplets.a.volume: is for one droplet, and there are several
 onprem.toml:13: droplets.b: there is a host named "b" already, in line 15`},
 	{"a volume's name is too long", "url = \"https://prefect.example.org\"\n" + strings.Replace(cloud, `"a"`, `"production"`, 1) + "[droplets." + strings.Repeat("a", 48) + "]\nroles = [\"server\"]\nvolume = \"1GiB\"", `onprem.toml:10: droplets.` + strings.Repeat("a", 48) + `.volume: its name would have 69 characters, and DigitalOcean allows 64; choose shorter names`},
+	{"a name server", "url = \"https://prefect.example.org\"\n" + cloud + "resolver = \"10.0.0.1 # x\"\n[droplets.a]\nroles = [\"server\"]", `onprem.toml:8: digitalocean.resolver: "10.0.0.1 # x" is not a DNS server; write its address, for example "192.168.7.1" or "192.168.7.1:5353"`},
+	{"nothing is declared any more", "url = \"https://prefect.example.org\"\n" + cloud, `onprem.toml:1: hosts: there is no host; add [droplets.NAME]; to have nothing at all, put back what there was, then: provision droplet destroy --all`},
 	{"a droplet's url is an address", "url = \"https://203.0.113.9\"\n" + cloud + "[droplets.a]\nroles = [\"server\"]", `onprem.toml:1: url: must have a DNS name: the server is a droplet, whose address is not known beforehand; url = "https://prefect.example.org"`},
 }
 

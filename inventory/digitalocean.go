@@ -35,6 +35,9 @@ type DigitalOcean struct {
 	AdminCIDRs []netip.Prefix `toml:"admin_cidrs"`
 	// Domain is managed in the account; the url's host gets its record in it. Without it DNS is left alone.
 	Domain string `toml:"domain"`
+	// Resolver is a DNS server, HOST or HOST:PORT, that is asked where the url's host leads before a certificate is asked for; without
+	// it the system's. "none" asks nobody.
+	Resolver string `toml:"resolver"`
 	// Project is the name of the project that everything is put into; without it the account's default.
 	Project string `toml:"project"`
 	// Monitoring installs DigitalOcean's metrics agent; default true.
@@ -108,8 +111,9 @@ const (
 )
 
 var (
-	cloudName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
-	cloudSlug = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*$`)
+	cloudName    = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
+	resolverName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]{1,5})?$`)
+	cloudSlug    = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*$`)
 )
 
 func (c checker) digitalocean(do *DigitalOcean) {
@@ -141,6 +145,9 @@ func (c checker) digitalocean(do *DigitalOcean) {
 		if c.clean(at(text.name), text.value) && len(text.value) > 255 {
 			c.Add(at(text.name), "is too long", "")
 		}
+	}
+	if do.Resolver != "" && !resolverName.MatchString(do.Resolver) {
+		c.Add(at("resolver"), Show(do.Resolver)+" is not a DNS server", `write its address, for example "192.168.7.1" or "192.168.7.1:5353"`)
 	}
 	do.Domain = strings.ToLower(strings.TrimSuffix(do.Domain, "."))
 	if do.Domain != "" && (!isDNSName(do.Domain) || !strings.Contains(do.Domain, ".")) {

@@ -160,6 +160,25 @@ func (a *Account) Done(ctx context.Context, what string, id int) error {
 	})
 }
 
+// CreateDroplet sends the volumes as the published schema has them, by their ids alone; godo would send objects.
+func (a *Account) CreateDroplet(ctx context.Context, q *godo.DropletCreateRequest, volumes ...string) (*godo.Droplet, error) {
+	req, err := a.NewRequest(ctx, http.MethodPost, "v2/droplets", struct {
+		*godo.DropletCreateRequest
+		Volumes []string `json:"volumes,omitempty"`
+	}{q, volumes})
+	if err != nil {
+		return nil, err
+	}
+	var made struct{ Droplet *godo.Droplet }
+	if _, err := a.Do(ctx, req, &made); err != nil {
+		return nil, err
+	}
+	if made.Droplet == nil {
+		return nil, errors.New("the answer to the creation holds no droplet")
+	}
+	return made.Droplet, nil
+}
+
 func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():

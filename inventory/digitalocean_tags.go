@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -56,6 +57,17 @@ func BirthKey(tags []string) string {
 		return sum
 	}
 	return ""
+}
+
+// Named are the hosts that the tags of the account name.
+func (d *DigitalOcean) Named(tags []string) (hosts []string) {
+	for _, text := range suffixes(tags, d.NameTag("")) {
+		name, _, _ := strings.Cut(text, ":")
+		if name = strings.ReplaceAll(name, "_", "."); !slices.Contains(hosts, name) {
+			hosts = append(hosts, name)
+		}
+	}
+	return hosts
 }
 
 // Addresses are the addresses that the tags of the account remember for a host.

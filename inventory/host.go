@@ -154,7 +154,11 @@ func (c checker) addresses(inv *Inventory) {
 func (c checker) roles(inv *Inventory) {
 	members := inv.members()
 	if len(members) == 0 {
-		c.Add("hosts", "there is no host", "add [hosts.NAME] with address and roles, or [droplets.NAME]")
+		hint := "add [hosts.NAME] with address and roles, or [droplets.NAME]"
+		if inv.DigitalOcean != nil {
+			hint = "add [droplets.NAME]; to have nothing at all, put back what there was, then: provision droplet destroy --all"
+		}
+		c.Add("hosts", "there is no host", hint)
 		return
 	}
 	server, used, told := "", false, c.unusable["hosts"] || c.unusable["droplets"]

@@ -23,15 +23,8 @@ type place struct {
 	newborn bool
 }
 
-// cloudy tells whether hosts of the system are droplets.
-func (s *System) cloudy() bool {
-	for _, h := range s.Inventory.Hosts {
-		if h.Droplet != nil {
-			return true
-		}
-	}
-	return false
-}
+// cloudy tells whether an account belongs to the system. It may have droplets that are declared no more.
+func (s *System) cloudy() bool { return s.Inventory.DigitalOcean != nil }
 
 // cloud is the account, made at its first use.
 func (p *Pass) cloud(ctx context.Context) (*inventory.Account, error) {
@@ -55,7 +48,7 @@ type survey struct {
 	err   error
 }
 
-// survey begins to read the account; nil where no host is a droplet.
+// survey begins to read the account; nil where there is none.
 func (p *Pass) survey(ctx context.Context) *survey {
 	if !p.System.cloudy() {
 		return nil

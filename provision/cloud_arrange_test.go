@@ -58,7 +58,7 @@ func arrangeCloud(t testing.TB, o inventorytest.Options, droplets string) *produ
 	dir := t.TempDir()
 	p := &production{dir: dir, machines: map[int]*remotetest.Host{}, disks: map[string]*remotetest.Disk{}}
 	p.site = &site{t: t, fleet: remotetest.NewFleet(remotetest.Options{}), inventory: filepath.Join(dir, "prod.toml"), config: filepath.Join(dir, "ssh_config")}
-	o.Boot, o.Gone = p.boot, p.gone
+	o.Boot, o.Gone, o.Attached = p.boot, p.gone, p.attached
 	p.cloud = inventorytest.New(o)
 	t.Cleanup(p.fleet.Close)
 	t.Cleanup(p.cloud.Close)
@@ -142,13 +142,7 @@ func (p *production) boot(d inventorytest.Droplet) (inventorytest.Machine, error
 	}
 	for _, v := range p.cloud.Volumes() {
 		if slices.Contains(d.Volumes, v.ID) {
-			if p.disks[v.ID] == nil {
-				p.disks[v.ID] = &remotetest.Disk{}
-				if p.disk != nil {
-					p.disk(p.disks[v.ID])
-				}
-			}
-			h.Attach("scsi-0DO_Volume_"+v.Name, p.disks[v.ID])
+			p.plug(h, v)
 		}
 	}
 	config, err := os.ReadFile(p.config)
@@ -157,6 +151,30 @@ func (p *production) boot(d inventorytest.Droplet) (inventorytest.Machine, error
 	}
 	p.write(p.config, string(config)+fmt.Sprintf("Host %s\n  Port %d\n", o.Address, h.Port()))
 	return inventorytest.Machine{Address: o.Address}, nil
+}
+
+// plug puts a volume into a machine; the lock is held.
+func (p *production) plug(h *remotetest.Host, v inventorytest.Volume) {
+	if p.disks[v.ID] == nil {
+		p.disks[v.ID] = &remotetest.Disk{}
+		if p.disk != nil {
+			p.disk(p.disks[v.ID])
+		}
+	}
+	h.Attach("scsi-0DO_Volume_"+v.Name, p.disks[v.ID])
+}
+
+// attached is what the account calls when a volume comes to a machine that runs, or leaves it.
+func (p *production) attached(d inventorytest.Droplet, v inventorytest.Volume, on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch h := p.machines[d.ID]; {
+	case h == nil:
+	case on:
+		p.plug(h, v)
+	default:
+		h.Detach("scsi-0DO_Volume_" + v.Name)
+	}
 }
 
 func (p *production) gone(d inventorytest.Droplet) {

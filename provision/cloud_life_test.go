@@ -1,10 +1,10 @@
 package provision_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"provision/inventory/inventorytest"
 	"provision/provision"
@@ -170,92 +170,52 @@ func TestWhatTheAccountDoesNotOfferIsNamed(t *testing.T) {
 	p.refused(provision.ExitCloud, "401", "docs/digitalocean.md")
 }
 
-// The volume outlives its droplet: a new one in its place is the same stack, with the same data.
-func TestANewDropletWithTheOldVolumeIsTheSameStack(t *testing.T) {
+// A firewall of others opens what ours keep closed.
+func TestForeignFirewallsAreNamed(t *testing.T) {
 	t.Parallel()
 	p := arrangeCloud(t, inventorytest.Options{}, small)
 	p.converge("prefect", "worker")
-	kept := map[string]string{}
-	for _, f := range []string{"id", "server/secrets/server/encryption_key", "server/secrets/login/ui_password"} {
-		b, err := p.host("prefect").ReadFile("/var/lib/provision/prefect/" + f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		kept[f] = string(b)
+	for name, tag := range map[string]string{"open": "provision:prod:role:agent", "elsewhere": "web"} {
+		p.call("POST", "/v2/tags", fmt.Sprintf(`{"name": %q}`, tag))
+		p.call("POST", "/v2/firewalls", fmt.Sprintf(`{"name": %q, "tags": [%q], "inbound_rules": [{"protocol": "tcp", "ports": "5432", "sources": {"addresses": ["0.0.0.0/0"]}}], "outbound_rules": []}`, name, tag))
 	}
-	address := p.cloud.ReservedIPs()[0].IP
-
-	// A boot without the volume: the database does not start on an empty directory.
-	h := p.host("prefect")
-	id := h.Files("/dev/disk/by-id")[0].Name()
-	h.Detach(id)
-	h.Reboot()
-	for _, c := range h.Containers() {
-		if c.Name == "/prefect-postgres" && c.State.Running {
-			t.Error("the database runs without its volume")
-		}
-	}
-	h.Attach(id, p.disks[p.cloud.Volumes()[0].ID])
-	// What was restarted in vain meanwhile takes a moment to try again.
-	for ended := time.Now().Add(limit); ; {
-		_, err := p.attempt().apply()
-		if err == nil {
-			break
-		}
-		if provision.ExitCode(err) != provision.ExitUnhealthy || time.Now().After(ended) {
-			t.Fatal(explain(err))
-		}
-	}
-
-	a := p.attempt()
-	doomed, err := a.Doom(a.ctx, "prefect")
+	plan, err := p.attempt().plan()
 	if err != nil {
 		t.Fatal(explain(err))
 	}
-	if err := a.Destroy(a.ctx, "prefect", doomed, false); err != nil {
-		t.Fatal(explain(err))
-	}
-	a.end()
-	if n := len(p.cloud.Volumes()); n != 1 || len(p.cloud.ReservedIPs()) != 1 {
-		t.Fatalf("%d volumes are left", n)
-	}
-	p.converge("prefect", "worker")
-	for f, was := range kept {
-		if b, err := p.host("prefect").ReadFile("/var/lib/provision/prefect/" + f); err != nil || string(b) != was {
-			t.Errorf("%s is another one: %v", f, err)
-		}
-	}
-	if ip := p.cloud.ReservedIPs()[0].IP; ip != address || p.cloud.Records("example.org")[0].Data != ip {
-		t.Errorf("the address is %s, was %s", ip, address)
-	}
-	if db := p.host("prefect").Prefect(); db == nil || len(db.Deployments) == 0 {
-		t.Errorf("%+v", db)
-	}
-
-	a = p.attempt()
-	defer a.end()
-	if doomed, err = a.Doom(a.ctx, "prefect"); err != nil {
-		t.Fatal(explain(err))
-	}
-	if err := a.Destroy(a.ctx, "prefect", doomed, true); err != nil {
-		t.Fatal(explain(err))
-	}
-	if n := len(p.cloud.Volumes()); n != 0 {
-		t.Errorf("%d volumes are left", n)
+	warned := strings.Join(plan.Warnings, "\n")
+	if !strings.Contains(warned, "firewall open, which is not of this inventory, applies to its droplets") || strings.Contains(warned, "elsewhere") || strings.Contains(warned, "provision-prod") {
+		t.Errorf("%s", warned)
 	}
 }
 
-// A volume with something on it is not formatted.
-func TestAVolumeThatIsNotBlankIsNotFormatted(t *testing.T) {
+// Droplets that are declared no more are named although nothing is declared any more, and go only where that is allowed.
+func TestTheWholeTableOfDropletsIsGone(t *testing.T) {
 	t.Parallel()
 	p := arrangeCloud(t, inventorytest.Options{}, small)
-	p.disk = func(d *remotetest.Disk) { d.Format("xfs") }
-	_, err := p.attempt().apply()
-	if err == nil || !strings.Contains(explain(err), "not blank") {
-		t.Fatalf("%s", explain(err))
+	p.converge("prefect", "worker")
+	h, err := p.fleet.Host("own", remotetest.HostOptions{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if kind := p.disks[p.cloud.Volumes()[0].ID].Kind(); kind != "xfs" {
-		t.Errorf("there is %s on it now", kind)
+	p.declare(fmt.Sprintf("[hosts.own]\naddress = \"127.0.0.1\"\nport = %d\nhost_key = %q\nroles = [\"server\", \"agent\"]\n", h.Port(), strings.TrimSpace(h.HostKey())))
+	plan, err := p.attempt().plan()
+	if err != nil {
+		t.Fatal(explain(err))
 	}
-	p.refused(provision.ExitData, "there is xfs on the volume")
+	warned := strings.Join(plan.Warnings, "\n")
+	for _, want := range []string{"droplet prefect (id ", "droplet worker (id ", "firewall provision-prod is left", "firewall provision-prod-server is left", "vpc provision-prod-fra1 is left"} {
+		if !strings.Contains(warned, want) {
+			t.Errorf("%q is not named: %s", want, warned)
+		}
+	}
+	if _, err := p.with("prune").apply(); err != nil {
+		t.Fatal(explain(err))
+	}
+	if left := p.cloud.Droplets(); len(left) != 0 || len(p.cloud.Volumes()) != 1 || len(p.cloud.ReservedIPs()) != 1 {
+		t.Errorf("droplets %+v, %d volumes", left, len(p.cloud.Volumes()))
+	}
+	if report, err := p.attempt().apply(); err != nil || len(report.Outcomes) > 0 {
+		t.Errorf("%v %+v", err, report)
+	}
 }

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/digitalocean/godo"
-
 	"provision/inventory"
 	"provision/provision/resource"
 	"provision/remote"
@@ -19,6 +17,7 @@ type DropletStatus struct {
 	ID       int              `json:"id,omitempty"`
 	Status   string           `json:"status"` // as DigitalOcean names it; "missing" where it is declared only
 	Address  string           `json:"address,omitempty"`
+	Reserved string           `json:"reserved_ip,omitempty"` // which the url's record leads to
 	Size     string           `json:"size,omitempty"`
 	Region   string           `json:"region,omitempty"`
 	Roles    []inventory.Role `json:"roles,omitempty"`
@@ -46,6 +45,11 @@ func (p *Pass) Droplets(ctx context.Context) ([]DropletStatus, error) {
 			seen[s.Name] = true
 		}
 		s.Address = placeOf(one).address
+		for _, ip := range l.Addresses {
+			if ip.Droplet != nil && ip.Droplet.ID == one.ID {
+				s.Reserved = remote.Sanitize(ip.IP)
+			}
+		}
 		if one.Size != nil {
 			s.Monthly = one.Size.PriceMonthly
 		}
@@ -74,7 +78,7 @@ func (p *Pass) Droplets(ctx context.Context) ([]DropletStatus, error) {
 func (p *Pass) listing(ctx context.Context) (*inventory.Listing, error) {
 	p.start()
 	if !p.System.cloudy() {
-		return nil, Usage("declare them: [digitalocean] and [droplets.NAME]", "%s declares no droplets", p.System.Inventory.File)
+		return nil, Usage("declare them: [digitalocean] and [droplets.NAME]", "%s has no [digitalocean]", p.System.Inventory.File)
 	}
 	a, err := p.cloud(ctx)
 	if err != nil {
@@ -92,7 +96,7 @@ func (p *Pass) listing(ctx context.Context) (*inventory.Listing, error) {
 // these hosts, and what they are created with.
 func (s *System) CloudOnly(names []string) (*System, error) {
 	if !s.cloudy() {
-		return nil, Usage("declare them: [digitalocean] and [droplets.NAME]", "%s declares no droplets", s.Inventory.File)
+		return nil, Usage("declare them: [digitalocean] and [droplets.NAME]", "%s has no [digitalocean]", s.Inventory.File)
 	}
 	wanted := map[resource.ID]bool{}
 	for _, name := range names {
@@ -109,8 +113,13 @@ func (s *System) CloudOnly(names []string) (*System, error) {
 	only := *s
 	only.Resources, only.cloudOnly = nil, true
 	for _, r := range s.Resources {
-		if _, removes := r.(*resource.SurplusDroplets); r.ID().Host == "" && !removes && (len(names) == 0 || wanted[r.ID()]) {
-			only.Resources = append(only.Resources, r)
+		switch r.(type) {
+		case *resource.SurplusDroplets: // what is not declared is not asked about here
+		case *resource.PublicName: // nothing that waits for it is done here
+		default:
+			if r.ID().Host == "" && (len(names) == 0 || wanted[r.ID()]) {
+				only.Resources = append(only.Resources, r)
+			}
 		}
 	}
 	return &only, nil
@@ -123,87 +132,4 @@ func (s *System) dropletNames() (names []string) {
 		}
 	}
 	return names
-}
-
-// Doomed is what destroying one droplet would take, and what it would leave.
-type Doomed struct {
-	Droplet godo.Droplet
-	Volume  string // its name; empty if it has none of ours
-	volume  string
-	Left    []string // what stays, in words
-}
-
-// Doom looks up what would be destroyed; nothing is done.
-func (p *Pass) Doom(ctx context.Context, name string) (*Doomed, error) {
-	l, err := p.listing(ctx)
-	if err != nil {
-		return nil, err
-	}
-	d := p.System.Inventory.DigitalOcean
-	doomed := &Doomed{}
-	for _, v := range l.Volumes {
-		if v.Name == resource.CloudVolumeName(d, name) {
-			doomed.Volume, doomed.volume = v.Name, v.ID
-		}
-	}
-	for _, ip := range d.Addresses(l.Tags, name) {
-		doomed.Left = append(doomed.Left, "the reserved IP "+ip+", which costs something as long as no droplet has it")
-	}
-	for _, one := range l.Droplets {
-		if d.HostOf(one.Tags) == name {
-			doomed.Droplet = one
-			return doomed, nil
-		}
-	}
-	if doomed.Volume != "" {
-		return doomed, nil
-	}
-	return nil, Usage("provision droplet list", "there is no droplet %s with the tag %s", name, d.Tag())
-}
-
-// Destroy removes one droplet, and its volume if that is asked for. What works on it ends as at a
-// replacement, as far as it can be reached.
-func (p *Pass) Destroy(ctx context.Context, name string, doomed *Doomed, withVolume bool) error {
-	r := p.runner(1)
-	d := p.System.Inventory.DigitalOcean
-	step := "destroy droplet " + name
-	if one := doomed.Droplet; one.ID != 0 {
-		if inventory.BirthKey(one.Tags) == "" && one.Status == "active" {
-			p.emit(Event{Type: "progress", Host: name, Step: step, Text: "stopping what works on it"})
-			if err := resource.Drain(ctx, r, name, p.System.Stack.Name); err != nil {
-				if ctx.Err() != nil {
-					return hostError("", step, ExitCloud, context.Cause(ctx))
-				}
-				p.emit(Event{Type: "note", Host: name, Text: "what works on it could not be stopped first: " + remote.Sanitize(err.Error())})
-			}
-		}
-		p.emit(Event{Type: "progress", Host: name, Step: step, Text: fmt.Sprintf("deleting droplet %d", one.ID)})
-		if err := resource.Destroy(ctx, r, one); err != nil {
-			return hostError("", step, ExitCloud, err)
-		}
-	}
-	if _, err := r.Account.Tags.Delete(ctx, d.NameTag(name)); err != nil && !inventory.Missing(err) {
-		return hostError("", step, ExitCloud, err)
-	}
-	if doomed.volume == "" || !withVolume {
-		return nil
-	}
-	p.emit(Event{Type: "progress", Host: name, Step: step, Text: "deleting the volume " + doomed.Volume})
-	err := r.Account.Until(ctx, "the volume is free", func(ctx context.Context) (bool, error) {
-		v, _, err := r.Account.Storage.GetVolume(ctx, doomed.volume)
-		if inventory.Missing(err) {
-			return true, nil
-		}
-		return err == nil && len(v.DropletIDs) == 0, err
-	})
-	if err == nil {
-		err = r.Account.WhenFree(ctx, "the volume is deleted", func(ctx context.Context) error {
-			_, err := r.Account.Storage.DeleteVolume(ctx, doomed.volume)
-			if inventory.Missing(err) {
-				return nil
-			}
-			return err
-		})
-	}
-	return hostError("", step, ExitCloud, err)
 }

@@ -108,66 +108,6 @@ func (c *cli) dropletCreateCommand() *cobra.Command {
 	}
 }
 
-func (c *cli) dropletDestroyCommand() *cobra.Command {
-	var withVolume bool
-	var confirmed []string
-	cmd := &cobra.Command{
-		Use:   "destroy NAME",
-		Short: "Destroy one droplet; its volume and its reserved IP stay",
-		Long: `What works on the droplet is stopped first, running flows have their time to end, then it is
-deleted with everything on its own disk. Its name has to be typed, and with --with-volume the
-volume's name, too, whose data is then gone for good.`,
-		Example: "  provision droplet destroy -i prod.toml worker-2\n  provision droplet destroy -i prod.toml prefect --with-volume\n" +
-			"  provision droplet destroy -i prod.toml worker-2 --confirm worker-2   # where there is no terminal",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return provision.Usage("provision droplet destroy --help", "name the one droplet to destroy")
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := c.cloudPass(cmd.Context(), nil)
-			if err != nil {
-				return err
-			}
-			now, _, done := c.interrupts(cmd.Context())
-			defer done()
-			defer p.Close()
-			doomed, err := p.Doom(now, args[0])
-			if err != nil {
-				return err
-			}
-			if withVolume && doomed.Volume == "" {
-				return provision.Usage("leave out --with-volume", "%s has no volume", args[0])
-			}
-			if err := c.typed("droplet", args[0], confirmed); err != nil {
-				return err
-			}
-			if withVolume {
-				if err := c.typed("volume and all its data:", doomed.Volume, confirmed); err != nil {
-					return err
-				}
-			} else if doomed.Volume != "" {
-				doomed.Left = append(doomed.Left, "the volume "+doomed.Volume+", with its data")
-			}
-			if err := p.Destroy(now, args[0], doomed, withVolume); err != nil {
-				return err
-			}
-			if c.json {
-				return json.NewEncoder(c.stdout).Encode(map[string]any{"version": provision.EventVersion, "type": "destroyed", "name": args[0], "left": doomed.Left})
-			}
-			fmt.Fprintf(c.stdout, "%s is gone\n", args[0])
-			for _, l := range doomed.Left {
-				fmt.Fprintf(c.stdout, "still there: %s\n", l)
-			}
-			return nil
-		},
-	}
-	cmd.Flags().BoolVar(&withVolume, "with-volume", false, "destroy its volume, too, with all data on it")
-	cmd.Flags().StringSliceVar(&confirmed, "confirm", nil, "the `NAME` in place of typing it; once more for the volume")
-	return cmd
-}
-
 // typed wants a name typed at the question, or given by --confirm. A mere --yes is not enough.
 func (c *cli) typed(what, name string, confirmed []string) error {
 	for _, given := range confirmed {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/crypto/ssh"
 
+	"provision/inventory/inventorytest"
 	"provision/provision"
 	"provision/remote/remotetest"
 )
@@ -40,11 +42,12 @@ func TestMain(m *testing.M) {
 //	key [-locked PASSPHRASE] FILE   write a key that no host knows, or the known one encrypted
 //	json FILE                       every line of a file (or of stdout) is JSON with a version
 //
-// and those for hosts, in [hostCommands].
+// and those for hosts, in [hostCommands], and for an account, in [cloudCommands].
 func TestScript(t *testing.T) {
 	t.Parallel()
 	commands := hostCommands()
 	commands["exits"], commands["terminal"], commands["expand"], commands["key"], commands["json"] = exits, onTerminal, expand, makeKey, jsonLines
+	maps.Copy(commands, cloudCommands())
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", Cmds: commands, Setup: setUp, UpdateScripts: *update, RequireUniqueNames: true,
 	})
@@ -55,6 +58,7 @@ type labKey struct{}
 // lab is what belongs to one script.
 type lab struct {
 	fleet *remotetest.Fleet
+	cloud *inventorytest.Cloud         // if the script has made one
 	seen  map[string]map[string]string // by host: what lay on it when the script last looked
 	spent map[string]remotetest.Counts // by host: what it had cost when the script last looked
 	held  map[string]*held             // by expression: the commands that are waited for
@@ -63,7 +67,7 @@ type lab struct {
 func labOf(ts *testscript.TestScript) *lab { return ts.Value(labKey{}).(*lab) }
 
 func setUp(e *testscript.Env) error {
-	l := &lab{remotetest.NewFleet(remotetest.Options{}), map[string]map[string]string{}, map[string]remotetest.Counts{}, map[string]*held{}}
+	l := &lab{fleet: remotetest.NewFleet(remotetest.Options{}), seen: map[string]map[string]string{}, spent: map[string]remotetest.Counts{}, held: map[string]*held{}}
 	e.Values[labKey{}] = l
 	e.Setenv("HOME", e.WorkDir)
 	e.Defer(func() {

@@ -25,7 +25,7 @@ func onTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), tty, tty, tty
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	cmd.Env = []string{"TERM=xterm"}
-	for _, name := range []string{"HOME", "PATH", "TMPDIR", "NO_COLOR", "PROVISION_INVENTORY"} {
+	for _, name := range []string{"HOME", "PATH", "TMPDIR", "NO_COLOR", "PROVISION_INVENTORY", "DIGITALOCEAN_API_URL", "DIGITALOCEAN_TOKEN"} {
 		if v := ts.Getenv(name); v != "" {
 			cmd.Env = append(cmd.Env, name+"="+v)
 		}

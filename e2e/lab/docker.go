@@ -20,16 +20,22 @@ func dockerLayer(ctx context.Context, l *Lab, suite, root string) (string, error
 	if suite != "trixie" {
 		return "", fmt.Errorf("%s has no Compose v2 of its own", suite)
 	}
-	return cached(ctx, l.log, "docker-"+suite, digest(append([]string{filepath.Base(root)}, dockerPackages...)...), func(ctx context.Context, dir string) error {
-		h, err := l.Host(ctx, HostOptions{Name: "maker-of-docker", Suite: suite, Packages: dockerPackages})
+	return packageLayer(ctx, l, "docker", suite, root, dockerPackages)
+}
+
+// packageLayer is the disk's layer that a host gets by installing packages.
+func packageLayer(ctx context.Context, l *Lab, kind, suite, root string, packages []string) (string, error) {
+	return cached(ctx, l.log, kind+"-"+suite, digest(append([]string{filepath.Base(root)}, packages...)...), func(ctx context.Context, dir string) error {
+		name := "maker-of-" + kind
+		h, err := l.Host(ctx, HostOptions{Name: name, Suite: suite, Packages: packages})
 		if err != nil {
-			return errors.Join(err, l.discard(ctx, "maker-of-docker"))
+			return errors.Join(err, l.discard(ctx, name))
 		}
 		if err := h.PowerOff(ctx); err != nil {
 			return errors.Join(err, h.Close(ctx))
 		}
 		// What is of this one host stays out of the layer.
-		for _, own := range []string{"etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/machine-id", "etc/ssh", "etc/systemd/network", "etc/docker/certs.d", "root", "var/log", "var/lib/systemd", "var/lib/apt/lists", "var/cache/apt", "var/tmp", "tmp"} {
+		for _, own := range []string{"etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/machine-id", "etc/ssh", "etc/systemd/network", "etc/docker/certs.d", "root", "var/log", "var/lib/cloud", "var/lib/systemd", "var/lib/apt/lists", "var/cache/apt", "var/tmp", "tmp"} {
 			if err := os.RemoveAll(h.path("upper", own)); err != nil {
 				return errors.Join(err, h.Close(ctx))
 			}
@@ -144,6 +150,8 @@ func Warm(ctx context.Context, log Log) (err error) {
 	if err := l.MakeImages(ctx); err != nil {
 		return err
 	}
-	_, err = dockerData(ctx, l, "trixie")
-	return err
+	if _, err := dockerData(ctx, l, "trixie"); err != nil {
+		return err
+	}
+	return l.MakeCloudImage(ctx)
 }

@@ -24,6 +24,11 @@ type HostOptions struct {
 	Images   bool     // with Docker: the images are loaded already
 	Packages []string // further Debian packages
 	Users    []User   // beside root, who has the lab's key, too
+	// UserData makes it a cloud's machine: its image has cloud-init and e2fsprogs,
+	// and cloud-init makes of this and the lab's key what it makes of them there.
+	UserData string
+	// Disks are attached from the first boot on, by their names below /dev/disk/by-id.
+	Disks map[string]*Disk
 }
 
 // User is a login on a host, with the lab's key.
@@ -100,11 +105,18 @@ func (l *Lab) recordKeys() error {
 // layers are the read-only directories of a host's disk, lowest last.
 func (l *Lab) layers(ctx context.Context, o HostOptions) ([]string, error) {
 	root, err := base(ctx, l.log, l.machine, o.Suite)
-	if err != nil || !o.Docker {
-		return []string{root}, err
+	layers := []string{root}
+	if err == nil && o.UserData != "" {
+		var cloud string
+		cloud, err = packageLayer(ctx, l, "cloud", o.Suite, root, cloudPackages)
+		layers = append([]string{cloud}, layers...)
 	}
-	docker, err := dockerLayer(ctx, l, o.Suite, root)
-	return []string{docker, root}, err
+	if err == nil && o.Docker {
+		var docker string
+		docker, err = dockerLayer(ctx, l, o.Suite, root)
+		layers = append([]string{docker}, layers...)
+	}
+	return layers, err
 }
 
 func (h *Host) save() error { return saveJSON(filepath.Join(h.dir, "host.json"), h) }
@@ -158,8 +170,17 @@ func (h *Host) prepare(ctx context.Context) error {
 	if err := os.Chmod(filepath.Join(root, "root/.ssh"), 0o700); err != nil {
 		return err
 	}
-	if h.HostKeys, err = hostKeys(ctx, root, h.Name); err != nil {
+	if h.Options.UserData != "" {
+		if err := h.seed(root, string(identity)); err != nil {
+			return err
+		}
+	} else if h.HostKeys, err = hostKeys(ctx, root, h.Name); err != nil {
 		return err
+	}
+	if len(h.Options.Disks) > 0 {
+		if err := h.noteDisks(); err != nil {
+			return err
+		}
 	}
 	for _, u := range h.Options.Users {
 		if err := h.addUser(ctx, u, string(identity)); err != nil {

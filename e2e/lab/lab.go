@@ -298,6 +298,9 @@ func (l *Lab) remove(ctx context.Context) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
+	if err := l.removeDisks(ctx); err != nil {
+		return err
+	}
 	if err := removeTree(l.dir); err != nil {
 		return fmt.Errorf("removing the lab %s: %w", l.Name, err)
 	}

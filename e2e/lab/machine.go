@@ -30,6 +30,7 @@ var tools = []struct{ program, pkg string }{
 	{"tar", "tar"},
 	{"setcap", "libcap2-bin"},
 	{"ldconfig", "libc-bin"},
+	{"losetup", "mount"},
 }
 
 // Missing says in one line what the lab lacks on this machine and how to get

@@ -32,6 +32,9 @@ func bootCommand(h *Host, groups []string) *exec.Cmd {
 		"--network-bridge="+bridge, "--register=no", "--keep-unit", "--link-journal=no",
 		"--resolv-conf=off", "--timezone=off", "--capability=all", "--system-call-filter=add_key keyctl bpf",
 		"--bind="+h.path("docker")+":/var/lib/docker", "--bind="+h.path("containerd")+":/var/lib/containerd")
+	for _, d := range h.Options.Disks {
+		cmd.Args = append(cmd.Args, "--bind="+d.Device)
+	}
 	// Debian 13's systemd refuses to start under the old control group
 	// hierarchy, whatever this machine's own is.
 	cmd.Env = append(os.Environ(), "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1")

@@ -117,7 +117,7 @@ func TestNotYetAndNotQuiteGone(t *testing.T) {
 	}
 	want := dropletRequest("prefect", "t")
 	want.Volumes = []godo.DropletCreateVolume{{ID: volume.ID}}
-	d := must(g.Droplets.Create(within(t), want))(t)
+	d := must(asDescribed(g)(within(t), want))(t)
 	for range 2 {
 		_, _, err := g.Droplets.Get(within(t), d.ID)
 		wants(t, err, 404, "The resource you requested could not be found.")

@@ -33,6 +33,9 @@ type Options struct {
 	// UnlistedLooks is how many lists of droplets lack one that was just created.
 	UnlistedLooks int
 
+	// UnservedLooks is how many questions to the name server do not see a record that was just created.
+	UnservedLooks int
+
 	// Hourly and Burst limit the calls in an hour and in a minute; default 5000 and none, where the
 	// real one has 250.
 	Hourly, Burst int
@@ -44,6 +47,12 @@ type Options struct {
 	// ends the droplet's create action as errored. Without Boot droplets have addresses at which
 	// nothing answers.
 	Boot func(Droplet) (Machine, error)
+	// Attached is called when a volume was attached to a droplet that is there already, or detached.
+	Attached func(d Droplet, v Volume, on bool)
+	// Reserved are the addresses that can be reserved, in their order; default those of 203.0.113.0/24.
+	Reserved []string
+	// Assigned is called when a droplet has got a reserved address, or given it up.
+	Assigned func(d Droplet, ip string, on bool)
 	// Power is called when a droplet is powered off or on, Gone when it was deleted.
 	Power func(d Droplet, on bool)
 	Gone  func(Droplet)

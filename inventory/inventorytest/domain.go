@@ -16,6 +16,8 @@ type Record struct {
 	Tag                           string
 }
 
+func (rec *Record) urn() string { return "record:" + itoa(rec.ID) }
+
 type domain struct {
 	name    string
 	records []*Record
@@ -149,6 +151,7 @@ func (c *Cloud) createRecord(r *request) answer {
 	}
 	rec.ID = c.number("record")
 	d.records = append(d.records, rec)
+	c.fresh[rec.urn()] = &fresh{lists: c.options.UnservedLooks}
 	return created(object{"domain_record": showRecord(rec)})
 }
 

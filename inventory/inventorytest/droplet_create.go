@@ -14,7 +14,7 @@ var dropletName = regexp.MustCompile(`^[a-zA-Z0-9]?[a-z0-9A-Z.\-]*[a-z0-9A-Z]$`)
 func dropletForm() form {
 	return form{
 		"name": "string", "names": "[]string", "region": "string", "size": "string!", "image": "id!", "ssh_keys": "[]id", "backups": "boolean", "backup_policy": "object", "ipv6": "boolean",
-		"monitoring": "boolean", "tags": "[]string?", "user_data": "string", "private_networking": "boolean", "volumes": "[]ref", "vpc_uuid": "string",
+		"monitoring": "boolean", "tags": "[]string?", "user_data": "string", "private_networking": "boolean", "volumes": "[]string", "vpc_uuid": "string",
 		"with_droplet_agent": "boolean", "public_networking": "boolean",
 	}
 }
@@ -84,7 +84,7 @@ func (c *Cloud) newDroplet(r *request) (Droplet, answer) {
 	where := r.text("region")
 	switch {
 	case r.has("tags") && len(r.texts("tags")) > 0 && !c.may(r, "tag:create"), len(list(r.body["ssh_keys"])) > 0 && !c.may(r, "ssh_key:read"),
-		r.has("vpc_uuid") && !c.may(r, "vpc:read"), len(r.refs("volumes")) > 0 && !c.may(r, "block_storage:read"):
+		r.has("vpc_uuid") && !c.may(r, "vpc:read"), len(r.texts("volumes")) > 0 && !c.may(r, "block_storage:read"):
 		return Droplet{}, refuse(http.StatusForbidden, "You do not have permission to perform this action.")
 	case !region(where).available:
 		return Droplet{}, invalid("You specified an invalid region for Droplet creation.")
@@ -100,7 +100,7 @@ func (c *Cloud) newDroplet(r *request) (Droplet, answer) {
 		return Droplet{}, invalid("User data is too long (maximum is 64 KiB)")
 	}
 	d := Droplet{
-		Region: where, Size: s.Slug, Image: img.slug, UserData: r.text("user_data"), Backups: r.yes("backups"), Monitoring: r.yes("monitoring"), Volumes: r.refs("volumes"),
+		Region: where, Size: s.Slug, Image: img.slug, UserData: r.text("user_data"), Backups: r.yes("backups"), Monitoring: r.yes("monitoring"), Volumes: r.texts("volumes"),
 		VPC: r.text("vpc_uuid"), ipv6: r.yes("ipv6"), public: r.body["public_networking"] != false, disk: s.Disk,
 	}
 	if d.VPC != "" {

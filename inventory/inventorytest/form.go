@@ -8,7 +8,7 @@ import (
 )
 
 // form says which fields the body of a call has, as the schema has them: "string", "integer",
-// "boolean", "object", "id" (a string or an integer), "ref" (an id, or an object with one), each also as a list ("[]string"). A field that
+// "boolean", "object", "id" (a string or an integer), each also as a list ("[]string"). A field that
 // must be there ends with "!", one that may be null with "?". Fields that it does not name are left alone.
 type form map[string]string
 
@@ -36,14 +36,13 @@ func is(kind string, v any) bool {
 	}
 	switch v := v.(type) {
 	case string:
-		return kind == "string" || kind == "id" || kind == "ref"
+		return kind == "string" || kind == "id"
 	case float64:
 		return (kind == "integer" || kind == "id") && v == math.Trunc(v)
 	case bool:
 		return kind == "boolean"
 	case map[string]any:
-		id, _ := v["id"].(string)
-		return kind == "object" || kind == "ref" && id != ""
+		return kind == "object"
 	}
 	return false
 }
@@ -71,22 +70,6 @@ func (r *request) texts(name string) []string {
 	out := []string{}
 	all, _ := r.body[name].([]any)
 	for _, v := range all {
-		if s, ok := v.(string); ok {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-// refs are the ids of references: godo sends objects with an id where the schema has the id alone,
-// and the real API takes both.
-func (r *request) refs(name string) []string {
-	out := []string{}
-	all, _ := r.body[name].([]any)
-	for _, v := range all {
-		if o, isObject := v.(object); isObject {
-			v = o["id"]
-		}
 		if s, ok := v.(string); ok {
 			out = append(out, s)
 		}

@@ -2,6 +2,7 @@ package inventorytest
 
 import (
 	"fmt"
+	"slices"
 )
 
 // ReservedIP is an address that can be moved between droplets.
@@ -73,8 +74,10 @@ func (c *Cloud) createReservedIP(r *request) answer {
 	if !region(where).available {
 		return invalid("region: invalid region")
 	}
-	c.serial["reserved"]++
-	ip := &ReservedIP{IP: fmt.Sprintf("203.0.113.%d", c.serial["reserved"]%253+2), Region: where}
+	ip := &ReservedIP{IP: c.nextReserved(), Region: where}
+	if ip.IP == "" {
+		return invalid("No more reserved IPs are available in this region.")
+	}
 	c.reservedIPs = append(c.reservedIPs, ip)
 	p := c.projects[0]
 	if o := c.project(r.text("project_id")); o != nil {
@@ -91,13 +94,44 @@ func (c *Cloud) createReservedIP(r *request) answer {
 }
 
 func (c *Cloud) assign(r *request, ip *ReservedIP, d *Droplet) *action {
+	old := c.droplet(ip.Droplet)
 	set := c.locked(func() {
-		if old := c.droplet(ip.Droplet); old != nil {
+		if old != nil {
 			old.reserved = nil
 		}
 		ip.Droplet, d.reserved = d.ID, ip
 	})
-	return c.start(r, &action{kind: "assign_ip", resourceType: "reserved_ip", region: ip.Region, droplet: d.ID, ip: ip.IP}, func() error { set(); return nil })
+	return c.start(r, &action{kind: "assign_ip", resourceType: "reserved_ip", region: ip.Region, droplet: d.ID, ip: ip.IP}, func() error {
+		set()
+		c.assigned(old, ip, false)
+		c.assigned(d, ip, true)
+		return nil
+	})
+}
+
+// assigned tells the hook, without the lock.
+func (c *Cloud) assigned(d *Droplet, ip *ReservedIP, on bool) {
+	if d == nil || c.options.Assigned == nil {
+		return
+	}
+	c.mu.Lock()
+	seen := c.copyDroplet(d)
+	c.mu.Unlock()
+	c.options.Assigned(seen, ip.IP, on)
+}
+
+// nextReserved is an address that nobody has reserved; "" if there is none.
+func (c *Cloud) nextReserved() string {
+	if c.options.Reserved == nil {
+		c.serial["reserved"]++
+		return fmt.Sprintf("203.0.113.%d", c.serial["reserved"]%253+2)
+	}
+	for _, address := range c.options.Reserved {
+		if !slices.ContainsFunc(c.reservedIPs, func(ip *ReservedIP) bool { return ip.IP == address }) {
+			return address
+		}
+	}
+	return ""
 }
 
 func (c *Cloud) actOnReservedIP(r *request) answer {
@@ -133,7 +167,11 @@ func (c *Cloud) actOnReservedIP(r *request) answer {
 			return c.pending(d.ID)
 		}
 		set := c.locked(func() { ip.Droplet, d.reserved = 0, nil })
-		a = c.start(r, &action{kind: "unassign_ip", resourceType: "reserved_ip", region: ip.Region, droplet: d.ID, ip: ip.IP}, func() error { set(); return nil })
+		a = c.start(r, &action{kind: "unassign_ip", resourceType: "reserved_ip", region: ip.Region, droplet: d.ID, ip: ip.IP}, func() error {
+			set()
+			c.assigned(d, ip, false)
+			return nil
+		})
 	default:
 		return invalid("type must be assign or unassign")
 	}

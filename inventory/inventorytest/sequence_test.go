@@ -12,7 +12,7 @@ import (
 
 func TestSequence(t *testing.T) {
 	c, g := start(t, Options{})
-	sequence(t, c, g, g.Droplets.Create)
+	sequence(t, c, g, asDescribed(g))
 	if u := c.Unknown(); len(u) > 0 {
 		t.Errorf("not simulated: %v", u)
 	}

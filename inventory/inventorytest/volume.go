@@ -171,8 +171,26 @@ func (c *Cloud) volumeAct(r *request, v *Volume) answer {
 		}
 	}
 	set := c.locked(effect)
-	c.start(r, a, func() error { set(); return nil })
+	c.start(r, a, func() error {
+		set()
+		if a.droplet != 0 && c.options.Attached != nil {
+			c.options.Attached(c.seen(a.droplet, v, r.text("type") == "attach"))
+		}
+		return nil
+	})
 	return accepted(object{"action": c.showAction(a)})
+}
+
+// seen is what the hook for attaching is told.
+func (c *Cloud) seen(droplet int, v *Volume, on bool) (Droplet, Volume, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	volume := *v
+	volume.Tags = slices.Clone(v.Tags)
+	if d := c.droplet(droplet); d != nil {
+		return c.copyDroplet(d), volume, on
+	}
+	return Droplet{ID: droplet}, volume, on
 }
 
 func (c *Cloud) volumeAction(r *request) answer {

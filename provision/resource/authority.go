@@ -39,14 +39,16 @@ func (a *Authority) Needs() []ID { return a.After }
 
 var authorityFiles = []string{"root.crt", "intermediate.crt", "intermediate.key"}
 
-// Paths are the three of the authority and the note about them.
-func (a *Authority) Paths() []string {
-	paths := []string{a.Note}
+// AuthorityFiles are the three of an authority, and last the note about them.
+func AuthorityFiles(dir, note string) (paths []string) {
 	for _, f := range authorityFiles {
-		paths = append(paths, a.Dir+"/"+f)
+		paths = append(paths, dir+"/"+f)
 	}
-	return paths
+	return append(paths, note)
 }
+
+// Paths are the three of the authority and the note about them.
+func (a *Authority) Paths() []string { return AuthorityFiles(a.Dir, a.Note) }
 
 const authorityNote = `authoritynote() { for x in root.crt intermediate.crt intermediate.key; do sha256sum <"$1/$x"; done | sha256sum | cut -c1-64; }`
 
@@ -129,6 +131,9 @@ rm -f "$d"/.provision.*
 			script += fmt.Sprintf("t=$(mktemp \"$d/.provision.XXXXXX\"); cat \"$next/%[1]s\" >\"$t\"; put \"$t\" \"$d/%[1]s\" \"$u:$u\" 0400\n", f)
 		}
 	} else {
+		if c.Act == Add { // meanwhile it may have been put back, from beside the data
+			script += "if [ -f \"$d/root.crt\" ] && [ \"$(cat \"$note\" 2>/dev/null)\" = \"$(authoritynote \"$d\")\" ]; then exit 0; fi\n"
+		}
 		files, err := newAuthority(ctx, r, a.Host, a.Name)
 		if err != nil {
 			return err

@@ -61,7 +61,11 @@ func (d *Droplet) create(ctx context.Context, r *Run) (*godo.Droplet, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, _, lost := r.Account.Droplets.Create(ctx, request)
+	volumes, err := d.free(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	made, lost := r.Account.CreateDroplet(ctx, request, volumes...)
 	if lost != nil && inventory.Refused(lost) {
 		return nil, lost
 	}
@@ -121,19 +125,22 @@ func (d *Droplet) request(ctx context.Context, r *Run) (request *godo.DropletCre
 	for _, print := range d.Prints {
 		request.SSHKeys = append(request.SSHKeys, godo.DropletCreateSSHKey{Fingerprint: print})
 	}
-	if d.Volume != nil {
-		volume, err := d.Volume.find(ctx, r.Account)
-		if err == nil && volume == nil {
-			err = errors.New("its volume is gone")
-		}
-		if err != nil {
-			return nil, "", err
-		}
-		if len(volume.DropletIDs) == 0 {
-			request.Volumes = []godo.DropletCreateVolume{{ID: volume.ID}}
-		}
-	}
 	return request, sum, nil
+}
+
+// free is the volume that it is created with: one that is still attached elsewhere follows later.
+func (d *Droplet) free(ctx context.Context, r *Run) (ids []string, err error) {
+	if d.Volume == nil {
+		return nil, nil
+	}
+	volume, err := d.Volume.find(ctx, r.Account)
+	if err == nil && volume == nil {
+		err = errors.New("its volume is gone")
+	}
+	if err == nil && len(volume.DropletIDs) == 0 {
+		ids = append(ids, volume.ID)
+	}
+	return ids, err
 }
 
 // userData gives the machine its first host key. Any program on it can read user data as long as it

@@ -8,6 +8,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/remote"
 )
 
 // removeSecond removes what was made beside the droplet that counts, and nothing that anybody ever
@@ -47,4 +48,44 @@ func Destroy(ctx context.Context, r *Run, one godo.Droplet) error {
 		}
 	}
 	return nil
+}
+
+// drain has the agent take no more runs, gives those that run their time to end, and then has the
+// database write what it holds to the volume, which outlives the machine.
+const drain = `for c in agent business-logic caddy server postgres; do
+	n=%s-$c
+	! docker inspect --type container "$n" >/dev/null 2>&1 || docker stop "$n" >/dev/null
+done
+sync`
+
+// Drain stops what works on a host of the stack, in the order in which it may.
+func Drain(ctx context.Context, r *Run, host, stack string) error {
+	_, err := r.Sh(ctx, host, "! command -v docker >/dev/null || {\n"+fmt.Sprintf(drain, remote.Quote(stack))+"\n}")
+	return err
+}
+
+// DestroyAddress gives up a reserved address.
+func DestroyAddress(ctx context.Context, r *Run, ip string) error {
+	return r.Account.WhenFree(ctx, "the reserved IP "+ip+" is given up", func(ctx context.Context) error {
+		_, err := r.Account.ReservedIPs.Delete(ctx, ip)
+		return unless(err, 404)
+	})
+}
+
+// DestroyVolume deletes a volume with its data, once no droplet has it any more.
+func DestroyVolume(ctx context.Context, r *Run, id string) error {
+	err := r.Account.Until(ctx, "the volume is free", func(ctx context.Context) (bool, error) {
+		v, _, err := r.Account.Storage.GetVolume(ctx, id)
+		if inventory.Missing(err) {
+			return true, nil
+		}
+		return err == nil && len(v.DropletIDs) == 0, err
+	})
+	if err != nil {
+		return err
+	}
+	return r.Account.WhenFree(ctx, "the volume is deleted", func(ctx context.Context) error {
+		_, err := r.Account.Storage.DeleteVolume(ctx, id)
+		return unless(err, 404)
+	})
 }

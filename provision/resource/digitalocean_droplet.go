@@ -29,6 +29,7 @@ type Droplet struct {
 var (
 	_ Resource = (*Droplet)(nil)
 	_ Looker   = (*Droplet)(nil)
+	_ Warner   = (*Droplet)(nil)
 )
 
 // DropletID is the ID of a host's droplet.
@@ -187,6 +188,26 @@ func (d *Droplet) lacking(w World, rec Record) (why []string) {
 		why = append(why, "it has no backups")
 	}
 	return why
+}
+
+// Warn names what differs and is left to the operator: what only a new droplet would have, and what costs or may be wanted.
+func (d *Droplet) Warn(w World) (out []string) {
+	rec, know := w.Fact(d.ID())
+	if know != Yes || rec.Fields["status"] == "new" {
+		return nil
+	}
+	features := strings.Split(rec.Fields["features"], "\n")
+	say := func(why string) { out = append(out, fmt.Sprintf("droplet %s %s", d.Host.Name, why)) }
+	switch monitored := slices.Contains(features, "monitoring"); {
+	case d.D.Monitoring && !monitored:
+		say("has no monitoring, which comes with a droplet's creation only; by hand, DigitalOcean's metrics agent can be installed on it")
+	case !d.D.Monitoring && monitored:
+		say("has monitoring, and digitalocean.monitoring is false; its metrics agent can be removed by hand")
+	}
+	if slices.Contains(features, "backups") && !d.D.Backups {
+		say("has backups, which cost something, and digitalocean.backups is false; they are switched off on the account's page")
+	}
+	return out
 }
 
 // surplus are tags of roles that the host does not have any more.

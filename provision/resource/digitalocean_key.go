@@ -93,3 +93,6 @@ func makeTag(ctx context.Context, r *Run, tag string) error {
 	})
 	return err
 }
+
+// Remember makes a tag that is on nothing and says something by its name.
+func Remember(ctx context.Context, r *Run, tag string) error { return makeTag(ctx, r, tag) }

@@ -30,6 +30,11 @@ func (n *CloudNetwork) name() string {
 	return "provision-" + n.D.Name + "-" + n.Region
 }
 
+// OwnNetwork tells whether a private network is one that was made for the inventory; one that it names was there before.
+func OwnNetwork(d *inventory.DigitalOcean, v *godo.VPC) bool {
+	return v.Name != d.VPC && v.Name == (&CloudNetwork{D: &inventory.DigitalOcean{Name: d.Name}, Region: v.RegionSlug}).name()
+}
+
 func (n *CloudNetwork) ID() ID        { return ID{"", "vpc", n.name()} }
 func (n *CloudNetwork) Needs() []ID   { return []ID{CloudAccountID()} }
 func (n *CloudNetwork) Probe(*Script) {}
@@ -99,6 +104,17 @@ var (
 	_ Resource = (*CloudFirewall)(nil)
 	_ Looker   = (*CloudFirewall)(nil)
 )
+
+// FirewallNames are what the firewalls of an inventory are called: that of all its droplets, and that of the server.
+func FirewallNames(d *inventory.DigitalOcean) (all, server string) {
+	return "provision-" + d.Name, "provision-" + d.Name + "-server"
+}
+
+// OwnFirewall tells whether a firewall is one that was made for the inventory.
+func OwnFirewall(d *inventory.DigitalOcean, f godo.Firewall) bool {
+	all, server := FirewallNames(d)
+	return f.Name == all && slices.Contains(f.Tags, d.Tag()) || f.Name == server && slices.Contains(f.Tags, d.RoleTag(inventory.RoleServer))
+}
 
 func (f *CloudFirewall) ID() ID        { return ID{"", "firewall", f.Name} }
 func (f *CloudFirewall) Needs() []ID   { return []ID{CloudAccountID(), CloudTagID(f.Tag)} }

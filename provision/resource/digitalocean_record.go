@@ -24,6 +24,7 @@ type DNSRecord struct {
 var (
 	_ Resource = (*DNSRecord)(nil)
 	_ Looker   = (*DNSRecord)(nil)
+	_ Warner   = (*DNSRecord)(nil)
 )
 
 func (n *DNSRecord) ID() ID        { return ID{"", "dns record", n.Name} }
@@ -37,19 +38,32 @@ func (n *DNSRecord) Look(l *inventory.Listing) Fact {
 	if !l.Domain {
 		return there("domain", "missing")
 	}
-	var data []string
+	var data, six []string
 	for _, rec := range l.Records {
 		switch rec.Type {
+		case "AAAA":
+			six = append(six, rec.Data)
 		case "A":
 			data = append(data, rec.Data)
 		case "CNAME":
 			return there("cname", rec.Data)
 		}
 	}
-	if len(data) == 0 {
-		return notThere()
+	f := notThere()
+	if len(data) > 0 {
+		f = there("data", strings.Join(data, "\n"))
 	}
-	return there("data", strings.Join(data, "\n"))
+	f.Fields["six"] = strings.Join(six, ", ")
+	return f
+}
+
+// Warn names where the name leads by IPv6, which no droplet has: an authority looks there first.
+func (n *DNSRecord) Warn(w World) []string {
+	rec, _ := w.Fact(n.ID())
+	if six := rec.Fields["six"]; six != "" {
+		return []string{fmt.Sprintf("dns record %s AAAA %s leads elsewhere: whoever has IPv6 goes there, and so does a certificate authority; droplets have no IPv6", n.Name, clean(six))}
+	}
+	return nil
 }
 
 // want is the address that the name is to lead to; "" where it does not exist yet.
@@ -90,13 +104,13 @@ func (n *DNSRecord) Diff(w World) []Change {
 	return nil
 }
 
-// address asks for what it leads to, which may be minutes old.
-func (n *DNSRecord) address(ctx context.Context, r *Run) (string, error) {
-	one, err := named(ctx, r, n.D, n.Droplet.Name)
+// serverAddress asks for the address of a host, the reserved one if it has one, which may be minutes old.
+func serverAddress(ctx context.Context, r *Run, d *inventory.DigitalOcean, host string, reserved bool) (string, error) {
+	one, err := named(ctx, r, d, host)
 	if err != nil {
 		return "", err
 	}
-	if n.Address == (ID{}) {
+	if !reserved {
 		return one.PublicIPv4()
 	}
 	all, err := r.Account.Reserved(ctx)
@@ -112,7 +126,7 @@ func (n *DNSRecord) address(ctx context.Context, r *Run) (string, error) {
 }
 
 func (n *DNSRecord) Do(ctx context.Context, r *Run, _ Change) error {
-	address, err := n.address(ctx, r)
+	address, err := serverAddress(ctx, r, n.D, n.Droplet.Name, n.Address != (ID{}))
 	if err != nil {
 		return err
 	}

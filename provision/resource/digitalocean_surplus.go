@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"provision/inventory"
-	"provision/remote"
 )
 
 // SurplusDroplets are those of this inventory's tags that it does not declare any more. They are
@@ -78,18 +77,6 @@ func (s *SurplusDroplets) Warn(w World) (out []string) {
 		out = append(out, fmt.Sprintf("droplet %s (id %s) is no longer declared and goes on; to remove it: provision apply --prune", name, id))
 	})
 	return out
-}
-
-// drain has the agent take no more runs, and gives those that run their time to end.
-const drain = `for c in agent business-logic; do
-	n=%s-$c
-	! docker inspect --type container "$n" >/dev/null 2>&1 || docker stop "$n" >/dev/null
-done`
-
-// Drain stops what works on a host of the stack, in the order in which it may.
-func Drain(ctx context.Context, r *Run, host, stack string) error {
-	_, err := r.Sh(ctx, host, "! command -v docker >/dev/null || {\n"+fmt.Sprintf(drain, remote.Quote(stack))+"\n}")
-	return err
 }
 
 func (s *SurplusDroplets) Do(ctx context.Context, r *Run, c Change) error {

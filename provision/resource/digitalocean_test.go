@@ -127,6 +127,86 @@ func TestReservedIPAndRecordDiff(t *testing.T) {
 	})
 }
 
+// A name is waited for as long as there is no Caddy that asks by itself.
+func TestPublicNameDiff(t *testing.T) {
+	t.Parallel()
+	do, _ := cloudAccount()
+	n := &PublicName{D: do, Name: "prefect.example.org", Droplet: DropletID("prefect"), Caddy: ServiceID("prefect", "prefect-caddy")}
+	at := func(engine Fact) facts { return facts{EngineID("prefect"): engine} }
+	runDiff(t, n, []diffCase{
+		{name: "a host that does not exist", facts: at(no()), want: "await: it has to lead to the server"},
+		{name: "no Caddy yet", facts: at(engine()), want: "await: it has to lead to the server"},
+		{name: "Docker is stopped", facts: at(unknown("stopped"))},
+		{name: "Caddy is there", facts: at(engine("containers", "/prefect-caddy|c1|sha256:1|i:1|exited||0|1|false|2026-01-01T00:00:00Z|def|m|p|x\n"))},
+	})
+}
+
+func TestWhoseANetworkIs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		named, name, region string
+		own                 bool
+	}{
+		{"", "provision-prod-fra1", "fra1", true},
+		{"", "provision-prod-nyc3", "nyc3", true}, // of an earlier region
+		{"", "provision-prod-eu-fra1", "fra1", false},
+		{"", "default-fra1", "fra1", false},
+		{"theirs", "theirs", "fra1", false},
+		{"theirs", "provision-prod-fra1", "fra1", true}, // made before theirs was named
+		{"provision-prod-fra1", "provision-prod-fra1", "fra1", false},
+	} {
+		if got := OwnNetwork(&inventory.DigitalOcean{Name: "prod", VPC: c.named}, &godo.VPC{Name: c.name, RegionSlug: c.region}); got != c.own {
+			t.Errorf("%+v: %t", c, got)
+		}
+	}
+}
+
+func TestARecordForIPv6IsNamed(t *testing.T) {
+	t.Parallel()
+	do, _ := cloudAccount()
+	n := &DNSRecord{D: do, Name: "prefect.example.org", Droplet: DropletID("prefect")}
+	six := []godo.DomainRecord{{Type: "A", Data: "203.0.113.3"}, {Type: "AAAA", Data: "2001:db8::1"}}
+	for _, c := range []struct {
+		records []godo.DomainRecord
+		know    Know
+		want    string
+	}{
+		{six, Yes, "dns record prefect.example.org AAAA 2001:db8::1 leads elsewhere"},
+		{six[1:], No, "dns record prefect.example.org AAAA 2001:db8::1 leads elsewhere"},
+		{six[:1], Yes, ""},
+	} {
+		f := n.Look(&inventory.Listing{Domain: true, Records: c.records})
+		got := strings.Join(n.Warn(world{facts: facts{n.ID(): f}}), "\n")
+		if f.Know != c.know || (c.want == "") != (got == "") || !strings.HasPrefix(got, c.want) {
+			t.Errorf("%v %q, want %v %q", f.Know, got, c.know, c.want)
+		}
+	}
+}
+
+// What differs and cannot be had, or is not ours to take away, is said and not changed.
+func TestDropletWarns(t *testing.T) {
+	t.Parallel()
+	do, host := cloudAccount()
+	d := &Droplet{D: do, Host: host, Network: &CloudNetwork{D: do, Region: "fra1"}}
+	for _, c := range []struct {
+		monitoring, backups bool
+		features, want      string
+	}{
+		{true, true, "backups\nmonitoring", ""},
+		{false, false, "", ""},
+		{true, false, "", "droplet prefect has no monitoring"},
+		{false, false, "monitoring", "droplet prefect has monitoring, and digitalocean.monitoring is false"},
+		{false, false, "backups", "droplet prefect has backups, which cost something"},
+		{false, true, "", ""}, // a change, and no warning
+	} {
+		do.Monitoring, do.Backups = c.monitoring, c.backups
+		got := strings.Join(d.Warn(world{facts: facts{d.ID(): yes("status", "active", "features", c.features)}}), "\n")
+		if (c.want == "") != (got == "") || !strings.HasPrefix(got, c.want) {
+			t.Errorf("%+v: %q", c, got)
+		}
+	}
+}
+
 func TestDiskDiff(t *testing.T) {
 	t.Parallel()
 	d := &Disk{Host: "prefect", Device: "/dev/disk/by-id/x", Path: "/mnt/prefect-data", Sub: "postgres", Kept: &Kept{}}

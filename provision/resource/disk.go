@@ -43,6 +43,7 @@ func (d *Disk) Probe(s *Script) {
 [ -d "$dir/"%s ] && v sub yes
 [ -e %s ] && v born yes
 grep -qxF %s /etc/fstab && v fstab yes
+%s
 src=$(findmnt -n -o SOURCE --mountpoint "$dir") && v source "$src"
 if [ ! -e "$dev" ]; then unknown "the volume is not attached ($dev is missing)"
 else
@@ -55,7 +56,7 @@ else
 	2) no ;;
 	*) unknown "what is on $real cannot be told" ;;
 	esac
-fi`, remote.Quote(d.Device), remote.Quote(d.Path), remote.Quote(d.Sub), remote.Quote(d.Born), remote.Quote(d.fstab())))
+fi`, remote.Quote(d.Device), remote.Quote(d.Path), remote.Quote(d.Sub), remote.Quote(d.Born), remote.Quote(d.fstab()), d.Kept.lost()))
 }
 
 func (d *Disk) Diff(w World) []Change {
@@ -84,6 +85,8 @@ func (d *Disk) Diff(w World) []Change {
 		change.Why = "the directory for the database is missing"
 	case rec.Fields["fstab"] == "":
 		change.Why = "it is not mounted at boot"
+	case rec.Fields["lost"] != "":
+		change.Why = clean(rec.Fields["lost"]) + " lies beside the data and not where it is in use: it is put back"
 	case d.grown(rec.Fields["sizes"]):
 		change.Why = "the volume has grown, and its file system has not"
 	default:
@@ -187,6 +190,12 @@ func (k *Kept) Do(ctx context.Context, r *Run, _ Change) error {
 [ -d "$d" ] || mkdir -m 0700 "$d"
 for f in%s; do copykept "$b/$f" "$d/$f"; done`, remote.Quote(k.Base), remote.Quote(k.Dir), k.quoted()))
 	return err
+}
+
+// lost says what is kept and not in use: a run that was killed before it put everything back is gone on with.
+func (k *Kept) lost() string {
+	return fmt.Sprintf(`b=%s d=%s
+for f in%s; do [ -e "$b/$f" ] || [ ! -e "$d/$f" ] || { v lost "$f"; break; }; done`, remote.Quote(k.Base), remote.Quote(k.Dir), k.quoted())
 }
 
 // restore puts back what is kept and not there: on a droplet that is new beside its data.

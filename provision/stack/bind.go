@@ -70,7 +70,7 @@ type binder struct {
 	agents []string // names of the agent hosts, sorted
 
 	prefect, business, caddy built
-	record                   resource.ID    // the url's host, where we make it
+	named                    resource.ID    // the url's host, where we make it or wait for it
 	place                    *resource.Disk // where the database lies, if not on the server's own disk
 	out                      []resource.Resource
 }

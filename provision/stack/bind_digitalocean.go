@@ -2,6 +2,7 @@ package stack
 
 import (
 	"slices"
+	"strings"
 
 	"provision/files"
 	"provision/inventory"
@@ -11,13 +12,20 @@ import (
 // cloud adds what the account should have: the droplets, and before each what it is created with.
 func (b *binder) cloud() error {
 	d := b.inv.DigitalOcean
+	if d == nil {
+		return nil
+	}
+	surplus := &resource.SurplusDroplets{Inventory: b.inv, Stack: b.stack.Name}
 	account := &resource.CloudAccount{D: d}
 	for n := range b.inv.Hosts {
 		if b.inv.Hosts[n].Droplet != nil {
 			account.Hosts = append(account.Hosts, &b.inv.Hosts[n])
 		}
 	}
+	strays := &resource.Strays{Inventory: b.inv}
+	b.add(strays)
 	if len(account.Hosts) == 0 {
+		b.add(surplus)
 		return nil
 	}
 	keys, err := d.PublicKeys()
@@ -32,6 +40,7 @@ func (b *binder) cloud() error {
 		droplet.Keys, droplet.Prints = append(droplet.Keys, key.ID()), append(droplet.Prints, k.Fingerprint)
 	}
 	droplet.Walls = b.walls()
+	strays.Wanted = append(strays.Wanted, droplet.Walls...)
 	networks := map[string]*resource.CloudNetwork{}
 	all := &resource.CloudProject{Inventory: b.inv}
 	for _, h := range account.Hosts {
@@ -40,6 +49,7 @@ func (b *binder) cloud() error {
 			network = &resource.CloudNetwork{D: d, Region: h.Droplet.Region}
 			networks[h.Droplet.Region] = network
 			b.add(network)
+			strays.Wanted = append(strays.Wanted, network.ID())
 		}
 		one := droplet
 		one.Host, one.Network = h, network
@@ -60,7 +70,8 @@ func (b *binder) cloud() error {
 	if d.Project != "" {
 		b.add(all)
 	}
-	b.add(&resource.SurplusDroplets{Inventory: b.inv, Stack: b.stack.Name, After: all.After})
+	surplus.After = all.After
+	b.add(surplus)
 	return nil
 }
 
@@ -78,9 +89,10 @@ func (b *binder) walls() []resource.ID {
 	}
 	everywhere := []string{"0.0.0.0/0", "::/0"}
 	var ids []resource.ID
+	all, server := resource.FirewallNames(d)
 	for _, f := range []*resource.CloudFirewall{
-		{D: d, Name: "provision-" + d.Name, Tag: d.Tag(), Inbound: []string{"tcp 22"}, From: from, Outbound: true},
-		{D: d, Name: "provision-" + d.Name + "-server", Tag: d.RoleTag(inventory.RoleServer), Inbound: public, From: everywhere},
+		{D: d, Name: all, Tag: d.Tag(), Inbound: []string{"tcp 22"}, From: from, Outbound: true},
+		{D: d, Name: server, Tag: d.RoleTag(inventory.RoleServer), Inbound: public, From: everywhere},
 	} {
 		b.add(&resource.CloudTag{Tag: f.Tag}, f)
 		ids = append(ids, f.ID())
@@ -88,18 +100,31 @@ func (b *binder) walls() []resource.ID {
 	return ids
 }
 
-// name adds the url's host, where the account manages its domain.
+// name adds the url's host where the account manages its domain, and has Caddy wait for it where its
+// certificate depends on that.
 func (b *binder) name() {
 	d := b.inv.DigitalOcean
-	if d.Domain == "" || b.server.Droplet == nil {
+	if b.server.Droplet == nil {
 		return
 	}
-	record := &resource.DNSRecord{D: d, Name: b.inv.Hostname(), Droplet: resource.DropletID(b.server.Name)}
+	var address resource.ID
 	if b.server.Droplet.ReservedIP {
-		record.Address = resource.ReservedIPID(b.server.Name)
+		address = resource.ReservedIPID(b.server.Name)
 	}
-	b.add(record)
-	b.record = record.ID()
+	droplet := resource.DropletID(b.server.Name)
+	if d.Domain != "" {
+		record := &resource.DNSRecord{D: d, Name: b.inv.Hostname(), Droplet: droplet, Address: address}
+		b.add(record)
+		b.named = record.ID()
+	}
+	if b.inv.TLS.Mode == inventory.TLSACME && d.Resolver != "none" {
+		public := &resource.PublicName{
+			D: d, Name: b.inv.Hostname(), Droplet: droplet, Address: address, Record: b.named,
+			Caddy: resource.ServiceID(b.server.Name, b.stack.Name+"-caddy"),
+		}
+		b.add(public)
+		b.named = public.ID()
+	}
 }
 
 // machine is what a host has to be before anything is done on it.
@@ -127,6 +152,12 @@ func (b *binder) disk(h *inventory.Host) *resource.Disk {
 			After: []resource.ID{resource.IdentityID(h.Name), resource.SecretID(h.Name, b.encryptionKey()), resource.SecretID(h.Name, b.base+"/server/secrets/postgres/password"), resource.SecretID(h.Name, b.base+"/server/secrets/login/ui_password")},
 		},
 		After: append(b.machine(h), resource.DropletID(h.Name)),
+	}
+	if b.inv.TLS.Mode == inventory.TLSInternal { // whoever trusts it goes on to
+		disk.Kept.After = append(disk.Kept.After, resource.AuthorityID(h.Name))
+		for _, f := range resource.AuthorityFiles(b.base+"/server/secrets/caddy", b.base+"/server/secrets/login/authority") {
+			disk.Kept.Files = append(disk.Kept.Files, strings.TrimPrefix(f, b.base+"/"))
+		}
 	}
 	disk.Kept.After = append(disk.Kept.After, disk.ID())
 	b.add(disk)

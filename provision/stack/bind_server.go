@@ -95,7 +95,7 @@ func (b *binder) serverRole(h *inventory.Host) error {
 	for _, s := range rendered.Services {
 		if s.Name == "caddy" {
 			caddy := b.service(host, dir, name+"-server", s, resource.Service{
-				After: append([]resource.ID{caddyConfig.ID(), caddyFiles.ID(), server.ID(), resource.VolumeID(host, caddyVol), b.record}, b.allTokens()...),
+				After: append([]resource.ID{caddyConfig.ID(), caddyFiles.ID(), server.ID(), resource.VolumeID(host, caddyVol), b.named}, b.allTokens()...),
 				Note:  "the UI and the API are away for some seconds; agents ask again",
 			})
 			b.add(caddy, &resource.CaddyLoaded{

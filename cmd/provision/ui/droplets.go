@@ -15,7 +15,7 @@ func Droplets(w io.Writer, s Style, all []provision.DropletStatus) {
 		return
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tID\tSTATUS\tADDRESS\tSIZE\tREGION\tMONTHLY\t")
+	fmt.Fprintln(t, "NAME\tID\tSTATUS\tADDRESS\tRESERVED\tSIZE\tREGION\tMONTHLY\t")
 	var sum float64
 	for _, d := range all {
 		id, remark := fmt.Sprint(d.ID), ""
@@ -30,7 +30,7 @@ func Droplets(w io.Writer, s Style, all []provision.DropletStatus) {
 		if d.ID != 0 {
 			sum += d.Monthly
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t$%.2f\t%s\n", d.Name, id, d.Status, orDash(d.Address), d.Size, d.Region, d.Monthly, remark)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t$%.2f\t%s\n", d.Name, id, d.Status, orDash(d.Address), orDash(d.Reserved), d.Size, d.Region, d.Monthly, remark)
 	}
 	t.Flush()
 	fmt.Fprintln(w, s.dim(fmt.Sprintf("those that exist cost $%.2f a month, without volumes, backups, reserved IPs that are not in use, and traffic", sum)))

@@ -119,7 +119,7 @@ func (l *Lines) Event(e provision.Event) {
 		}
 	case "observe":
 		if l.verbose && e.State != "start" {
-			l.row(e.Host, "observe", "", result(l.s, e.State), e.Seconds, "")
+			l.row(e.Host, "observe", "", result(l.s, e.State), e.Seconds, e.Text)
 		}
 	case "lock":
 		if e.State == "start" || l.verbose {

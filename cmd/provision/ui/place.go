@@ -21,7 +21,7 @@ func placed(e provision.Event) provision.Event {
 	switch e.Type {
 	case "plan":
 		e.Plan = placedPlan(e.Plan)
-	case "change", "progress", "note", "connect", "lock":
+	case "change", "progress", "note", "connect", "observe", "lock":
 		e.Host = place(e.Host)
 	}
 	return e

@@ -1,0 +1,94 @@
+package provision_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"provision/inventory/inventorytest"
+	"provision/provision"
+)
+
+// public is the file's end for a public name, asked for at a name server.
+func public(resolver string) string {
+	return "resolver = \"" + resolver + "\"\n\n[tls]\nmode = \"acme\"\n" + small
+}
+
+func (p *production) names() string {
+	p.t.Helper()
+	address, err := p.cloud.Names()
+	if err != nil {
+		p.t.Fatalf("%v", err)
+	}
+	return address
+}
+
+// Caddy asks for a certificate when the domain's own name servers lead to the server, not before.
+func TestCaddyWaitsForItsName(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{UnservedLooks: 3}, small)
+	p.declare(public(p.names()))
+	a := p.attempt()
+	if _, err := a.apply(); err != nil {
+		t.Fatal(explain(err))
+	}
+	waited, name, caddy := "", -1, -1
+	for n, e := range a.seen() {
+		switch {
+		case e.Type == "progress" && strings.HasPrefix(e.Step, "public name"):
+			waited += e.Text + "\n"
+		case e.Type == "change" && e.State == "done" && strings.HasPrefix(e.Step, "public name"):
+			name = n
+		case e.Type == "change" && e.State == "start" && e.Step == "container prefect-caddy":
+			caddy = n
+		}
+	}
+	if want := "waiting until it leads to " + p.cloud.ReservedIPs()[0].IP + ": ns1.digitalocean.com says nowhere"; !strings.Contains(waited, want) {
+		t.Errorf("it does not say %q: %s", want, waited)
+	}
+	if name < 0 || caddy < name {
+		t.Errorf("the name was there at %d, Caddy began at %d", name, caddy)
+	}
+	p.settled("prefect", "worker")
+}
+
+// A domain that is managed elsewhere: what is to be done by hand is said, the wait ends, and the next
+// apply goes on; what stands before the server is not the server's address.
+func TestANameThatIsMadeByHand(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{}, small)
+	elsewhere := func(resolver string) {
+		p.declare(public(resolver))
+		text, err := os.ReadFile(p.inventory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.write(p.inventory, strings.Replace(string(text), "domain = \"example.org\"\n", "", 1))
+	}
+	elsewhere(p.names())
+	a := p.attempt()
+	a.Pace.Deadline = 2 * time.Second
+	_, err := a.apply()
+	ip := p.cloud.ReservedIPs()[0].IP
+	if text := explain(err); provision.ExitCode(err) != provision.ExitCloud || !strings.Contains(text, "make the record where the domain is managed: prefect.example.org A "+ip) {
+		t.Fatalf("exit code %d: %s", provision.ExitCode(err), text)
+	}
+	for _, c := range p.host("prefect").Containers() {
+		if c.Name == "/prefect-caddy" {
+			t.Error("Caddy was started")
+		}
+	}
+	p.call("POST", "/v2/domains/example.org/records", `{"type": "A", "name": "prefect", "data": "198.51.100.7", "ttl": 300}`)
+	a = p.attempt()
+	if _, err := a.apply(); err != nil {
+		t.Fatal(explain(err))
+	}
+	if said := strings.Join(a.told(nil), "\n"); !strings.Contains(said, "taken for something that stands before the server") {
+		t.Errorf("the other address is not named: %s", said)
+	}
+	elsewhere("none")
+	if report, err := p.attempt().apply(); err != nil || len(report.Outcomes) > 0 {
+		t.Errorf("%v %+v", err, report)
+	}
+}

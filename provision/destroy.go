@@ -1,0 +1,88 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/digitalocean/godo"
+
+	"provision/inventory"
+	"provision/provision/resource"
+	"provision/remote"
+)
+
+// Doomed is what destroying one droplet would take, and what it would leave.
+type Doomed struct {
+	Name    string
+	Droplet godo.Droplet
+	Volume  string // its name; empty if it has none of ours
+	volume  string
+	Left    []string // what stays, in words
+}
+
+// Doom looks up what would be destroyed; nothing is done.
+func (p *Pass) Doom(ctx context.Context, name string) (*Doomed, error) {
+	l, err := p.listing(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := p.System.Inventory.DigitalOcean
+	doomed := &Doomed{Name: name}
+	for _, v := range l.Volumes {
+		if v.Name == resource.CloudVolumeName(d, name) {
+			doomed.Volume, doomed.volume = v.Name, v.ID
+		}
+	}
+	for _, ip := range d.Addresses(l.Tags, name) {
+		doomed.Left = append(doomed.Left, "the reserved IP "+ip+", which costs something as long as no droplet has it")
+	}
+	for _, one := range l.Droplets {
+		if d.HostOf(one.Tags) == name {
+			doomed.Droplet = one
+			return doomed, nil
+		}
+	}
+	if doomed.Volume != "" {
+		return doomed, nil
+	}
+	return nil, Usage("provision droplet list", "there is no droplet %s with the tag %s", name, d.Tag())
+}
+
+// Destroy removes one droplet, and its volume if that is asked for.
+func (p *Pass) Destroy(ctx context.Context, doomed *Doomed, withVolume bool) error {
+	r := p.runner(1)
+	step := "destroy droplet " + doomed.Name
+	if err := p.end(ctx, r, doomed.Name, doomed.Droplet); err != nil {
+		return err
+	}
+	if doomed.volume == "" || !withVolume {
+		return nil
+	}
+	p.emit(Event{Type: "progress", Host: doomed.Name, Step: step, Text: "deleting the volume " + doomed.Volume})
+	return hostError("", step, ExitCloud, resource.DestroyVolume(ctx, r, doomed.volume))
+}
+
+// end removes one droplet and the tag of its name. What works on it ends as at a replacement, as far
+// as it can be reached.
+func (p *Pass) end(ctx context.Context, r *resource.Run, name string, one godo.Droplet) error {
+	step := "destroy droplet " + name
+	if one.ID != 0 {
+		if inventory.BirthKey(one.Tags) == "" && one.Status == "active" {
+			p.emit(Event{Type: "progress", Host: name, Step: step, Text: "stopping what works on it"})
+			if err := resource.Drain(ctx, r, name, p.System.Stack.Name); err != nil {
+				if ctx.Err() != nil {
+					return hostError("", step, ExitCloud, context.Cause(ctx))
+				}
+				p.emit(Event{Type: "note", Host: name, Text: "what works on it could not be stopped first: " + remote.Sanitize(err.Error())})
+			}
+		}
+		p.emit(Event{Type: "progress", Host: name, Step: step, Text: fmt.Sprintf("deleting droplet %d", one.ID)})
+		if err := resource.Destroy(ctx, r, one); err != nil {
+			return hostError("", step, ExitCloud, err)
+		}
+	}
+	if _, err := r.Account.Tags.Delete(ctx, p.System.Inventory.DigitalOcean.NameTag(name)); err != nil && !inventory.Missing(err) {
+		return hostError("", step, ExitCloud, err)
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package resource
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/digitalocean/godo"
+
+	"provision/inventory"
+)
+
+// Strays are what else has to do with the inventory and is left to the operator: firewalls of others
+// that apply to its droplets, and open what ours keep closed, since a droplet lets in what any of its
+// firewalls does; and what was made for it and serves nothing any more.
+type Strays struct {
+	Inventory *inventory.Inventory
+	Wanted    []ID // firewalls and networks
+}
+
+var (
+	_ Resource = (*Strays)(nil)
+	_ Looker   = (*Strays)(nil)
+	_ Warner   = (*Strays)(nil)
+)
+
+func (s *Strays) ID() ID                                 { return ID{"", "strays", ""} }
+func (s *Strays) Needs() []ID                            { return nil }
+func (s *Strays) Probe(*Script)                          {}
+func (s *Strays) Diff(World) []Change                    { return nil }
+func (s *Strays) Do(context.Context, *Run, Change) error { return nil }
+
+func (s *Strays) Look(l *inventory.Listing) Fact {
+	d := s.Inventory.DigitalOcean
+	var out []string
+	for _, f := range l.Firewalls {
+		switch {
+		case OwnFirewall(d, f):
+			if !slices.Contains(s.Wanted, ID{"", "firewall", f.Name}) {
+				out = append(out, fmt.Sprintf("firewall %s is left, and there is no droplet for it; all that is left goes with: provision droplet destroy --all", f.Name))
+			}
+		case s.reaches(f, l.Droplets):
+			out = append(out, fmt.Sprintf("firewall %s, which is not of this inventory, applies to its droplets, too: what it lets in, they let in", f.Name))
+		}
+	}
+	for _, v := range l.VPCs {
+		if OwnNetwork(d, v) && !slices.Contains(s.Wanted, ID{"", "vpc", v.Name}) {
+			out = append(out, fmt.Sprintf("vpc %s is left, and no droplet that is declared is in it; it can be deleted on the account's page", v.Name))
+		}
+	}
+	slices.Sort(out)
+	return there("strays", strings.Join(out, "\n"))
+}
+
+// reaches tells whether a firewall applies to droplets of ours.
+func (s *Strays) reaches(f godo.Firewall, droplets []godo.Droplet) bool {
+	d := s.Inventory.DigitalOcean
+	return slices.ContainsFunc(f.Tags, func(t string) bool { return t == d.Tag() || strings.HasPrefix(t, d.Tag()+":") }) ||
+		slices.ContainsFunc(droplets, func(one godo.Droplet) bool {
+			return slices.Contains(f.DropletIDs, one.ID) || slices.ContainsFunc(one.Tags, func(t string) bool { return slices.Contains(f.Tags, t) })
+		})
+}
+
+func (s *Strays) Warn(w World) (out []string) {
+	rec, _ := w.Fact(s.ID())
+	for l := range strings.Lines(rec.Fields["strays"]) {
+		out = append(out, clean(strings.TrimSpace(l)))
+	}
+	return out
+}
