@@ -36,11 +36,12 @@ func (d *Draft) Check() (*Inventory, Problems) {
 	return load(doc)
 }
 
-// Problem is the first mistake in the key or in an element of it, nil if there is none.
+// Problem is the first mistake in the key or in an element of it, nil if there is none. A value that cannot be written at all is
+// one, too.
 func (d *Draft) Problem(key string) *Problem {
-	_, problems := d.Check()
+	inv, problems := d.Check()
 	for _, p := range problems {
-		if p.Key == key || strings.HasPrefix(p.Key, key+"[") {
+		if inv == nil || p.Key == key || strings.HasPrefix(p.Key, key+"[") {
 			return &p
 		}
 	}

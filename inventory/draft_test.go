@@ -6,6 +6,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
 )
 
 // TestDraft: answers stand in the place of examples, what is commented out becomes a key, and the file reads as it was meant.
@@ -102,4 +105,31 @@ func TestDraftUnanswered(t *testing.T) {
 			t.Errorf("%s: the draft is not the template", layout)
 		}
 	}
+}
+
+// TestDraftHoldsAnything: whatever is answered is the value of its key and of no other, or is refused.
+func TestDraftHoldsAnything(t *testing.T) {
+	t.Parallel()
+	odd := []string{"\"\nroot = true\n#", "'''", `\u0022`, "a # b", "a  # b", "\xff"}
+	rapid.Check(t, func(t *rapid.T) {
+		answer := rapid.OneOf(rapid.String(), rapid.SampledFrom(odd)).Draw(t, "answer")
+		d := NewDraft(LayoutSingle)
+		d.Set("ssh.user", answer)
+		inv, problems := d.Check()
+		switch {
+		case !utf8.ValidString(answer):
+			if d.Problem("ssh.user") == nil {
+				t.Fatalf("nothing is said of %q", answer)
+			}
+		case inv == nil:
+			t.Fatalf("%q breaks the file: %v", answer, problems)
+		case inv.SSH.User != answer:
+			t.Fatalf("%q is read as %q", answer, inv.SSH.User)
+		}
+		for _, p := range problems {
+			if inv != nil && p.Key != "ssh.user" {
+				t.Fatalf("%q is taken for something else: %v", answer, p)
+			}
+		}
+	})
 }

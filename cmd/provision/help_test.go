@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"mvdan.cc/sh/v3/syntax"
 )
 
@@ -100,7 +102,7 @@ func accepts(t *testing.T, words []string) string {
 		t.Errorf("%v: %v", words, err)
 		return ""
 	}
-	if err := cmd.ParseFlags(rest); err != nil {
+	if err := cmd.ParseFlags(rest); err != nil && !errors.Is(err, pflag.ErrHelp) {
 		t.Errorf("%v: %v", words, err)
 	}
 	if args := cmd.Flags().Args(); cmd.Args != nil && cmd.HasParent() {

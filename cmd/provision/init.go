@@ -61,7 +61,7 @@ keeps its example, to be edited.`,
 		layouts[layout] = f.Bool(string(layout), false, usage)
 	}
 	for _, i := range items() {
-		values[i.flag] = f.String(i.flag, "", "`"+i.value+"`: "+i.usage)
+		values[i.flag] = f.String(i.flag, "", i.usage)
 	}
 	f.BoolVar(&plaintext, "allow-plaintext", false, "with --tls off: yes, in clear")
 	return cmd

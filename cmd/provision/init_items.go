@@ -11,8 +11,7 @@ import (
 
 // item is one thing that init wants to know: a flag, a question, and the key of the inventory that it becomes.
 type item struct {
-	flag, value string // --FLAG VALUE
-	usage       string // in the help
+	flag, usage string // as in the help
 	title, help string // the question
 	key         string
 	also        []string // keys that a wrong answer shows at, too
@@ -36,13 +35,13 @@ func items() []item {
 	}
 	fixed := func(text string) func(*answers) string { return func(*answers) string { return text } }
 	return []item{
-		{flag: "server", value: "ADDRESS", usage: "address of the server", title: "Address of the server", help: "an IP address or a DNS name", key: "hosts.prefect.address", layouts: onprem},
-		{flag: "agent", value: "ADDRESS,...", usage: "addresses of the agent hosts", title: "Addresses of the agent hosts", help: "one or several, with commas between", key: agentsKey, list: true, layouts: onprem[1:]},
-		{flag: "user", value: "NAME", usage: "user to log in with over SSH: root, or one with sudo", title: "User to log in with over SSH", help: "root, or one with sudo", key: "ssh.user", layouts: onprem, standard: fixed("root")},
-		{flag: "region", value: "NAME", usage: "region of the droplets", title: "Region of the droplets", key: "digitalocean.region", layouts: droplets, standard: fixed("fra1")},
-		{flag: "ssh-key", value: "FILE,...", usage: "public keys that may log in", title: "Public keys that may log in", help: "files, with commas between", key: "digitalocean.ssh_keys", list: true, layouts: droplets, standard: func(*answers) string { return publicKey() }},
-		{flag: "admin-cidr", value: "NETWORK,...", usage: "networks that may reach port 22", title: "Networks that may reach port 22", help: "your own address as others see it, for example 203.0.113.7/32", key: "digitalocean.admin_cidrs", list: true, layouts: droplets},
-		{flag: "tls", value: "MODE", usage: "where the certificate comes from: internal, acme, files or off", title: "Where does the server's certificate come from?", key: "tls.mode", layouts: anywhere, choices: []ui.Choice{
+		{flag: "server", usage: "`ADDRESS` of the server", title: "Address of the server", help: "an IP address or a DNS name", key: "hosts.prefect.address", layouts: onprem},
+		{flag: "agent", usage: "`ADDRESS,...` of the agent hosts", title: "Addresses of the agent hosts", help: "one or several, with commas between", key: agentsKey, list: true, layouts: onprem[1:]},
+		{flag: "user", usage: "`NAME` to log in with over SSH: root, or one with sudo", title: "User to log in with over SSH", help: "root, or one with sudo", key: "ssh.user", layouts: onprem, standard: fixed("root")},
+		{flag: "region", usage: "`NAME` of the droplets' region", title: "Region of the droplets", key: "digitalocean.region", layouts: droplets, standard: fixed("fra1")},
+		{flag: "ssh-key", usage: "`FILE,...` of the public keys that may log in", title: "Public keys that may log in", help: "files, with commas between", key: "digitalocean.ssh_keys", list: true, layouts: droplets, standard: func(*answers) string { return publicKey() }},
+		{flag: "admin-cidr", usage: "`NETWORK,...` that may reach port 22", title: "Networks that may reach port 22", help: "your own address as others see it, for example 203.0.113.7/32", key: "digitalocean.admin_cidrs", list: true, layouts: droplets},
+		{flag: "tls", usage: "`MODE`, where the certificate comes from: internal, acme, files or off", title: "Where does the server's certificate come from?", key: "tls.mode", layouts: anywhere, choices: []ui.Choice{
 			{Value: inventory.TLSInternal, Title: "internal: the stack's own CA, whose root browsers do not know"},
 			{Value: inventory.TLSACME, Title: "acme: Let's Encrypt, for a public name"},
 			{Value: inventory.TLSFiles, Title: "files: a certificate and a key of yours"},
@@ -53,10 +52,10 @@ func items() []item {
 			}
 			return inventory.TLSInternal
 		}},
-		{flag: "url", value: "URL", usage: "how browsers and agents reach the server; without it, by its address", title: "URL by which browsers and agents reach the server", help: "for example https://prefect.example.org; empty: by the server's address, if that is known", key: "url", layouts: anywhere},
-		{flag: "certificate", value: "FILE", usage: "with --tls files: the certificate with its chain", title: "File of the certificate, with its chain", key: "tls.certificate", layouts: anywhere, when: mode(inventory.TLSFiles)},
-		{flag: "key", value: "FILE", usage: "with --tls files: its key", title: "File of its key", key: "tls.key", layouts: anywhere, when: mode(inventory.TLSFiles)},
-		{flag: "domain", value: "NAME", usage: "domain managed in the account, where the url's host gets its record", title: "Domain that is managed in the account", help: "the url's host gets its record there; empty: you make the record", key: domainKey, also: []string{"url"}, layouts: droplets, standard: (*answers).domain},
+		{flag: "url", usage: "`URL` by which browsers and agents reach the server; without it, its address", title: "URL by which browsers and agents reach the server", help: "for example https://prefect.example.org; empty: by the server's address, if that is known", key: "url", layouts: anywhere},
+		{flag: "certificate", usage: "with --tls files: `FILE` of the certificate, with its chain", title: "File of the certificate, with its chain", key: "tls.certificate", layouts: anywhere, when: mode(inventory.TLSFiles)},
+		{flag: "key", usage: "with --tls files: `FILE` of its key", title: "File of its key", key: "tls.key", layouts: anywhere, when: mode(inventory.TLSFiles)},
+		{flag: "domain", usage: "`NAME` of a domain managed in the account, where the url's host gets its record", title: "Domain that is managed in the account", help: "the url's host gets its record there; empty: you make the record", key: domainKey, also: []string{"url"}, layouts: droplets, standard: (*answers).domain},
 	}
 }
 
