@@ -110,7 +110,19 @@ func TestDroplets(t *testing.T) {
 		t.Errorf("a declared one is an orphan:\n%s", orphans)
 	}
 	var answer struct{ Droplets []map[string]any }
-	if err := json.Unmarshal([]byte(said(0, nil, "droplet", "list", "--json")), &answer); err != nil || len(answer.Droplets) != 4 {
+	valid := schema(t)
+	documented := func(out string) {
+		t.Helper()
+		for line := range strings.Lines(out) {
+			if err := valid(line); err != nil {
+				t.Errorf("%v\n%s", err, line)
+			}
+		}
+	}
+	list := said(0, nil, "droplet", "list", "--json")
+	documented(list)
+	documented(said(0, nil, "plan", "--json"))
+	if err := json.Unmarshal([]byte(list), &answer); err != nil || len(answer.Droplets) != 4 {
 		t.Errorf("%v %v", answer, err)
 	}
 	said(0, []string{
@@ -127,7 +139,7 @@ func TestDroplets(t *testing.T) {
 	if n := len(cloud.Droplets()); n != 2 || cloud.Count("^DELETE ") != 0 {
 		t.Fatalf("%d droplets are left", n)
 	}
-	said(0, []string{"worker-9 is gone"}, "droplet", "destroy", "worker-9", "--confirm", "worker-9")
+	documented(said(0, []string{`"name":"worker-9"`}, "droplet", "destroy", "worker-9", "--confirm", "worker-9", "--json"))
 	if d := cloud.Droplets(); len(d) != 1 || d[0].Name != "web" {
 		t.Errorf("%+v", d)
 	}

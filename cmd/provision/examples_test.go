@@ -35,10 +35,26 @@ func TestExamples(t *testing.T) {
 			}
 			p := settle(t, remotetest.HostOptions{}, text)
 			p.copies(examples)
-			shown := p.follows("provision validate -i " + name + "\nprovision apply -i " + name + "\nprovision apply -i " + name + "\nprovision verify --smoke -i " + name + "\n")
-			for _, want := range []string{" are valid: ", "changes in ", "\nnothing to change; everything works (", "\nverified: nothing differs and everything works"} {
+			apply, sign := "provision apply -i "+name, "changes in "
+			if strings.Contains(text, "[digitalocean]") { // what is said of an account has the documented form, too
+				apply, sign = "provision apply --yes --json -i "+name+" >events", " are valid: "
+			}
+			shown := p.follows("provision validate -i " + name + "\n" + apply + "\nprovision apply -i " + name + "\nprovision verify --smoke -i " + name + "\n")
+			for _, want := range []string{" are valid: ", sign, "\nnothing to change; everything works (", "\nverified: nothing differs and everything works"} {
 				if !strings.Contains(strings.ReplaceAll(shown, "\r", ""), want) {
 					t.Errorf("not shown: %q in\n%s", want, shown)
+				}
+			}
+			if strings.Contains(apply, "--json") {
+				valid, report := schema(t), false
+				for line := range strings.Lines(readText(t, filepath.Join(p.dir, "events"))) {
+					if err := valid(line); err != nil {
+						t.Errorf("%v\n%s", err, line)
+					}
+					report = strings.Contains(line, `"type":"report"`)
+				}
+				if !report {
+					t.Error("the last line is no report")
 				}
 			}
 		})

@@ -31,6 +31,7 @@ type place struct {
 	path      string // where programs are found
 	fleet     *remotetest.Fleet
 	cloud     *inventorytest.Cloud
+	names     string // the domain's name server
 
 	mu       sync.Mutex
 	machines map[int]*remotetest.Host // by the droplet's number
@@ -81,6 +82,9 @@ func settle(t *testing.T, options remotetest.HostOptions, texts ...string) *plac
 	p.cloud = inventorytest.New(inventorytest.Options{Boot: p.boot, Gone: p.gone, ActionLooks: -1})
 	t.Cleanup(p.cloud.Close)
 	p.domain("example.org")
+	if p.names, err = p.cloud.Names(); err != nil {
+		t.Fatal(err)
+	}
 	p.path = filepath.Dir(itself(t, "provision")) + ":" + os.Getenv("PATH")
 	p.env = []string{
 		"HOME=" + p.home, "PATH=" + p.path, "TMPDIR=" + t.TempDir(),
@@ -171,12 +175,20 @@ func (p *place) gone(d inventorytest.Droplet) {
 	}
 }
 
+// asksHere has the name server of this place asked where a droplet's name leads: the real ones know
+// nothing of it.
+const asksHere = `provision() {
+for f in prod.toml examples/droplets/prod.toml; do [ ! -f $f ] || grep -q '^resolver' $f || sed -i 's/^\[digitalocean\]$/&\nresolver = "%s"/' $f; done
+command provision "$@"
+}
+`
+
 // follows types a piece of shell, answers what is asked for before a change with yes, and returns
 // what the terminal showed. The shell ends at the first command that fails.
 func (p *place) follows(shell string) string {
 	p.t.Helper()
 	const question = "[y/N] "
-	p.write(filepath.Join(p.home, "typed"), shell)
+	p.write(filepath.Join(p.home, "typed"), fmt.Sprintf(asksHere, p.names)+shell)
 	s := start(p.t, p.dir, 200, 50, p.env, "/bin/bash", "-eu", "-o", "pipefail", "-x", filepath.Join(p.home, "typed"))
 	for answered := 0; ; {
 		select {

@@ -13,23 +13,29 @@ import (
 
 const schemaFile = "../../docs/events.schema.json"
 
-// TestSchema holds what --json prints to the documented schema: every verb, where it succeeds and
-// where it fails.
-func TestSchema(t *testing.T) {
-	t.Parallel()
+// schema is the check of one line against the documented schema.
+func schema(t *testing.T) func(line string) error {
+	t.Helper()
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()
 	schema, err := compiler.Compile(schemaFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	valid := func(line string) error {
+	return func(line string) error {
 		value, err := jsonschema.UnmarshalJSON(strings.NewReader(line))
 		if err != nil {
 			return err
 		}
 		return schema.Validate(value)
 	}
+}
+
+// TestSchema holds what --json prints to the documented schema: every verb, where it succeeds and
+// where it fails.
+func TestSchema(t *testing.T) {
+	t.Parallel()
+	valid := schema(t)
 	fleet, inventory := bootFleet(t, remotetest.Options{})
 	server := fleet.Hosts()[0]
 	text, err := os.ReadFile(inventory)
