@@ -45,7 +45,6 @@ type observed struct {
 	Deployments part   `json:"deployments"`
 	Record      part   `json:"registration"`
 	Runs        part   `json:"runs"`
-	Volume      part   `json:"volume"`
 
 	pool *struct {
 		Name string `json:"name"`

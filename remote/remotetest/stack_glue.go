@@ -22,18 +22,13 @@ func observeGlue(p *proc, args []string) int {
 		}
 		p.host.fleet.poll(db)
 		out := map[string]any{
-			"version": "2.20.25", "pool": nil, "queues": []any{}, "registration": db.record,
-			"volume": map[string]any{"path": "/var/lib/prefect", "free": 30 << 30, "size": 40 << 30, "free_inodes": 1 << 20},
+			"pool": nil, "queues": []any{}, "registration": db.record,
 		}
 		if db.pool == o.value["p"] && db.pool != "" {
-			out["pool"] = map[string]any{"name": db.pool, "type": "prefect-agent", "paused": false, "concurrency_limit": nil}
+			out["pool"] = map[string]any{"name": db.pool}
 			queues := []any{}
 			for _, name := range slices.Sorted(maps.Keys(db.queues)) {
-				q := map[string]any{"name": name, "concurrency_limit": nil, "priority": 1, "paused": false, "last_polled": nil, "age": nil}
-				if at := db.queues[name]; !at.IsZero() {
-					q["last_polled"], q["age"] = at.UTC().Format(time.RFC3339Nano), p.host.now().Sub(at).Seconds()
-				}
-				queues = append(queues, q)
+				queues = append(queues, map[string]any{"name": name})
 			}
 			out["queues"] = queues
 		}
@@ -44,14 +39,13 @@ func observeGlue(p *proc, args []string) int {
 			}
 		}
 		out["deployments"] = deployments
-		total, hosts := map[string]int{"SCHEDULED": 0, "LATE": 0}, map[string]any{}
+		hosts := map[string]any{}
 		for host, n := range db.running {
 			if n > 0 {
-				total["RUNNING"] += n
 				hosts[host] = map[string]int{"RUNNING": n}
 			}
 		}
-		out["runs"] = map[string]any{"total": total, "hosts": hosts}
+		out["runs"] = map[string]any{"hosts": hosts}
 		p.json(out)
 	})
 	return 0

@@ -260,11 +260,11 @@ func TestStack(t *testing.T) {
 		t.Errorf("an agent without a proxy: %s", got)
 	}
 	run(t, h, up+"caddy")
-	if got := run(t, h, `docker exec s-caddy-1 python3 -c 'print(u.urlopen("http://127.0.0.1:2020/"))'`); got != "abc def" {
+	if got := run(t, h, `docker exec s-caddy-1 python3 -ISc 'c = socket.create_connection(("127.0.0.1", 2020), 5)'`); got != "abc def" {
 		t.Errorf("Caddy says %q", got)
 	}
 	run(t, h, `sed -i.bak s/abc/xyz/ /dev/null 2>/dev/null || true; t=$(cat /s/caddy/Caddyfile); printf '%s\n' "$t" | sed s/abc/xyz/ >/s/caddy/Caddyfile; docker exec s-caddy-1 caddy reload --force --config /etc/caddy/Caddyfile --adapter caddyfile`)
-	if got := run(t, h, `docker exec s-caddy-1 python3 -c 'print(u.urlopen("http://127.0.0.1:2020/"))'`); got != "xyz def" {
+	if got := run(t, h, `docker exec s-caddy-1 python3 -ISc 'c = socket.create_connection(("127.0.0.1", 2020), 5)'`); got != "xyz def" {
 		t.Errorf("after a reload Caddy says %q", got)
 	}
 	fails("a broken configuration", "printf 'a {\n' | docker exec -i s-caddy-1 caddy validate --adapter caddyfile --config -", "unexpected EOF")

@@ -3,4 +3,3 @@
 import os
 
 URL = os.environ.get("PROVISION_LOCAL_API", "http://127.0.0.1:4200/api")
-DATA = os.environ.get("PREFECT_HOME", "/var/lib/prefect")

@@ -70,13 +70,10 @@ class Pool(unittest.TestCase):
 
 class Observe(unittest.TestCase):
     def answer(self, method, path, body, _):
-        if path == "/admin/version":
-            return 200, "2.20.25"
         if path == "/work_pools/provision":
             return 200, {"name": "provision", "type": "prefect-agent", "is_paused": False, "concurrency_limit": None}
         if path == "/work_pools/provision/queues/filter":
-            row = {"name": "host-a", "concurrency_limit": None, "priority": 2, "is_paused": False, "last_polled": "2023-11-14T22:13:08.500Z"}
-            return 200, fake.page([row], body)
+            return 200, fake.page([{"name": name, "priority": 2, "is_paused": False} for name in ("host-b", "host-a")], body)
         if path == "/deployments/filter":
             self.assertEqual(body["deployments"], {"tags": {"all_": ["provision:mine"]}})
             return 500, b"oops"
@@ -85,20 +82,23 @@ class Observe(unittest.TestCase):
         if path == "/flow_runs/filter":
             rows = [{"state_type": "RUNNING", "infrastructure_pid": "agent-a:12"}] * 3 + [{"state_type": "PENDING", "infrastructure_pid": None}]
             return 200, fake.page(rows, body)
-        if path == "/flow_runs/count":
-            return 200, 4
         return 404, {}
 
     def test_each_part_stands_alone(self):
         got = observe.observe(fake.Fake(self, self.answer).api(), "mine", "provision")
-        self.assertEqual(got["queues"][0]["age"], 11.5)
-        self.assertEqual(got["runs"], {"total": {"RUNNING": 3, "PENDING": 1, "SCHEDULED": 4, "LATE": 4}, "hosts": {"agent-a": {"RUNNING": 3}}})
+        self.assertEqual(got["pool"], {"name": "provision"})
+        self.assertEqual(got["queues"], [{"name": "host-a"}, {"name": "host-b"}])
+        self.assertEqual(got["runs"], {"hosts": {"agent-a": {"RUNNING": 3}}})
         self.assertIsNone(got["registration"])
         self.assertIn("500", got["deployments"]["error"])
-        self.assertTrue("free" in got["volume"] or "error" in got["volume"])
+
+    def test_deployments(self):
+        rows = [{"entrypoint": "a.py:f", "name": "x", "tags": ["t", "provision:mine"], "flow_id": "1"}]
+        got = observe.observe(fake.Fake(self, lambda m, p, b, h: (200, fake.page(rows, b)) if p == "/deployments/filter" else self.answer(m, p, b, h)).api(), "mine", "provision")
+        self.assertEqual(got["deployments"], [{"entrypoint": "a.py:f", "name": "x", "tags": ["provision:mine", "t"]}])
 
     def test_no_pool(self):
-        got = observe.observe(fake.Fake(self, lambda m, p, b, h: (200, "2.20.25") if p == "/admin/version" else (404, {})).api(), "mine", "provision")
+        got = observe.observe(fake.Fake(self, lambda m, p, b, h: (404, {})).api(), "mine", "provision")
         self.assertIsNone(got["pool"])
         self.assertEqual(got["queues"], [])
 
