@@ -1,8 +1,10 @@
 #!/bin/sh
-# Builds the commit at hand for every target twice, from two clones in different places and with two build caches, and compares to the byte.
+# Builds the commit at hand twice for each of the targets that are named, or for all, from two clones in different places and with two build caches, and compares to the byte.
 # The second cache is kept beside the first, so that only what changed is compiled again.
 set -eu
-out=${1:?usage: reproducible.sh DIR, where the binaries are left}
+out=${1:?usage: reproducible.sh DIR [TARGET...], where the binaries are left}
+shift
+[ $# -gt 0 ] || set -- linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 commit=$(git rev-parse HEAD)
@@ -20,7 +22,7 @@ build() {
 }
 mine=$(go env GOCACHE)
 other=${REPRODUCIBLE_CACHE:-$mine-reproducible}
-for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do
+for target; do
 	name=provision-$(echo "$target" | tr / -)
 	(cd "$work/one" && umask 022 && TZ=UTC build "$target" "$out/$name" "$mine")
 	(cd "$work/in/another/place/two" && umask 077 && TZ=Asia/Tokyo LC_ALL=C build "$target" "$work/$name" "$other")
