@@ -1,7 +1,7 @@
 // Command bare is the least that a Go program can do to ask a fleet something: it dials every host at
 // once, checks its key, and runs one script on it. The benchmarks measure provision against it.
 //
-//	bare KNOWN_HOSTS IDENTITY DIR USER@HOST:PORT ...    the script of the n-th host is DIR/n.sh
+//	bare KNOWN_HOSTS IDENTITY DIR USER@HOST:PORT [USER@HOST:PORT]    the script of the n-th host is DIR/n.sh
 package main
 
 import (
@@ -28,7 +28,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) < 4 {
-		return errors.New("usage: bare KNOWN_HOSTS IDENTITY DIR USER@HOST:PORT ...")
+		return errors.New("usage: bare KNOWN_HOSTS IDENTITY DIR USER@HOST:PORT [USER@HOST:PORT]")
 	}
 	known, err := knownhosts.New(args[0])
 	if err != nil {
