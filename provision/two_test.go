@@ -202,7 +202,12 @@ func TestVanishedController(t *testing.T) {
 		case e.Type == "note":
 			said = append(said, e.Text)
 		case e.Type == "lock" && e.State == "start":
-			ended = !hasShell(s.server, sessions[len(sessions)-1])
+			// A killed process is gone soon after the signal was sent, not at once.
+			for i := 0; i < 1000 && !ended; i++ {
+				if ended = !hasShell(s.server, sessions[len(sessions)-1]); !ended {
+					time.Sleep(10 * time.Millisecond)
+				}
+			}
 			select {
 			case <-goOn:
 			default:

@@ -41,9 +41,7 @@ func (h *Host) HoldLock(file, process string) (release func(), err error) {
 		return nil, err
 	}
 	p := h.newProc(cred{}, nil, "/")
-	h.mu.Lock()
-	p.argv = []string{process}
-	h.mu.Unlock()
+	p.setArgv([]string{process})
 	d := fileDesc(hd)
 	p.fds[3] = d
 	if !h.tryLock(d, p) {

@@ -35,8 +35,8 @@ type proc struct {
 	start           time.Time
 	ctx             context.Context
 	cancel          context.CancelCauseFunc
-	ignore          map[syscall.Signal]bool
-	trap            func(syscall.Signal) bool // takes a signal that the shell has a trap for
+	ignore          map[syscall.Signal]bool   // changed with the table's lock held
+	trap            func(syscall.Signal) bool // takes a signal that the shell has a trap for, with the table's lock held
 	done            chan struct{}
 	container       *container // that it runs in, nil for the host itself
 	byShell         bool       // the program is started by a shell, whose words tell if that fails
@@ -47,10 +47,11 @@ type proc struct {
 func (h *Host) newProc(c cred, env map[string]string, dir string) *proc {
 	p := &proc{host: h, ppid: 1, cred: c, env: env, dir: dir, umask: 0o022, fds: map[int]*desc{}, ignore: map[syscall.Signal]bool{}}
 	h.register(p)
-	p.pgid, p.session = p.pid, p.pid
 	return p
 }
 
+// register puts a process into the table. Others may look at it from here on: its argv and group are
+// changed with the table's lock held. One without a session leads its own.
 func (h *Host) register(p *proc) {
 	p.start, p.done = h.now(), make(chan struct{})
 	p.ctx, p.cancel = context.WithCancelCause(h.alive())
@@ -58,6 +59,9 @@ func (h *Host) register(p *proc) {
 	defer h.mu.Unlock()
 	h.lastPid++
 	p.pid = h.lastPid
+	if p.session == 0 {
+		p.pgid, p.session = p.pid, p.pid
+	}
 	h.procs[p.pid] = p
 }
 
@@ -86,6 +90,19 @@ func (p *proc) end() {
 	close(p.done)
 }
 
+func (p *proc) setArgv(argv []string) {
+	p.host.mu.Lock()
+	defer p.host.mu.Unlock()
+	p.argv = argv
+}
+
+// leadGroup makes the process the leader of a group of its own.
+func (p *proc) leadGroup() {
+	p.host.mu.Lock()
+	defer p.host.mu.Unlock()
+	p.pgid = p.pid
+}
+
 // setFd puts a description at a number and closes what was there.
 func (p *proc) setFd(n int, d *desc) {
 	if old := p.fds[n]; old != nil {
@@ -100,14 +117,26 @@ func (p *proc) setFd(n int, d *desc) {
 
 // signal delivers what kill(2) does, as far as it can be seen from outside.
 func (p *proc) signal(sig syscall.Signal) {
-	switch {
-	case sig == 0 || sig == syscall.SIGCHLD || sig == syscall.SIGCONT || sig == syscall.SIGWINCH:
-	case sig == syscall.SIGKILL:
-		p.cancel(killed(sig))
-	case p.ignore[sig] || p.trap != nil && p.trap(sig):
+	switch sig {
+	case 0, syscall.SIGCHLD, syscall.SIGCONT, syscall.SIGWINCH:
+		return
+	case syscall.SIGKILL:
 	default:
-		p.cancel(killed(sig))
+		p.host.mu.Lock()
+		taken := p.ignore[sig] || p.trap != nil && p.trap(sig)
+		p.host.mu.Unlock()
+		if taken {
+			return
+		}
 	}
+	p.cancel(killed(sig))
+}
+
+// setTrap says who takes the signals that are not ignored; nil: nobody.
+func (p *proc) setTrap(take func(syscall.Signal) bool) {
+	p.host.mu.Lock()
+	defer p.host.mu.Unlock()
+	p.trap = take
 }
 
 // status is the exit status of a killed process as its parent's shell sees it.
@@ -140,9 +169,7 @@ func (p *proc) program(f func(*proc) int) (code int) {
 func (p *proc) exec(argv []string) int {
 	caller, byShell := p.argv, p.byShell
 	p.byShell = false
-	p.host.mu.Lock()
-	p.argv = argv
-	p.host.mu.Unlock()
+	p.setArgv(argv)
 	p.host.ran(p)
 	if p.engine == nil {
 		if f := p.host.intercept(p); f != nil {

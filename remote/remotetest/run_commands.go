@@ -107,7 +107,9 @@ func timeoutMain(p *proc) int {
 }
 
 func nohupMain(p *proc) int {
+	p.host.mu.Lock()
 	p.ignore[syscall.SIGHUP] = true
+	p.host.mu.Unlock()
 	return p.exec(p.options("", "", nil).args)
 }
 
@@ -115,13 +117,11 @@ func setsidMain(p *proc) int {
 	o := p.options("fw", "", map[string]string{"fork": "f", "wait": "w"})
 	if o.has("f") {
 		c := p.fork()
-		c.pgid = c.pid
+		c.leadGroup()
 		p.launch(c, func() int { return c.exec(o.args) })
 		return 0
 	}
-	p.host.mu.Lock()
-	p.pgid = p.pid
-	p.host.mu.Unlock()
+	p.leadGroup()
 	return p.exec(o.args)
 }
 

@@ -66,7 +66,7 @@ func newShell(p *proc, name string, params []string) *shell {
 	s.put("PWD", p.dir)
 	s.put("OPTIND", "1")
 	s.configure()
-	p.trap = s.take
+	p.setTrap(s.take)
 	return s
 }
 
@@ -76,7 +76,7 @@ func (s *shell) subshell() *shell {
 	c.p = s.p.fork()
 	c.vars, c.funcs = maps.Clone(s.vars), maps.Clone(s.funcs)
 	c.traps, c.jobs, c.pending = map[string]string{}, map[int]<-chan int{}, make(chan syscall.Signal, 16)
-	c.p.trap = c.take
+	c.p.setTrap(c.take)
 	c.flow, c.loops, c.saved, c.tail = onward, 0, nil, false
 	c.configure()
 	return &c
@@ -217,10 +217,8 @@ func (s *shell) complain(format string, args ...any) {
 	}
 }
 
-// take queues a signal for which the script has a trap.
+// take queues a signal for which the script has a trap. The table's lock is held.
 func (s *shell) take(sig syscall.Signal) bool {
-	s.p.host.mu.Lock()
-	defer s.p.host.mu.Unlock()
 	if _, ok := s.traps[signalName(sig)]; !ok {
 		return false
 	}

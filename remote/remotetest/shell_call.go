@@ -79,8 +79,9 @@ func (s *shell) invoke(name string, args []string) {
 func (s *shell) become(args []string) int {
 	s.p.env, s.p.byShell = s.exported(), true
 	s.p.host.mu.Lock()
-	s.traps, s.p.trap = map[string]string{}, nil
+	s.traps = map[string]string{}
 	s.p.host.mu.Unlock()
+	s.p.setTrap(nil)
 	return s.p.exec(args)
 }
 

@@ -126,7 +126,7 @@ func (h *Host) session(s ssh.Session) {
 				select {
 				case sig := <-signals:
 					if v, ok := parseSignal(string(sig)); ok {
-						targets, _ := h.targets(u, -u.pgid)
+						targets, _ := h.targets(u, -u.session)
 						for _, t := range targets {
 							t.signal(v)
 						}
@@ -152,7 +152,7 @@ func (w descWriter) Write(b []byte) (int, error) { return w.d.write(context.Back
 // loginShell is the shell of the user's passwd entry with -c.
 func (h *Host) loginShell(p *proc, line string) int {
 	shell := h.options.LoginShell
-	p.argv = []string{shell, "-c", line}
+	p.setArgv([]string{shell, "-c", line})
 	h.mu.Lock()
 	h.commands = append(h.commands, Command{p.argv, p.cred.uid, p.session})
 	h.mu.Unlock()

@@ -56,7 +56,7 @@ func stackPrograms() map[string]func(*proc) int {
 
 // shift drops leading words of the command line.
 func (p *proc) shift(n int) []string {
-	p.argv = p.argv[n:]
+	p.setArgv(p.argv[n:])
 	if len(p.argv) == 0 {
 		p.errorf("no command given\n")
 		panic(exited(1))
@@ -391,7 +391,7 @@ func serveGlue(p *proc, args []string) int {
 		p.errorf("provision-bridge: the token file cannot be read or is too short\n")
 		return 78
 	}
-	p.argv = args
+	p.setArgv(args)
 	return prefectMain(p)
 }
 

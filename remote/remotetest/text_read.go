@@ -89,7 +89,7 @@ func (p *proc) count(text, what string) (n int64, sign byte) {
 func (p *proc) headTailOptions() parsed {
 	for i, a := range p.argv {
 		if len(a) > 1 && a[0] == '-' && a[1] >= '0' && a[1] <= '9' && !slices.Contains([]string{"-n", "-c"}, p.argv[i-1]) {
-			p.argv = slices.Concat(p.argv[:i], []string{"-n", a[1:]}, p.argv[i+1:])
+			p.setArgv(slices.Concat(p.argv[:i], []string{"-n", a[1:]}, p.argv[i+1:]))
 			break
 		}
 	}
