@@ -3,9 +3,13 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 GO ?= go
 TOOL := $(GO) tool -modfile=tools/go.mod
+# At its end it lists the tests that were skipped, and why.
+GOTEST := $(TOOL) gotestsum --format pkgname --format-hide-empty-pkg --
+# Tests with a real Caddy use this one where `make caddy` has made it, or the one in PATH.
+export PROVISION_CADDY ?= $(wildcard $(CURDIR)/.cache/bin/caddy)
 PYTHON38 ?= $(shell ls -d $$HOME/.pyenv/versions/3.8.*/bin/python3.8 /usr/bin/python3.8 /usr/local/bin/python3.8 2>/dev/null | head -1)
 
-.PHONY: help build demo test test-python scenarios race lint fmt tidy vuln e2e bench schemas screenshots lab lab-down check reproducible dist release clean
+.PHONY: help build demo caddy test test-python scenarios race lint fmt tidy vuln e2e bench schemas screenshots lab lab-down check reproducible dist release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -18,7 +22,10 @@ demo: build ## the main job on two simulated hosts, in a few seconds: needs noth
 
 test: test-python ## all tests that need no root and no real host; the long scenarios in a sample
 	$(GO) vet ./...
-	$(GO) test -short ./...
+	$(GOTEST) -short ./...
+
+caddy: ## the Caddy that some tests need, as .cache/bin/caddy: some minutes the first time
+	$(GO) run ./e2e/labctl caddy .cache/bin
 
 scenarios: ## the long scenarios in full: every point to be killed at, every cut, every random inventory
 	$(GO) test -count=1 ./provision/
@@ -27,7 +34,7 @@ test-python: ## the tests of what lands in the images, with Python 3.8 where the
 	@if [ -n "$(PYTHON38)" ]; then cd files/prefect && $(PYTHON38) -m unittest discover -s tests; else echo "skipped: no Python 3.8 here for the tests of files/prefect"; fi
 
 race: ## the tests with the race detector, the long scenarios in a sample
-	$(GO) test -race -short -shuffle=on ./...
+	$(GOTEST) -race -short -shuffle=on ./...
 
 lint: ## formatting, linters, module files
 	@out=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted (make fmt):"; echo "$$out"; exit 1; }

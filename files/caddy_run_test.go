@@ -32,7 +32,7 @@ func caddyBinary(t testing.TB) string {
 	}
 	path, err := exec.LookPath("caddy")
 	if err != nil {
-		t.Skip("skipped: no caddy in PATH or PROVISION_CADDY (go install github.com/caddyserver/caddy/v2/cmd/caddy@v2.11.9)")
+		t.Skip("no caddy in PATH or PROVISION_CADDY: make caddy")
 	}
 	return path
 }

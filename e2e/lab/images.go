@@ -25,7 +25,7 @@ var imageNames = []string{"python:3.8-slim", "postgres:13.3", "caddy:2"}
 // cpythonLibraries are the Debian 12 packages that CPython's modules link to.
 const cpythonLibraries = "libbz2-1.0,libcom-err2,libcrypt1,libexpat1,libffi8,libgssapi-krb5-2,liblzma5,libncursesw6,libnsl2,libreadline8,libsqlite3-0,libssl3,libtirpc3,libuuid1,zlib1g"
 
-const caddyModule = "github.com/caddyserver/caddy/v2/cmd/caddy@v2.11.4"
+const caddyModule = "github.com/caddyserver/caddy/v2/cmd/caddy@v2.11.9"
 
 //go:embed rootfs/postgres-entrypoint.sh
 var postgresEntrypoint string
@@ -294,6 +294,16 @@ func (b *imageBuilder) postgres(ctx context.Context) error {
 	}, layer)
 }
 
+// BuildCaddy makes the program caddy in an absolute directory: the release that the lab's image has.
+func BuildCaddy(ctx context.Context, dir string) error {
+	_, version, _ := strings.Cut(caddyModule, "@")
+	build := command(ctx, "go", "install", "-trimpath", "-ldflags=-s -w -X github.com/caddyserver/caddy/v2.CustomVersion="+version, caddyModule)
+	build.Dir = os.TempDir() // outside any module
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOBIN="+dir)
+	_, err := runCmd(build)
+	return err
+}
+
 // caddy is Caddy over busybox, as upstream's is over Alpine's.
 func (b *imageBuilder) caddy(ctx context.Context) error {
 	root := filepath.Join(b.work, "caddy")
@@ -333,10 +343,7 @@ func (b *imageBuilder) caddy(ctx context.Context) error {
 		return err
 	}
 	_, version, _ := strings.Cut(caddyModule, "@")
-	build := command(ctx, "go", "install", "-trimpath", "-ldflags=-s -w -X github.com/caddyserver/caddy/v2.CustomVersion="+version, caddyModule)
-	build.Dir = b.work // outside any module
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOBIN="+filepath.Join(root, "usr/bin"))
-	if _, err := runCmd(build); err != nil {
+	if err := BuildCaddy(ctx, filepath.Join(root, "usr/bin")); err != nil {
 		return err
 	}
 	if _, err := run(ctx, "setcap", "cap_net_bind_service=+ep", filepath.Join(root, "usr/bin/caddy")); err != nil {

@@ -27,6 +27,7 @@ const usage = `usage: labctl VERB [--name LAB] ...
   down [--all]        remove a lab and all that belongs to it
   status              the labs there are
   blank [HOST...]     throw the disks away: hosts as they were at first
+  caddy DIR           make the program caddy there, as it is in the image caddy:2
   mirror              serve the images again, after a restart of this machine
   exec HOST CMD...    a command as root in a host, not over SSH
   start, poweroff, kill [HOST...]`
@@ -69,6 +70,12 @@ func labctl(ctx context.Context, args []string) error {
 		return up(ctx, *name, *hosts)
 	case "cache":
 		return lab.Warm(ctx, note)
+	case "caddy":
+		dir, err := filepath.Abs(flags.Arg(0))
+		if err != nil {
+			return err
+		}
+		return lab.BuildCaddy(ctx, dir)
 	case "status":
 		return status(ctx)
 	case "down":

@@ -24,7 +24,7 @@ func caddyMain(p *proc) int {
 	o := p.parse(p.argv[2:], "", "", map[string]string{"config": "c:", "adapter": "a:", "address": "d:", "force": "f"}, true)
 	switch verb := p.argv[1]; verb {
 	case "version":
-		p.printf("v2.11.4\n")
+		p.printf("v2.11.9\n")
 		return 0
 	case "run", "reload", "validate":
 		text, err := p.caddyfile(o.value["c"])
