@@ -12,21 +12,29 @@ import (
 func (p *Pass) limited(plan *Plan) (*Plan, error) {
 	out := &Plan{Warnings: plan.Warnings}
 	outside := map[resource.ID]bool{}
+	said := map[[2]string]bool{} // the host, and that which it needs first
 	var errs []error
+	// possible tells whether nothing that is left out comes first.
+	possible := func(id resource.ID) bool {
+		first, ok := p.System.needs.firstOf(id, outside)
+		if pair := [2]string{id.Host, first.Host}; ok && !said[pair] {
+			said[pair] = true
+			errs = append(errs, Usage("add "+first.Host+" to --limit, or leave --limit out",
+				"%s: %s needs %s on %s first, which --limit leaves out", id.Host, id, first, first.Host))
+		}
+		return !ok
+	}
 	for _, c := range plan.Changes {
 		if !slices.Contains(p.Limit, c.Host) && !p.serves(c) {
 			outside[c.By] = true
 			continue
 		}
-		if first, ok := p.System.needs.firstOf(c.By, outside); ok {
-			errs = append(errs, Usage("add "+first.Host+" to --limit, or leave --limit out",
-				"%s: %s needs %s on %s first, which --limit leaves out", c.Host, c.Step, first, first.Host))
-			continue
+		if possible(c.By) {
+			out.Changes = append(out.Changes, c)
 		}
-		out.Changes = append(out.Changes, c)
 	}
 	for _, l := range plan.Later {
-		if slices.Contains(p.Limit, l.Host) {
+		if slices.Contains(p.Limit, l.Host) && possible(p.System.idOf(l)) {
 			out.Later = append(out.Later, l)
 		}
 	}

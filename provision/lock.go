@@ -81,18 +81,18 @@ func (p *Pass) lock(ctx context.Context, host string) (*lock, error) {
 			return p.hold(ctx, host, conn, shell)
 		}
 		if !errors.As(err, &exit) || exit.Code != lockedCode {
-			return nil, hostError(host, "lock", ExitLocked, err)
+			return nil, hostError(host, "lock", ExitStep, err)
 		}
 		res, err := conn.Run(ctx, remote.Command{Root: true, Script: fmt.Sprintf(readNote, notePath)})
 		if err != nil {
-			return nil, hostError(host, "lock", ExitLocked, err)
+			return nil, hostError(host, "lock", ExitStep, err)
 		}
 		who, age, pid, start := parseNote(string(res.Stdout))
 		if pid > 0 && age > staleAfter && !ended {
 			ended = true
 			p.emit(Event{Type: "note", Host: host, Text: fmt.Sprintf("%s, but gave no sign of life for %s; ending that session and waiting for what it still runs", who, age)})
 			if _, err := conn.Run(ctx, remote.Command{Root: true, Script: fmt.Sprintf(endSession, pid, remote.Quote(start))}); err != nil {
-				return nil, hostError(host, "lock", ExitLocked, err)
+				return nil, hostError(host, "lock", ExitStep, err)
 			}
 			if d := time.Now().Add(10 * time.Minute); d.After(deadline) {
 				deadline = d

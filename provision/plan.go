@@ -39,6 +39,16 @@ type Later struct {
 	After string `json:"after"`
 }
 
+// idOf is the resource that is checked later.
+func (s *System) idOf(l Later) resource.ID {
+	for _, r := range s.Resources {
+		if id := r.ID(); id.Host == l.Host && id.String() == l.Step {
+			return id
+		}
+	}
+	return resource.ID{}
+}
+
 // Empty tells whether nothing differs.
 func (p *Plan) Empty() bool { return len(p.Changes) == 0 && len(p.Later) == 0 }
 

@@ -215,8 +215,12 @@ func (e *Engine) Do(ctx context.Context, r *Run, c Change) error {
 	if err := e.settings(ctx, r); err != nil {
 		return err
 	}
+	// What others installed is started, and judged when it answers. Nothing is installed over it.
 	state, err := r.Sh(ctx, e.Host, `. /etc/os-release
-if command -v docker >/dev/null && docker compose version >/dev/null 2>&1; then echo installed; else echo missing; fi
+if ! command -v docker >/dev/null; then echo missing
+elif docker compose version >/dev/null 2>&1; then echo installed
+elif [ ! -e `+marker+` ] && command -v dockerd >/dev/null; then echo theirs
+else echo missing; fi
 printf '%s\n%s\n%s\n' "${ID:-}" "${VERSION_ID:-}" "${UBUNTU_CODENAME:-${VERSION_CODENAME:-}}"`)
 	if err != nil {
 		return err
@@ -225,7 +229,7 @@ printf '%s\n%s\n%s\n' "${ID:-}" "${VERSION_ID:-}" "${UBUNTU_CODENAME:-${VERSION_
 	if len(got) != 4 {
 		return fmt.Errorf("read /etc/os-release: unexpected answer")
 	}
-	if got[0] != "installed" {
+	if got[0] == "missing" {
 		if err := e.install(ctx, r, got[1], got[2], got[3]); err != nil {
 			return err
 		}
@@ -340,7 +344,7 @@ while h=$(holder /var/lib/dpkg/lock-frontend) || h=$(holder /var/lib/dpkg/lock) 
 	n=$((n + 1)); sleep 5
 done
 [ -z "$(dpkg --audit 2>/dev/null)" ] || { echo "finishing an interrupted package installation"; dpkg --configure -a; }
-aptget() { apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o APT::Update::Error-Mode=any -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@" || die "apt-get $1 failed: the host's package sources, or the way to them, do not work"; }
+aptget() { apt-get -q -y --no-install-recommends -o APT::Get::Remove=false -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o APT::Update::Error-Mode=any -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@" || die "apt-get $1 failed: the host's package sources, or the way to them, do not work"; }
 `
 
 const startEngine = `systemctl daemon-reload
@@ -350,7 +354,7 @@ until timeout 20 docker version >/dev/null 2>&1; do
 	[ $n -lt 30 ] || { systemctl status --no-pager --lines 20 docker >&2 || true; die "the engine did not answer within 60 seconds"; }
 	n=$((n + 1)); sleep 2
 done
-docker compose version`
+`
 
 const restartEngine = "systemctl daemon-reload\nsystemctl restart docker\n" + startEngine
 

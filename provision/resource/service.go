@@ -166,16 +166,17 @@ func (s *Service) Do(ctx context.Context, r *Run, c Change) error {
 		force = " --force-recreate"
 		wait = fmt.Sprintf(getWell, patience)
 	}
-	// The exit code of compose says little (it is 0 for a container that dies a second later), so
-	// the container itself is asked until it is healthy, twice in a row where it has no check.
+	// That compose ends with 0 says little (a container can die a second later), so the container
+	// itself is asked until it is healthy, twice in a row where it has no check.
 	_, err := r.Sh(ctx, s.Host, fmt.Sprintf(`container=%s; cd %s
 %s%s
 %s
 %s
+up=0
 docker compose --project-name %s --ansi never --progress plain up --detach --no-deps --no-build --pull never --remove-orphans=false%s %s || up=$?
 n=0 good=0 last=
 while :; do
-	state=$(docker inspect --type container --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.RestartCount}} {{.State.ExitCode}} {{.State.OOMKilled}}' "$container" 2>&1) || state="missing none 0 ${up:-0} false"
+	state=$(docker inspect --type container --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.RestartCount}} {{.State.ExitCode}} {{.State.OOMKilled}}' "$container" 2>&1) || state="missing none 0 $up false"
 	set -- $state
 	case "$1 $2" in
 	'running healthy') break ;;
@@ -194,7 +195,8 @@ while :; do
 	fi
 	[ $((n %% 10)) -ne 9 ] || echo "waiting for $container to be healthy (it is $1, health $2), $n s so far"
 	n=$((n + 1)); sleep 1
-done`, remote.Quote(s.Container), remote.Quote(s.Dir), wait, mountsDigest, mounts, s.Before,
+done
+[ "$up" -eq 0 ] || die "docker compose failed with exit code $up, so what runs can be the container from before"`, remote.Quote(s.Container), remote.Quote(s.Dir), wait, mountsDigest, mounts, s.Before,
 		remote.Quote(s.Project), force, remote.Quote(s.Service), timeout))
 	return err
 }
