@@ -31,6 +31,7 @@ type lock struct {
 	staging string
 	staged  int
 	stop    context.CancelFunc // ends the heartbeat
+	grace   time.Duration      // that running flows have to end in
 	beating sync.WaitGroup
 }
 
@@ -144,7 +145,7 @@ func parseNote(out string) (who string, age time.Duration, pid int, start string
 var stagingName = regexp.MustCompile(`^/var/tmp/\.provision-[A-Za-z0-9]{8}$`)
 
 func (p *Pass) hold(ctx context.Context, host string, conn *remote.Conn, shell *remote.Shell) (*lock, error) {
-	l := &lock{host: host, conn: conn, shell: shell}
+	l := &lock{host: host, conn: conn, shell: shell, grace: p.System.Stack.BusinessLogic.StopGrace}
 	// Staging is private to the login user, who uploads into it; root checks what it takes from there.
 	out, err := shell.Run(ctx, fmt.Sprintf(writeNote, notePath, remote.Quote(p.Who), notePath)+`
 rm -rf /var/tmp/.provision-????????
@@ -223,14 +224,16 @@ func (l *lock) release() {
 	l.shell.Close()
 }
 
-// stepTimeout bounds one change; what waits inside a change has a shorter limit of its own.
+// stepTimeout bounds one change, besides the time that running flows are given to end. What waits
+// inside a change has a shorter limit of its own.
 const stepTimeout = 50 * time.Minute
 
 // Sh runs a change's script in the apply shell.
 func (l *lock) Sh(ctx context.Context, script string) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	ctx, cancel := context.WithTimeoutCause(ctx, stepTimeout, fmt.Errorf("no end within %s", stepTimeout))
+	limit := stepTimeout + l.grace
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no end within %s", limit))
 	defer cancel()
 	if l.doing != "" {
 		script = fmt.Sprintf(noteChange, remote.Quote(l.doing), notePath) + "\n" + script
