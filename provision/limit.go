@@ -17,7 +17,7 @@ func (p *Pass) limited(plan *Plan) (*Plan, error) {
 	// possible tells whether nothing that is left out comes first.
 	possible := func(id resource.ID) bool {
 		first, ok := p.System.needs.firstOf(id, outside)
-		if pair := [2]string{id.Host, first.Host}; ok && !said[pair] {
+		if pair := [2]string{id.Host, first.Host + " " + first.String()}; ok && !said[pair] {
 			said[pair] = true
 			errs = append(errs, Usage("add "+first.Host+" to --limit, or leave --limit out",
 				"%s: %s needs %s on %s first, which --limit leaves out", id.Host, id, first, first.Host))

@@ -22,7 +22,7 @@ func (c *cli) confirm(ctx context.Context, plan *provision.Plan, changed bool) (
 		return true, nil
 	}
 	if !c.terminal() {
-		return false, provision.Usage("provision apply --yes", "this plan needs a yes, and there is no terminal to ask on; nothing was changed")
+		return false, provision.Usage(c.command+" --yes", "this plan needs a yes, and there is no terminal to ask on; nothing was changed")
 	}
 	c.face.Pause()
 	answer, err := c.ask(ctx, "Carry out "+ui.Count(len(plan.Changes), "change")+"? [y/N] ")

@@ -25,6 +25,7 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 	if c.printed {
 		return provision.ExitCode(err)
 	}
+	err = c.typable(err)
 	if c.json && !c.reported {
 		ui.ErrorsJSON(stdout, err)
 	}

@@ -26,6 +26,7 @@ type cli struct {
 	yes, json        bool
 	parallel         int
 	verbose, noColor bool
+	command          string   // that was called, as it is typed
 	face             ui.Face  // shows what goes on
 	hand             ui.Hand  // what is in hand meanwhile
 	page             *ui.Page // the report, if one is wanted
@@ -54,7 +55,8 @@ Caddy on one host, agents and your flows on others. Run again, it changes only w
   provision apply -i onprem.toml    change it, verify it`,
 		Example:       "  provision demo                        # on simulated hosts, in a few seconds\n  provision init                        # writes the two files\n  provision apply -i onprem.toml\n  PROVISION_INVENTORY=onprem.toml provision status",
 		SilenceErrors: true, SilenceUsage: true, SuggestionsMinimumDistance: 2,
-		Args: cobra.ArbitraryArgs,
+		Args:             cobra.ArbitraryArgs,
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) { c.command = cmd.CommandPath() },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cmd.Help()
@@ -114,7 +116,7 @@ func (c *cli) style(f *os.File) ui.Style {
 
 func (c *cli) load(ctx context.Context) (*provision.System, error) {
 	if c.inventory == "" {
-		return nil, provision.Usage("provision COMMAND -i onprem.toml; write one with: provision init --split", "no inventory is named")
+		return nil, unnamed()
 	}
 	return provision.Load(ctx, c.inventory, c.stack)
 }

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"errors"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"provision/provision"
+	"provision/remote"
+)
+
+// pointed are the commands in a hint that need an inventory.
+var pointed = regexp.MustCompile(`\bprovision (?:validate|plan|apply|status|verify|credentials|droplet list|droplet create|droplet destroy)\b`)
+
+// typable makes the commands in the hints of errors ones that can be typed as they stand: with the
+// inventory of this call.
+func (c *cli) typable(err error) error {
+	var errs []error
+	for _, e := range provision.Errors(err) {
+		told := *e
+		told.Hint = withInventory(e.Hint, c.inventory)
+		errs = append(errs, &told)
+	}
+	return errors.Join(errs...)
+}
+
+func withInventory(hint, file string) string {
+	if file == "" || strings.Contains(hint, " -i ") || strings.HasPrefix(hint, "did you mean") || strings.HasSuffix(hint, " --help") {
+		return hint
+	}
+	if strings.ContainsFunc(file, func(r rune) bool { return strings.ContainsRune(" '\"\\$`&;|<>()*?[]#~!", r) }) {
+		file = remote.Quote(file)
+	}
+	return pointed.ReplaceAllStringFunc(hint, func(command string) string { return command + " -i " + file })
+}
+
+// unnamed is the error of a call without an inventory: it names those that lie here.
+func unnamed() error {
+	files, _ := filepath.Glob("*.toml") // the pattern is a good one
+	files = slices.DeleteFunc(files, func(f string) bool { return f == "stack.toml" })
+	hint := "provision COMMAND -i onprem.toml; write one with: provision init --split"
+	if len(files) > 0 && len(files) < 10 {
+		hint = "say which; here is: -i " + strings.Join(files, ", -i ")
+	}
+	return provision.Usage(hint, "no inventory is named")
+}
