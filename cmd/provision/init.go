@@ -88,6 +88,8 @@ func fromFlags(cmd *cobra.Command, layout inventory.Layout, values map[string]*s
 			}
 		case fits && i.key == domainKey && cmd.Flags().Changed("url"):
 			a.set(i, a.domain())
+		case fits && i.key == keysKey && publicKey() != "":
+			a.set(i, publicKey())
 		}
 	}
 	return a, errors.Join(wrong...)
@@ -183,7 +185,7 @@ func (c *cli) scaffold(a *answers) error {
 		problems = stack.Check(inv, stack.Default())
 	}
 	if problems != nil {
-		return problems
+		return refused(a.layout, problems)
 	}
 	out := []struct{ name, text string }{{a.draft.File, a.draft.Text()}, {stackFile, stack.Template()}}
 	if err := absent(out[0].name, out[1].name); err != nil {
@@ -203,10 +205,6 @@ func (c *cli) scaffold(a *answers) error {
 		}
 		fmt.Fprintf(c.stdout, "wrote %s\n", f.name)
 	}
-	next := "put your addresses into " + a.draft.File + ", then: "
-	if a.complete {
-		next = ""
-	}
-	fmt.Fprintf(c.stderr, "next: %sprovision plan -i %s\n", next, a.draft.File)
+	fmt.Fprintf(c.stderr, "next: %sprovision plan -i %s\n", a.todo(), a.draft.File)
 	return nil
 }

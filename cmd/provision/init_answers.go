@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
 	"provision/inventory"
+	"provision/provision"
 )
 
 // answers are what is known so far.
@@ -60,6 +63,45 @@ func asked(p *inventory.Problem) error {
 		return errors.New(p.Problem)
 	}
 	return errors.New(p.Problem + "; " + p.Hint)
+}
+
+// refused tells what is wrong with a draft by the flags that would mend it, for there is no file yet.
+func refused(layout inventory.Layout, problems inventory.Problems) error {
+	var errs []error
+	for _, p := range problems {
+		where, hint := p.Key, "provision init --help"
+		for _, i := range items() {
+			if slices.Contains(i.layouts, layout) && (p.Key == i.key || strings.HasPrefix(p.Key, i.key+"[")) {
+				where, hint = "--"+i.flag, "give another --"+i.flag
+			}
+		}
+		if where == "--ssh-key" {
+			hint = "make one: ssh-keygen -t ed25519; or name another: --ssh-key FILE"
+		}
+		errs = append(errs, provision.Usage(cmp.Or(p.Hint, hint), "%s: %s", where, p.Problem))
+	}
+	return errors.Join(errs...)
+}
+
+// todo is what is left to do before a plan can be made.
+func (a *answers) todo() string {
+	unset := func(keys ...string) bool {
+		return !a.complete && slices.ContainsFunc(keys, func(k string) bool { return a.given[k] == "" })
+	}
+	var do []string
+	switch {
+	case a.layout == inventory.LayoutDigitalOcean:
+		if unset(adminKey, "url") {
+			do = append(do, "your own networks and url into "+a.draft.File)
+		}
+		do = append(do, "the account's token into DIGITALOCEAN_TOKEN")
+	case unset(serverKey), a.layout == inventory.LayoutSplit && unset(agentsKey):
+		do = append(do, "your addresses into "+a.draft.File)
+	}
+	if len(do) == 0 {
+		return ""
+	}
+	return "put " + strings.Join(do, ", and ") + ", then: "
 }
 
 func words(text string) []string {

@@ -35,12 +35,12 @@ func items() []item {
 	}
 	fixed := func(text string) func(*answers) string { return func(*answers) string { return text } }
 	return []item{
-		{flag: "server", usage: "`ADDRESS` of the server", title: "Address of the server", help: "an IP address or a DNS name", key: "hosts.prefect.address", layouts: onprem},
+		{flag: "server", usage: "`ADDRESS` of the server", title: "Address of the server", help: "an IP address or a DNS name", key: serverKey, layouts: onprem},
 		{flag: "agent", usage: "`ADDRESS,...` of the agent hosts", title: "Addresses of the agent hosts", help: "one or several, with commas between", key: agentsKey, list: true, layouts: onprem[1:]},
 		{flag: "user", usage: "`NAME` to log in with over SSH: root, or one with sudo", title: "User to log in with over SSH", help: "root, or one with sudo", key: "ssh.user", layouts: onprem, standard: fixed("root")},
 		{flag: "region", usage: "`NAME` of the droplets' region", title: "Region of the droplets", key: "digitalocean.region", layouts: droplets, standard: fixed("fra1")},
-		{flag: "ssh-key", usage: "`FILE,...` of the public keys that may log in", title: "Public keys that may log in", help: "files, with commas between", key: "digitalocean.ssh_keys", list: true, layouts: droplets, standard: func(*answers) string { return publicKey() }},
-		{flag: "admin-cidr", usage: "`NETWORK,...` that may reach port 22", title: "Networks that may reach port 22", help: "your own address as others see it, for example 203.0.113.7/32", key: "digitalocean.admin_cidrs", list: true, layouts: droplets},
+		{flag: "ssh-key", usage: "`FILE,...` of the public keys that may log in", title: "Public keys that may log in", help: "files, with commas between", key: keysKey, list: true, layouts: droplets, standard: func(*answers) string { return publicKey() }},
+		{flag: "admin-cidr", usage: "`NETWORK,...` that may reach port 22", title: "Networks that may reach port 22", help: "your own address as others see it, for example 203.0.113.7/32", key: adminKey, list: true, layouts: droplets},
 		{flag: "tls", usage: "`MODE`, where the certificate comes from: internal, acme, files or off", title: "Where does the server's certificate come from?", key: "tls.mode", layouts: anywhere, choices: []ui.Choice{
 			{Value: inventory.TLSInternal, Title: "internal: the stack's own CA, whose root browsers do not know"},
 			{Value: inventory.TLSACME, Title: "acme: Let's Encrypt, for a public name"},
@@ -60,8 +60,11 @@ func items() []item {
 }
 
 const (
+	serverKey = "hosts.prefect.address"
 	agentsKey = "hosts.worker-1.address" // where the first agent's address stands; the others follow
 	domainKey = "digitalocean.domain"
+	keysKey   = "digitalocean.ssh_keys"
+	adminKey  = "digitalocean.admin_cidrs"
 )
 
 // publicKey is the first of the usual ones that is there.
