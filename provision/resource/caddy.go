@@ -44,13 +44,13 @@ func (c *CaddyFiles) Diff(w World) []Change {
 	if know == Unknown {
 		return nil
 	}
+	if know == No {
+		return []Change{{ID: c.ID(), Act: Add, Why: "the file does not exist"}}
+	}
 	for _, f := range c.Files {
 		if w.Pending(f) {
 			return []Change{{ID: c.ID(), Act: Modify, Why: fmt.Sprintf("%s changes", f.Name[strings.LastIndex(f.Name, "/")+1:])}}
 		}
-	}
-	if know == No {
-		return []Change{{ID: c.ID(), Act: Add, Why: "the file does not exist"}}
 	}
 	if rec.Fields["content"] != string(c.Content(rec.Fields["want"])) {
 		return []Change{{ID: c.ID(), Act: Modify, Why: "certificates or the password's hash have changed"}}
