@@ -45,6 +45,7 @@ func TestSplit(t *testing.T) {
 	}
 
 	s.browser(server)
+	s.registers(worker)
 
 	// The user's own flows: the server is left alone.
 	flows, err := filepath.Abs("testdata/flows")

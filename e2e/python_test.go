@@ -1,0 +1,48 @@
+//go:build linux && e2e
+
+package e2e
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"os"
+	"strings"
+
+	"provision/e2e/lab"
+)
+
+// registers runs the tests of the registration in the image of the flows, where Prefect itself is
+// there: elsewhere those that import it are skipped.
+func (s *site) registers(worker *lab.Host) {
+	s.Helper()
+	var packed bytes.Buffer
+	zip := gzip.NewWriter(&packed)
+	out := tar.NewWriter(zip)
+	for _, name := range []string{"fake.py", "test_register.py"} {
+		text, err := os.ReadFile("../files/prefect/tests/" + name)
+		if err != nil {
+			s.Fatal(err)
+		}
+		if err := out.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(text))}); err != nil {
+			s.Fatal(err)
+		}
+		if _, err := out.Write(text); err != nil {
+			s.Fatal(err)
+		}
+	}
+	if err := out.Close(); err != nil {
+		s.Fatal(err)
+	}
+	if err := zip.Close(); err != nil {
+		s.Fatal(err)
+	}
+	said := s.on(worker, `image=$(docker inspect --format '{{.Config.Image}}' prefect-business-logic)
+echo `+base64.StdEncoding.EncodeToString(packed.Bytes())+` | base64 -d | docker run --rm -i --network none --user 10001 --tmpfs /tmp:mode=1777 --read-only --entrypoint sh "$image" -c 'cd /tmp && mkdir t && cd t && tar xz && python -m unittest -v test_register' 2>&1`)
+	s.contains(said, "test_all_that_is_wrong_is_said")
+	s.contains(said, "\nOK")
+	if strings.Contains(said, "skipped") {
+		s.Errorf("tests were skipped:\n%s", said)
+	}
+}
