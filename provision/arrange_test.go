@@ -38,6 +38,8 @@ type layout struct {
 	// host changes how one host is made, and address the port at which it is reached.
 	host    func(name string, o *remotetest.HostOptions)
 	address func(h *remotetest.Host) (port int)
+	// hostile hosts may lead to commands that the simulation does not know.
+	hostile bool
 }
 
 var (
@@ -59,7 +61,12 @@ type site struct {
 func arrange(t testing.TB, l layout) *site {
 	t.Helper()
 	s := arrangeIn(t, t.TempDir(), l)
-	t.Cleanup(s.fleet.Close)
+	t.Cleanup(func() {
+		if unknown := s.fleet.Unknown(); len(unknown) > 0 && !l.hostile {
+			t.Errorf("the simulation does not know: %q", unknown)
+		}
+		s.fleet.Close()
+	})
 	return s
 }
 
@@ -275,8 +282,8 @@ func announced(p *provision.Plan) string {
 }
 
 // strings of everything that an attempt told, for those who look for what must not be in it.
-func (a *attempt) told(err error) (texts []string) {
-	all, problem := json.Marshal(map[string]any{"events": a.seen(), "errors": provision.Errors(err)})
+func (a *attempt) told(err error, results ...any) (texts []string) {
+	all, problem := json.Marshal(map[string]any{"events": a.seen(), "errors": provision.Errors(err), "results": results})
 	if problem != nil {
 		panic(problem)
 	}

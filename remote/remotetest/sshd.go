@@ -111,10 +111,14 @@ func (h *Host) session(s ssh.Session) {
 		return d
 	}
 	in, feed := newPipe()
+	heard := h.options.Heard
+	if heard == nil {
+		heard = func([]byte) {}
+	}
 	p.fds = map[int]*desc{0: in, 1: output(s), 2: output(s.Stderr())}
 	h.work.Go(func() {
 		defer feed.close()
-		_, _ = io.Copy(descWriter{feed}, s)
+		_, _ = io.Copy(descWriter{feed}, io.TeeReader(s, hearing(heard)))
 	})
 	if u := p; c.uid != 0 {
 		// Root's signals are refused by the sshd of most releases in use.
@@ -144,6 +148,10 @@ func (h *Host) session(s ssh.Session) {
 	outputs.Wait()
 	_ = s.Exit(code)
 }
+
+type hearing func([]byte)
+
+func (f hearing) Write(b []byte) (int, error) { f(b); return len(b), nil }
 
 type descWriter struct{ d *desc }
 
