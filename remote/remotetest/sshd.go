@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gliderlabs/ssh"
 	gossh "golang.org/x/crypto/ssh"
@@ -37,12 +38,21 @@ func (h *Host) serve(l net.Listener) (err error) {
 				if !full {
 					open[c]++
 				}
+				now := open[c]
 				mu.Unlock()
 				if full {
 					_ = n.Reject(gossh.ConnectionFailed, "open failed")
 					return
 				}
 				h.count(func(c *Counts) { c.Channels++ })
+				h.work.Go(func() {
+					// The client knows of the end of a channel before we have counted it.
+					time.Sleep(20 * time.Millisecond)
+					mu.Lock()
+					n := min(now, open[c])
+					mu.Unlock()
+					h.count(func(c *Counts) { c.AtOnce = max(c.AtOnce, n) })
+				})
 				ssh.DefaultSessionHandler(srv, c, n, ctx)
 				mu.Lock()
 				if open[c]--; open[c] == 0 {
