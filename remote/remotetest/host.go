@@ -100,6 +100,8 @@ type Host struct {
 	lists        bool // apt-get update ran
 	cloudInit    int
 	docker       *docker
+	hole         bool   // see OpenHole; the engines' lock guards this and the next
+	runsEnd      string // see EndRuns
 	versions     map[string]string
 	mirror       error
 	crashes      map[string]crash
