@@ -31,10 +31,12 @@ type reporter interface {
 
 // layout says which hosts there are and what the files say beside them.
 type layout struct {
-	agents int    // hosts beside the server's; 0: the server host is the agent host
-	top    string // the inventory's first lines; "" is a url
-	ssh    string // further lines of [ssh]
-	stack  string // stack.toml; "" is the built-in one
+	agents int                      // hosts beside the server's; 0: the server host is the agent host
+	both   bool                     // the server host is an agent host in any case
+	table  func(name string) string // further lines of a host's table
+	top    string                   // the inventory's first lines; "" is a url
+	ssh    string                   // further lines of [ssh]
+	stack  string                   // stack.toml; "" is the built-in one
 	// host changes how one host is made, and address the port at which it is reached.
 	host    func(name string, o *remotetest.HostOptions)
 	address func(h *remotetest.Host) (port int)
@@ -85,7 +87,7 @@ func arrangeIn(t reporter, dir string, l layout) *site {
 		switch {
 		case n > 0:
 			name, roles = fmt.Sprintf("worker-%d", n), `["agent"]`
-		case l.agents == 0:
+		case l.agents == 0 || l.both:
 			roles = `["server", "agent"]`
 		}
 		var o remotetest.HostOptions
@@ -103,6 +105,9 @@ func arrangeIn(t reporter, dir string, l layout) *site {
 		s.hosts = append(s.hosts, h)
 		knownHosts += fmt.Sprintf("[127.0.0.1]:%d %s\n", port, h.HostKey())
 		fmt.Fprintf(&b, "\n[hosts.%s]\naddress = \"127.0.0.1\"\nport = %d\nuser = %q\nroles = %s\n", name, port, h.User(), roles)
+		if l.table != nil {
+			b.WriteString(l.table(name))
+		}
 	}
 	s.server = s.hosts[0]
 	s.write(key, string(s.fleet.ClientKeyPEM()))

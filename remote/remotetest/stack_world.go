@@ -102,12 +102,18 @@ func postgresMain(p *proc) int {
 		if disk != nil {
 			disk.database = v.database
 		}
-		_ = d.h.tree.writeFile(v.Mountpoint+"/PG_VERSION", "13\n", 0o600)
+		major := "13"
+		if m := imageMajor.FindStringSubmatch(p.container.Config.Image); m != nil {
+			major = m[1]
+		}
+		_ = d.h.tree.writeFile(v.Mountpoint+"/PG_VERSION", major+"\n", 0o600)
 		_ = d.h.tree.chown(cred{}, v.Mountpoint+"/PG_VERSION", p.cred.uid, p.cred.gid, false)
 	}
 	p.printf("LOG:  database system is ready to accept connections\n")
 	return p.stay()
 }
+
+var imageMajor = regexp.MustCompile(`:(\d+)[^/]*$`)
 
 func pgIsReadyMain(p *proc) int { return 0 }
 
