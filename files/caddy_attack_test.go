@@ -2,6 +2,8 @@ package files
 
 import (
 	"encoding/base64"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +89,13 @@ func TestCaddyTokens(t *testing.T) {
 	check(all, "poll", append(run, registerOnly...), 403)
 	check(all, "run", closed[:4], 403)
 
+	for _, kind := range []string{"poll", "run"} {
+		got := l.must(request{method: "POST", target: "/api/deployments/", header: []string{bearer(token("worker-1", kind))}})
+		if got.status != 403 || got.body != refusals(t)["403"] {
+			t.Errorf("%s token: a write to deployments gives %d %q", kind, got.status, got.body)
+		}
+	}
+
 	t.Run("not beyond the API", func(t *testing.T) {
 		for _, target := range []string{"/", "/dashboard", "/docs", "/api", "/API/flows/filter", "/openapi.json"} {
 			for _, kind := range []string{"poll", "run", "register"} {
@@ -112,6 +121,41 @@ func TestCaddyTokens(t *testing.T) {
 			}
 		}
 	})
+}
+
+// refusals are the bodies by which provision_glue.check tells Caddy from others who refuse.
+func refusals(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("prefect/provision_glue/check.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`(?m)^REFUSALS = .*$`).Find(text)
+	out := map[string]string{}
+	for _, m := range regexp.MustCompile(`(\d+): b"(.*?)"`).FindAllSubmatch(line, -1) {
+		out[string(m[1])] = string(m[2])
+	}
+	if len(out) != 2 {
+		t.Fatalf("no refusals in %q", line)
+	}
+	return out
+}
+
+// TestRefusals holds the words of the agent's check to those of the Caddyfile, where there is no Caddy to ask.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	text, _, err := caddyVariants()["internal"].Render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`respond "` + refusals(t)["403"] + `" 403`, "respond 401\n"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the Caddyfile has no %q", want)
+		}
+	}
+	if refusals(t)["401"] != "" {
+		t.Errorf("401 comes without a body")
+	}
 }
 
 func TestCaddyAuthentication(t *testing.T) {
@@ -169,6 +213,9 @@ func TestCaddyAuthentication(t *testing.T) {
 		got := l.must(request{method: "GET", target: target + map[bool]string{true: "?token=" + good}[tt.name == "in the query"], header: tt.header})
 		if got.status != tt.want || (len(l.passed()) == 1) != (tt.want == 200) {
 			t.Errorf("%s: status %d, want %d", tt.name, got.status, tt.want)
+		}
+		if tt.want == 401 && got.body != refusals(t)["401"] { // by which an agent knows that it was Caddy
+			t.Errorf("%s: the body is %q", tt.name, got.body)
 		}
 		if got.header.Get("Server") == "uvicorn" || got.header.Get("Strict-Transport-Security") == "" || got.header.Get("X-Frame-Options") != "DENY" {
 			t.Errorf("%s: headers %v", tt.name, got.header)

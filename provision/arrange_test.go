@@ -31,13 +31,17 @@ type reporter interface {
 
 // layout says which hosts there are and what the files say beside them.
 type layout struct {
-	agents int    // hosts beside the server's; 0: the server host is the agent host
-	top    string // the inventory's first lines; "" is a url
-	ssh    string // further lines of [ssh]
-	stack  string // stack.toml; "" is the built-in one
+	agents int                      // hosts beside the server's; 0: the server host is the agent host
+	both   bool                     // the server host is an agent host in any case
+	table  func(name string) string // further lines of a host's table
+	top    string                   // the inventory's first lines; "" is a url
+	ssh    string                   // further lines of [ssh]
+	stack  string                   // stack.toml; "" is the built-in one
 	// host changes how one host is made, and address the port at which it is reached.
 	host    func(name string, o *remotetest.HostOptions)
 	address func(h *remotetest.Host) (port int)
+	// hostile hosts may lead to commands that the simulation does not know.
+	hostile bool
 }
 
 var (
@@ -59,7 +63,12 @@ type site struct {
 func arrange(t testing.TB, l layout) *site {
 	t.Helper()
 	s := arrangeIn(t, t.TempDir(), l)
-	t.Cleanup(s.fleet.Close)
+	t.Cleanup(func() {
+		if unknown := s.fleet.Unknown(); len(unknown) > 0 && !l.hostile {
+			t.Errorf("the simulation does not know: %q", unknown)
+		}
+		s.fleet.Close()
+	})
 	return s
 }
 
@@ -78,7 +87,7 @@ func arrangeIn(t reporter, dir string, l layout) *site {
 		switch {
 		case n > 0:
 			name, roles = fmt.Sprintf("worker-%d", n), `["agent"]`
-		case l.agents == 0:
+		case l.agents == 0 || l.both:
 			roles = `["server", "agent"]`
 		}
 		var o remotetest.HostOptions
@@ -96,6 +105,9 @@ func arrangeIn(t reporter, dir string, l layout) *site {
 		s.hosts = append(s.hosts, h)
 		knownHosts += fmt.Sprintf("[127.0.0.1]:%d %s\n", port, h.HostKey())
 		fmt.Fprintf(&b, "\n[hosts.%s]\naddress = \"127.0.0.1\"\nport = %d\nuser = %q\nroles = %s\n", name, port, h.User(), roles)
+		if l.table != nil {
+			b.WriteString(l.table(name))
+		}
 	}
 	s.server = s.hosts[0]
 	s.write(key, string(s.fleet.ClientKeyPEM()))
@@ -275,8 +287,8 @@ func announced(p *provision.Plan) string {
 }
 
 // strings of everything that an attempt told, for those who look for what must not be in it.
-func (a *attempt) told(err error) (texts []string) {
-	all, problem := json.Marshal(map[string]any{"events": a.seen(), "errors": provision.Errors(err)})
+func (a *attempt) told(err error, results ...any) (texts []string) {
+	all, problem := json.Marshal(map[string]any{"events": a.seen(), "errors": provision.Errors(err), "results": results})
 	if problem != nil {
 		panic(problem)
 	}

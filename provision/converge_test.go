@@ -39,6 +39,9 @@ func TestConverge(t *testing.T) {
 			before := map[string]remotetest.Counts{}
 			for _, h := range s.hosts {
 				before[h.Name()] = h.Counts()
+				if n := h.Counts().AtOnce; n < 1 || n > 8 {
+					t.Errorf("%s: %d channels of one connection at once", h.Name(), n)
+				}
 			}
 			s.unchanged()
 			for _, h := range s.hosts {

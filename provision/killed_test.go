@@ -2,11 +2,16 @@ package provision_test
 
 import (
 	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
 	"provision/provision"
@@ -38,9 +43,11 @@ func sample[T any](points []T, most int) []T {
 	return out
 }
 
-// point is a moment of a first apply.
+// point is a moment of a first apply, or of the one after a converged fleet's files were edited.
 type point struct {
 	layout layout
+	edit   func(*site)
+	want   map[string]string // the outcome without a kill
 	name   string
 	change int    // the so many-th change that begins or ends
 	host   string // or the so many-th program that this host runs
@@ -51,10 +58,13 @@ type point struct {
 const programs = 12
 
 // points are all moments before and after a change, and as many within their scripts.
-func points(t *testing.T, name string, l layout) (out []point) {
+func points(t *testing.T, name string, l layout, edit func(*site)) (out []point) {
 	t.Helper()
-	s := arrange(t, l)
-	before := map[string]int{}
+	s := arranged(t, l, edit)
+	start, before := map[string]int{}, map[string]int{}
+	for _, h := range s.hosts {
+		start[h.Name()] = len(h.Commands())
+	}
 	a := s.attempt()
 	after := map[string]int{}
 	changes := 0
@@ -77,20 +87,127 @@ func points(t *testing.T, name string, l layout) (out []point) {
 	if _, err := a.apply(); err != nil {
 		t.Fatal(explain(err))
 	}
-	if l.agents == 0 {
+	want := outcome(t, s)
+	if l.agents == 0 && edit == nil {
 		changes = 0 // the same changes in another order
 	}
 	for n := range changes {
-		out = append(out, point{layout: l, name: fmt.Sprintf("%s, change event %d", name, n+1), change: n + 1})
+		out = append(out, point{layout: l, edit: edit, want: want, name: fmt.Sprintf("%s, change event %d", name, n+1), change: n + 1})
 	}
 	for _, h := range s.hosts {
-		first, last := before[h.Name()], after[h.Name()]
+		first, last := before[h.Name()]-start[h.Name()], after[h.Name()]-start[h.Name()]
+		if before[h.Name()] == 0 {
+			continue // nothing is changed there
+		}
 		for n := range programs {
 			nth := first + 1 + (last-first-1)*n/programs
-			out = append(out, point{layout: l, name: fmt.Sprintf("%s, program %d of %s", name, nth, h.Name()), host: h.Name(), nth: nth})
+			out = append(out, point{layout: l, edit: edit, want: want, name: fmt.Sprintf("%s, program %d of %s", name, nth, h.Name()), host: h.Name(), nth: nth})
 		}
 	}
 	return out
+}
+
+// outcome is what an apply makes of a fleet, but for what is random: files, containers, the loaded
+// Caddyfile and what Prefect holds.
+func outcome(t *testing.T, s *site) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, h := range s.hosts {
+		for _, f := range h.Files("/var/lib/provision") {
+			if path.Base(f.Path) == "lock.note" {
+				continue // it says who worked last
+			}
+			out[h.Name()+" "+f.Path] = f.FileMode.String()
+			switch path.Base(f.Path) {
+			case "compose.yaml", "Caddyfile", "deployments.json":
+				text, err := h.ReadFile(f.Path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				out[h.Name()+" "+f.Path] += string(text)
+			}
+		}
+		for _, c := range h.Containers() {
+			out[h.Name()+" "+c.Name] = fmt.Sprint(c.State.Status, c.Config.Image, c.Config.Labels["provision.definition"])
+		}
+	}
+	p := s.server.Prefect()
+	out["Prefect"] = fmt.Sprint(p.Pool, p.Queues, p.Record)
+	for _, d := range p.Deployments {
+		out["deployment "+d.Flow+"/"+d.Name] = fmt.Sprint(d.Queue, d.Tags, d.Version)
+	}
+	out["Caddy"], _, _ = strings.Cut(s.server.LoadedCaddyfile("prefect-caddy"), " ")
+	return out
+}
+
+// arranged is a fleet that is blank, or converged and has its files edited.
+func arranged(t *testing.T, l layout, edit func(*site)) *site {
+	t.Helper()
+	s := arrange(t, l)
+	if edit == nil {
+		return s
+	}
+	s.project("")
+	if _, err := s.attempt().apply(); err != nil {
+		t.Fatal(explain(err))
+	}
+	edit(s)
+	return s
+}
+
+// project writes the flows that a stack with [business_logic] path = "flows" has.
+func (s *site) project(more string) {
+	s.t.Helper()
+	dir := filepath.Join(filepath.Dir(s.inventory), "flows")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		s.t.Fatalf("%v", err)
+	}
+	for _, name := range []string{"base/pyproject.toml", "base/poetry.lock", "hello/hello.py"} {
+		text, err := os.ReadFile("../files/prefect/" + name)
+		if err != nil {
+			s.t.Fatalf("%v", err)
+		}
+		if strings.HasSuffix(name, ".py") {
+			text = append(text, more...)
+		}
+		s.write(filepath.Join(dir, filepath.Base(name)), string(text))
+	}
+}
+
+// edits are what people change on a stack that runs. Two agent hosts make one that is left.
+var edits = map[string]func(*site){
+	"a flow":        func(s *site) { s.project("# edited\n") },
+	"settings":      func(s *site) { s.stack(ownFlows + "stop_grace = \"3m\"\n[agent]\nconcurrency = 3\n") },
+	"the url":       func(s *site) { s.edit("prefect.demo.test", "other.demo.test") },
+	"a host is out": func(s *site) { s.cut("worker-2") },
+	"no roles": func(s *site) {
+		table := s.cut("worker-2")
+		text, err := os.ReadFile(s.inventory)
+		if err != nil {
+			s.t.Fatalf("%v", err)
+		}
+		s.write(s.inventory, string(text)+strings.Replace(table, `["agent"]`, "[]", 1))
+	},
+	"the UI's user": func(s *site) { s.stack(ownFlows + "[ui]\nuser = \"ops\"\n") },
+}
+
+const ownFlows = "[business_logic]\npath = \"flows\"\n"
+
+// TestKilledLater is TestKilled for applies that change what runs.
+func TestKilledLater(t *testing.T) {
+	t.Parallel()
+	var all []point
+	for _, name := range slices.Sorted(maps.Keys(edits)) {
+		all = append(all, points(t, name, layout{agents: 2, stack: ownFlows}, edits[name])...)
+	}
+	chosen := sample(all, 12)
+	t.Logf("%d points, %d of them tried", len(all), len(chosen))
+	var waited atomic.Int64
+	each(len(chosen), func(i int) {
+		p := chosen[i]
+		t.Run(p.name, func(t *testing.T) { killedAt(t, p, &waited) })
+	})
+	t.Logf("%d times the next apply had to wait for what was left running", waited.Load())
 }
 
 // TestKilled kills the controller before and after every change of a first apply, and within their
@@ -98,7 +215,7 @@ func points(t *testing.T, name string, l layout) (out []point) {
 // ended.
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	all := append(points(t, "single", single), points(t, "split", split)...)
+	all := append(points(t, "single", single, nil), points(t, "split", split, nil)...)
 	chosen := sample(all, 8)
 	t.Logf("%d points, %d of them tried", len(all), len(chosen))
 	var waited atomic.Int64
@@ -149,7 +266,7 @@ func TestKilledWhileWorking(t *testing.T) {
 }
 
 func killedAt(t *testing.T, p point, waited *atomic.Int64) {
-	s := arrange(t, p.layout)
+	s := arranged(t, p.layout, p.edit)
 	first := s.attempt()
 	if p.host == "" {
 		var n atomic.Int64
@@ -194,6 +311,9 @@ func killedAt(t *testing.T, p point, waited *atomic.Int64) {
 	}
 	for _, h := range s.hosts {
 		exclusive(t, h)
+	}
+	if d := cmp.Diff(p.want, outcome(t, s)); d != "" {
+		t.Errorf("not what it is without a kill: %s", d)
 	}
 	v := s.attempt()
 	defer v.end()

@@ -49,6 +49,10 @@ func hostCommands() map[string]command {
 				ts.Fatalf("there is no deployment %s", args[0])
 			}
 		}),
+		// hole NAME open|closed has the proxy of a host let every token do everything.
+		"hole": onHost("hole NAME open|closed", 1, func(_ *testscript.TestScript, h *remotetest.Host, args []string) { h.OpenHole(args[0] == "open") }),
+		// runsend NAME HOW says how runs of the built-in flow end on this server host; "" is well.
+		"runsend": onHost("runsend NAME HOW", 1, func(_ *testscript.TestScript, h *remotetest.Host, args []string) { h.EndRuns(args[0]) }),
 		// deployments NAME prints the deployments in its database.
 		"deployments": onHost("deployments NAME", 0, func(ts *testscript.TestScript, h *remotetest.Host, _ []string) {
 			out := ts.Stdout()

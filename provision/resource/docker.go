@@ -159,7 +159,7 @@ func parseDocker(w World, host string) (dockerFacts, Know) {
 		restarts, _ := strconv.Atoi(c[6])
 		code, _ := strconv.Atoi(c[7])
 		started, _ := time.Parse(time.RFC3339Nano, c[9])
-		name := strings.TrimPrefix(c[0], "/")
+		name := remote.Sanitize(strings.TrimPrefix(c[0], "/")) // the engine has no such names, a host can claim them
 		d.Containers[name] = Container{
 			Name: name, ID: c[1], ImageID: c[2], Image: c[3], State: c[4], Health: c[5],
 			Restarts: restarts, ExitCode: code, OOMKilled: c[8] == "true", Started: started, Definition: c[10], Mounts: c[11], Project: c[12], Service: c[13],
@@ -167,7 +167,8 @@ func parseDocker(w World, host string) (dockerFacts, Know) {
 	}
 	for _, n := range lines(rec.Fields["networks"]) {
 		if len(n) == 5 {
-			d.Networks[n[0]] = Network{n[0], n[1], n[2], n[3], n[4]}
+			name := remote.Sanitize(n[0])
+			d.Networks[name] = Network{name, n[1], n[2], n[3], n[4]}
 		}
 	}
 	for _, v := range lines(rec.Fields["volumes"]) {

@@ -39,8 +39,9 @@ func (r *Route) Probe(s *Script) {
 
 // routeAnswer is the answer of provision_glue.check.
 type routeAnswer struct {
-	OK    bool   `json:"ok"`
-	Error string `json:"error"`
+	OK    bool              `json:"ok"`
+	Error string            `json:"error"`
+	Deep  map[string][2]int `json:"deep"` // what was tried: the status seen, and the one that is right
 }
 
 func routeProblem(answer string) string {
@@ -72,10 +73,34 @@ func (r *Route) Check(w World) []Problem {
 }
 
 // Prove is the part of verify that is too much for every pass: what a token opens and what it does
-// not. It returns "" if all is as it should be.
-func (r *Route) Prove() (script string, problem func(answer string) string) {
-	return fmt.Sprintf("timeout 60 docker exec %s %s --deep || true", remote.Quote(r.Container), agentCheck), routeProblem
+// not.
+func (r *Route) Prove() (script string) {
+	return fmt.Sprintf("timeout 60 docker exec %s %s --deep || true", remote.Quote(r.Container), agentCheck)
 }
+
+// Proved reads the answer to Prove: what was tried and went as it should, or what is wrong.
+func (r *Route) Proved(answer string) (tried, problem string) {
+	if problem = routeProblem(answer); problem != "" {
+		return "", problem
+	}
+	var a routeAnswer
+	_ = json.Unmarshal([]byte(answer), &a) // routeProblem did
+	tried = "through Caddy: its queue answers"
+	for _, t := range []struct{ name, told string }{{wrongToken, "; with a wrong token 401"}, {write, "; a write to deployments 403"}} {
+		if _, ok := a.Deep[t.name]; ok {
+			tried += t.told
+		} else if t.name == wrongToken {
+			return "", "the agent's container did not try a wrong token"
+		}
+	}
+	return tried, ""
+}
+
+// The names of two attempts in provision_glue.check. The write is not tried where flows may do it.
+const (
+	wrongToken = "token with one character changed"
+	write      = "write to deployments"
+)
 
 // SmokeScript runs the built-in flow on one agent host, from inside the server's container, and
 // prints the outcome.

@@ -27,3 +27,21 @@ func TestRouteProblems(t *testing.T) {
 		}
 	}
 }
+
+// TestRouteProved wants named what was tried, and nothing else.
+func TestRouteProved(t *testing.T) {
+	t.Parallel()
+	r := &Route{Host: "worker-1", Container: "prefect-agent"}
+	const wrong = `"token with one character changed": [401, 401]`
+	for answer, want := range map[string][2]string{
+		`{"ok": true, "deep": {` + wrong + `, "write to deployments": [403, 403]}}`:      {"through Caddy: its queue answers; with a wrong token 401; a write to deployments 403", ""},
+		`{"ok": true, "deep": {` + wrong + `}}`:                                          {"through Caddy: its queue answers; with a wrong token 401", ""},
+		`{"ok": true}`:                                                                   {"", "the agent's container did not try a wrong token"},
+		`{"ok": false, "error": "no token gives 200, not 401", "deep": {` + wrong + `}}`: {"", "no token gives 200, not 401"},
+		``: {"", "the agent's container could not ask"},
+	} {
+		if tried, problem := r.Proved(answer); tried != want[0] || problem != want[1] {
+			t.Errorf("%s: %q, %q", answer, tried, problem)
+		}
+	}
+}

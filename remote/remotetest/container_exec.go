@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Call is one program that is run inside a container.
+// Call is one program that is run inside a container, or in place of one of the host's own.
 type Call struct {
 	Host      *Host
 	Container string
@@ -18,6 +18,8 @@ type Call struct {
 	Stdin     io.Reader
 	Stdout    io.Writer
 	Stderr    io.Writer
+	// Real runs the host's program that this one is in the place of, printing to out.
+	Real func(out io.Writer) int
 }
 
 // InContainer adds a program, or the answer to a command line, to all containers of the fleet. It
@@ -38,7 +40,7 @@ func (p *proc) execInside(argv []string) int {
 		var code int
 		var ok bool
 		p.program(func(p *proc) int {
-			code, ok = handle(Call{p.host, p.container.name(), argv, p.env, p.stdin(), p.stdout(), p.stderr()})
+			code, ok = handle(Call{Host: p.host, Container: p.container.name(), Argv: argv, Env: p.env, Stdin: p.stdin(), Stdout: p.stdout(), Stderr: p.stderr()})
 			return code
 		})
 		if ok {

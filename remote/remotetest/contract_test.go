@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"provision/remote"
@@ -30,6 +31,35 @@ func dialer(t testing.TB, f *remotetest.Fleet) (*remote.Dialer, func(*remotetest
 			Name: h.Name(), Address: "127.0.0.1", Port: h.Port(), User: h.User(), IdentityFile: key,
 			KnownHosts: write("known_hosts", f.KnownHosts()),
 		}
+	}
+}
+
+// TestChannelsAtOnce asks for many things at once over one connection: sshd allows ten, others may want some.
+func TestChannelsAtOnce(t *testing.T) {
+	t.Parallel()
+	f := remotetest.NewFleet(remotetest.Options{Speed: 1})
+	t.Cleanup(f.Close)
+	h, err := f.Host("web-1", remotetest.HostOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, target := dialer(t, f)
+	c, err := d.Dial(t.Context(), target(h))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var wg sync.WaitGroup
+	for range 30 {
+		wg.Go(func() {
+			if _, err := c.Run(t.Context(), remote.Command{Script: "sleep 0.2"}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := h.Counts().AtOnce; n != 8 {
+		t.Errorf("%d channels at once, want 8", n)
 	}
 }
 

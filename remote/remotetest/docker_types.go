@@ -218,6 +218,7 @@ type container struct {
 	loaded   string    // what Caddy said on :2020 when it loaded its configuration
 	agents   []string  // agent hosts whose tokens that configuration knows
 	runPolls bool      // their run tokens may poll
+	runAll   bool      // and do all else
 	root     string    // CA certificate in use
 }
 

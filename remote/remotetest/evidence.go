@@ -12,6 +12,8 @@ import (
 type Counts struct {
 	Connections, Channels, Execs, SFTP int
 	BytesIn, BytesOut                  int64
+	// AtOnce is the most channels that were open on one connection.
+	AtOnce int
 }
 
 // Command is one program that ran; shell builtins are none.

@@ -71,7 +71,14 @@ func (h *Host) intercept(p *proc) func(*proc) int {
 	h.mu.Unlock()
 	if replaced != nil && p.container == nil {
 		return func(p *proc) int {
-			return replaced(Call{Host: h, Argv: p.argv, Env: p.env, Stdin: p.stdin(), Stdout: p.stdout(), Stderr: p.stderr()})
+			return replaced(Call{
+				Host: h, Argv: p.argv, Env: p.env, Stdin: p.stdin(), Stdout: p.stdout(), Stderr: p.stderr(),
+				Real: func(out io.Writer) int {
+					c := p.fork()
+					c.setFd(1, writerDesc(out))
+					return p.wait(c, p.launch(c, func() int { return c.program(h.real) }))
+				},
+			})
 		}
 	}
 	if hit == nil {

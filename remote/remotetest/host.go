@@ -39,6 +39,8 @@ type HostOptions struct {
 	Noise      string // printed by every login shell before anything else
 	NoSFTP     bool   // neither the subsystem nor its program
 	Silent     bool   // TCP connections are taken and nothing is ever said
+	// Heard is given what comes in on the exec channels, scripts above all, as it comes.
+	Heard func(text []byte)
 	// SFTPSize changes what the SFTP server says of a file's size.
 	SFTPSize func(path string, size int64) int64
 
@@ -98,6 +100,8 @@ type Host struct {
 	lists        bool // apt-get update ran
 	cloudInit    int
 	docker       *docker
+	hole         bool   // see OpenHole; the engines' lock guards this and the next
+	runsEnd      string // see EndRuns
 	versions     map[string]string
 	mirror       error
 	crashes      map[string]crash

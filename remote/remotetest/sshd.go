@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gliderlabs/ssh"
 	gossh "golang.org/x/crypto/ssh"
@@ -37,12 +38,21 @@ func (h *Host) serve(l net.Listener) (err error) {
 				if !full {
 					open[c]++
 				}
+				now := open[c]
 				mu.Unlock()
 				if full {
 					_ = n.Reject(gossh.ConnectionFailed, "open failed")
 					return
 				}
 				h.count(func(c *Counts) { c.Channels++ })
+				h.work.Go(func() {
+					// The client knows of the end of a channel before we have counted it.
+					time.Sleep(20 * time.Millisecond)
+					mu.Lock()
+					n := min(now, open[c])
+					mu.Unlock()
+					h.count(func(c *Counts) { c.AtOnce = max(c.AtOnce, n) })
+				})
 				ssh.DefaultSessionHandler(srv, c, n, ctx)
 				mu.Lock()
 				if open[c]--; open[c] == 0 {
@@ -111,10 +121,14 @@ func (h *Host) session(s ssh.Session) {
 		return d
 	}
 	in, feed := newPipe()
+	heard := h.options.Heard
+	if heard == nil {
+		heard = func([]byte) {}
+	}
 	p.fds = map[int]*desc{0: in, 1: output(s), 2: output(s.Stderr())}
 	h.work.Go(func() {
 		defer feed.close()
-		_, _ = io.Copy(descWriter{feed}, s)
+		_, _ = io.Copy(descWriter{feed}, io.TeeReader(s, hearing(heard)))
 	})
 	if u := p; c.uid != 0 {
 		// Root's signals are refused by the sshd of most releases in use.
@@ -144,6 +158,10 @@ func (h *Host) session(s ssh.Session) {
 	outputs.Wait()
 	_ = s.Exit(code)
 }
+
+type hearing func([]byte)
+
+func (f hearing) Write(b []byte) (int, error) { f(b); return len(b), nil }
 
 type descWriter struct{ d *desc }
 

@@ -12,8 +12,10 @@ var (
 	caddyMounts = regexp.MustCompile(`(?m)^mounts "([^"]*)"`)
 	// caddyRunPolls is a configuration in which run tokens may ask for work.
 	caddyRunPolls = regexp.MustCompile(`@run-post \{\n\s*method POST\n\s*path_regexp .*get_scheduled_flow_runs`)
-	caddyAgents   = regexp.MustCompile(`(?m)^\s*import token poll "?([^"\s]+)"?\s*$`)
-	caddyFiles    = regexp.MustCompile(`(?:cert|key|trusted_roots|tls) (/run/secrets/\S+)(?: (/run/secrets/\S+))?`)
+	// caddyRunAll is one in which they may do everything.
+	caddyRunAll = regexp.MustCompile(`@run vars kind run\n\s*handle @run \{\n\s*import upstream`)
+	caddyAgents = regexp.MustCompile(`(?m)^\s*import token poll "?([^"\s]+)"?\s*$`)
+	caddyFiles  = regexp.MustCompile(`(?:cert|key|trusted_roots|tls) (/run/secrets/\S+)(?: (/run/secrets/\S+))?`)
 )
 
 // caddyMain is caddy run, validate, reload and version.
@@ -119,7 +121,8 @@ func (p *proc) loadCaddy(text string) {
 	for _, m := range caddyAgents.FindAllStringSubmatch(text, -1) {
 		c.agents = append(c.agents, m[1])
 	}
-	c.runPolls = caddyRunPolls.MatchString(text)
+	c.runAll = caddyRunAll.MatchString(text)
+	c.runPolls = c.runAll || caddyRunPolls.MatchString(text)
 	if strings.Contains(text, "/run/secrets/root.crt") {
 		if b, err := p.readAll("/run/secrets/root.crt"); err == nil {
 			c.root = string(b)

@@ -2,6 +2,7 @@ package remotetest
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -249,9 +250,11 @@ func checkGlue(p *proc, args []string) int {
 				out["last_polled"], out["last_polled_age"] = polled.UTC().Format(time.RFC3339Nano), p.host.now().Sub(polled).Seconds()
 			}
 			if slices.Contains(args, "--deep") {
-				out["deep"] = map[string][2]int{
-					"token with one character changed": {401, 401}, "empty bearer token": {401, 401}, "empty authorization": {401, 401},
-					"no token": {401, 401}, "write to deployments": {403, 403},
+				var wrong []string
+				out["deep"], wrong = p.deepCheck()
+				if wrong != nil {
+					out["ok"], out["error"] = false, strings.Join(wrong, "; ")
+					code = 1
 				}
 			}
 		} else {
@@ -261,6 +264,32 @@ func checkGlue(p *proc, args []string) int {
 		p.json(out)
 	})
 	return code
+}
+
+// deepCheck is what the token opens and what it does not: for each attempt the status seen and the
+// one that is right.
+func (p *proc) deepCheck() (deep map[string][2]int, wrong []string) {
+	token := p.env["PREFECT_API_KEY"]
+	changed := "0" + token[1:]
+	if changed == token {
+		changed = "1" + token[1:]
+	}
+	deep = map[string][2]int{}
+	try := func(name, need, token string, want int) {
+		status, _, _ := p.request(need, token)
+		deep[name] = [2]int{status, want}
+		if status != want {
+			wrong = append(wrong, fmt.Sprintf("%s gives %d, not %d", name, status, want))
+		}
+	}
+	try("token with one character changed", "poll", changed, 401)
+	for _, name := range []string{"empty bearer token", "empty authorization", "no token"} {
+		try(name, "poll", "", 401)
+	}
+	if p.env["PROVISION_API"] != "all" {
+		try("write to deployments", "register", token, 403)
+	}
+	return deep, wrong
 }
 
 func smokeGlue(p *proc, args []string) int {
@@ -280,6 +309,9 @@ func smokeGlue(p *proc, args []string) int {
 			out["error"] = "there is no deployment provision-smoke/" + host + ": the deployments are not registered"
 		case !p.host.fleet.executes(host):
 			out["run"], out["state"], out["error"] = randomUUID(), "Late", "still Late after "+o.value["t"]+" s"
+		case p.host.runsEnd != "":
+			state, _, _ := strings.Cut(p.host.runsEnd, ":")
+			out["run"], out["state"], out["error"] = randomUUID(), state, p.host.runsEnd
 		default:
 			out["ok"], out["run"], out["state"], out["hostname"] = true, randomUUID(), "Completed", "business-logic-"+host
 		}
@@ -396,6 +428,32 @@ func (h *Host) DeleteQueue(name string) bool {
 		}
 	}
 	return false
+}
+
+// LoadedCaddyfile is what the Caddy in a container says that it has loaded.
+func (h *Host) LoadedCaddyfile(container string) string {
+	h.docker.mu.Lock()
+	defer h.docker.mu.Unlock()
+	if c := h.docker.containers[container]; c != nil {
+		return c.loaded
+	}
+	return ""
+}
+
+// OpenHole has the proxy on this host let every token that it knows do everything, as a mistake in its
+// configuration would.
+func (h *Host) OpenHole(open bool) {
+	h.docker.mu.Lock()
+	defer h.docker.mu.Unlock()
+	h.hole = open
+}
+
+// EndRuns says how runs of the built-in flow end that are started on this server host, for example
+// "Failed: Flow run encountered an exception"; "" is well.
+func (h *Host) EndRuns(how string) {
+	h.docker.mu.Lock()
+	defer h.docker.mu.Unlock()
+	h.runsEnd = how
 }
 
 // SetRunning says how many flow runs are in flight on an agent host, by its container's host name.

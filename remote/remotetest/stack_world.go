@@ -102,12 +102,18 @@ func postgresMain(p *proc) int {
 		if disk != nil {
 			disk.database = v.database
 		}
-		_ = d.h.tree.writeFile(v.Mountpoint+"/PG_VERSION", "13\n", 0o600)
+		major := "13"
+		if m := imageMajor.FindStringSubmatch(p.container.Config.Image); m != nil {
+			major = m[1]
+		}
+		_ = d.h.tree.writeFile(v.Mountpoint+"/PG_VERSION", major+"\n", 0o600)
 		_ = d.h.tree.chown(cred{}, v.Mountpoint+"/PG_VERSION", p.cred.uid, p.cred.gid, false)
 	}
 	p.printf("LOG:  database system is ready to accept connections\n")
 	return p.stay()
 }
+
+var imageMajor = regexp.MustCompile(`:(\d+)[^/]*$`)
 
 func pgIsReadyMain(p *proc) int { return 0 }
 
@@ -268,6 +274,10 @@ func bridgeMain(p *proc) int {
 // api is one request to Prefect's API with the token in the environment: what comes back, and the
 // database behind it if the request is allowed. need is the kind of token that may.
 func (p *proc) api(need string) (status int, db *database, why string) {
+	return p.request(need, p.env["PREFECT_API_KEY"])
+}
+
+func (p *proc) request(need, token string) (status int, db *database, why string) {
 	u, err := url.Parse(p.env["PREFECT_API_URL"])
 	if err != nil || u.Host == "" {
 		return 0, nil, "PREFECT_API_URL is not set"
@@ -285,11 +295,12 @@ func (p *proc) api(need string) (status int, db *database, why string) {
 			return 0, nil, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate"
 		}
 	}
-	kind := h.tokenKind(caddy, p.env["PREFECT_API_KEY"])
+	kind := h.tokenKind(caddy, token)
 	switch {
 	case kind == "":
 		return 401, nil, "401 Unauthorized"
-	case need == "register" && kind != "register", need == "poll" && kind == "run" && !caddy.runPolls:
+	case h.hole:
+	case need == "register" && kind != "register" && !(kind == "run" && caddy.runAll), need == "poll" && kind == "run" && !caddy.runPolls:
 		return 403, nil, "not allowed for this token"
 	}
 	server := caddy.neighbour(h.docker, "server")

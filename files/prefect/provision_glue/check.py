@@ -3,7 +3,8 @@
     /opt/provision/entrypoint python -m provision_glue.check [--deep]
 
 Reads the agent's own queue: the certificate is verified, the status has to be 200, and the body has to be that queue. --deep also proves that the proxy
-lets nothing else through: a token with one character changed, an empty one, none, and a write with the right one.
+lets nothing else through: a token with one character changed, an empty one, none, and a write with the right one. It has to refuse in the words of our
+Caddyfile: a refusal by something else on the way proves nothing of it.
 """
 
 import argparse
@@ -13,6 +14,9 @@ import sys
 
 from .api import API, Unreachable
 from .clock import age
+
+
+REFUSALS = {401: b"", 403: b"not allowed for this token"}  # the bodies, as in the Caddyfile
 
 
 def queue_path():
@@ -38,9 +42,8 @@ def check(api, deep):
             return result
         result.update(queue=queue["name"], last_polled=queue.get("last_polled"), last_polled_age=age(queue.get("last_polled"), api.date))
         if deep:
-            result["deep"] = _deep(api, path)
-            wrong = ["%s gives %d, not %d" % (name, got, want) for name, (got, want) in sorted(result["deep"].items()) if got != want]
-            result["error"] = "; ".join(wrong)
+            result["deep"], wrong = _deep(api, path)
+            result["error"] = "; ".join(sorted(wrong))
     except Unreachable as error:
         result["error"] = str(error)
     result["ok"] = not result["error"]
@@ -48,10 +51,19 @@ def check(api, deep):
 
 
 def _deep(api, path):
-    """For each attempt the status seen and the one that is right."""
+    """For each attempt the status seen and the one that is right, and what was wrong."""
     token = api.token or ""
     changed = ("0" if token[:1] != "0" else "1") + token[1:]
-    found = {}
+    found, wrong = {}, []
+
+    def attempt(name, want, method, where, authorization=None):
+        status, body = api.raw(method, where, {} if method == "POST" else None, authorization)
+        found[name] = (status, want)
+        if status != want:
+            wrong.append("%s gives %d, not %d" % (name, status, want))
+        elif body != REFUSALS[want]:
+            wrong.append("%s gives %d, but not in Caddy's words: something else answers" % (name, status))
+
     for name, method, where, authorization, want in (
         ("token with one character changed", "GET", path, "Bearer " + changed, 401),
         ("empty bearer token", "GET", path, "Bearer ", 401),
@@ -60,11 +72,11 @@ def _deep(api, path):
     ):
         if want == 403 and os.environ.get("PROVISION_API") == "all":
             continue  # flows may write here, and this is their token
-        found[name] = (api.raw(method, where, {} if method == "POST" else None, authorization)[0], want)
+        attempt(name, want, method, where, authorization)
     api.token = None
-    found["no token"] = (api.raw("GET", path)[0], 401)
+    attempt("no token", 401, "GET", path)
     api.token = token
-    return found
+    return found, wrong
 
 
 def _certificate(api):

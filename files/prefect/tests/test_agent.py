@@ -26,9 +26,9 @@ class Check(unittest.TestCase):
             if hole == "no token" and token is None or hole == "empty" and token in ("", "Bearer", "Bearer "):
                 return 200, {"name": "host-a"}
             if token != "Bearer " + TOKEN and hole != "any token":
-                return 401, b""
+                return 401, b"<html>401</html>" if hole == "another's 401" else b""
             if method == "POST" and hole != "write":
-                return 403, b"not allowed"
+                return 403, b"<html>403</html>" if hole == "another's 403" else b"not allowed for this token"
             return 200, body or {"name": "host-a", "last_polled": polled}
         server = fake.Fake(self, answer)
         os.environ["PREFECT_API_URL"] = server.url
@@ -41,9 +41,23 @@ class Check(unittest.TestCase):
         self.assertEqual({wanted for _, wanted in got["deep"].values()}, {401, 403})
 
     def test_each_hole_is_seen(self):
-        for hole in ("no token", "empty", "any token", "write"):
+        for hole, error in (
+            ("no token", "no token gives 200, not 401"),
+            ("empty", "empty authorization gives 200, not 401; empty bearer token gives 200, not 401"),
+            ("any token", "token with one character changed gives 200, not 401"),
+            ("write", "write to deployments gives 200, not 403"),
+            ("another's 401", "no token gives 401, but not in Caddy's words: something else answers"),
+            ("another's 403", "write to deployments gives 403, but not in Caddy's words: something else answers"),
+        ):
             got = check(self.proxy(hole), True)
             self.assertFalse(got["ok"], hole)
+            self.assertIn(error, got["error"])
+
+    def test_flows_that_may_write(self):
+        with mock.patch.dict(os.environ, {"PROVISION_API": "all"}):
+            got = check(self.proxy("write"), True)
+        self.assertTrue(got["ok"], got)
+        self.assertNotIn("write to deployments", got["deep"])
 
     def test_something_else_answers_200(self):
         for body in (b"", b"<html>", [1], {"name": "other"}):
