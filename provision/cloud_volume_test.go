@@ -32,6 +32,19 @@ func TestANewDropletWithTheOldVolumeIsTheSameStack(t *testing.T) {
 	}
 	address := p.cloud.ReservedIPs()[0].IP
 
+	// A key without content is none: it is not copied over the one that lies beside the data.
+	const key = "server/secrets/server/encryption_key"
+	if err := p.host("prefect").WriteFile("/var/lib/provision/prefect/"+key, "", 0o400); err != nil {
+		t.Fatal(err)
+	}
+	p.refused(provision.ExitData, "the file is empty")
+	if b, err := p.host("prefect").ReadFile("/mnt/prefect-data/keep/" + key); err != nil || string(b) != kept[key] {
+		t.Errorf("the key beside the data is %q: %v", b, err)
+	}
+	if err := p.host("prefect").WriteFile("/var/lib/provision/prefect/"+key, kept[key], 0o400); err != nil {
+		t.Fatal(err)
+	}
+
 	// A boot without the volume: the database does not start on an empty directory.
 	h := p.host("prefect")
 	id := h.Files("/dev/disk/by-id")[0].Name()
