@@ -63,6 +63,9 @@ func TestIdentityDiff(t *testing.T) {
 			{name: "a hostile name", facts: facts{server.ID(): no("other", "\x1b[2J")}, want: `refuse: another stack lives on this host (\x1b[2J)`, risk: Data},
 			{name: "damaged", facts: facts{server.ID(): yes("id", "?")}, want: "refuse: the identity on the host is damaged: ?", risk: Data},
 			{name: "moved", facts: facts{server.ID(): no(), data: no(), agent.ID(): yes("id", one)}, want: "refuse: this host has no data of the stack, but a belongs to it (id 11111111)", risk: Data},
+			{name: "moved, Docker is stopped", facts: facts{server.ID(): no(), data: unknown("x"), agent.ID(): yes("id", one)}, want: "refuse: whether this host has the data of the stack is not known, and a belongs to it (id 11111111)", risk: Data},
+			{name: "blank, Docker is stopped", facts: facts{server.ID(): no(), data: unknown("x"), agent.ID(): no()}, want: "add: the host does not belong to a stack yet"},
+			{name: "the id is lost", facts: facts{server.ID(): no(), data: yes(), agent.ID(): yes("id", one)}, want: "add: "},
 			{name: "moved, new data", facts: facts{server.ID(): no(), agent.ID(): yes("id", one)}, options: []string{"new-data"}, want: "add: "},
 			{name: "the agent gives no answer", facts: facts{server.ID(): no(), agent.ID(): unknown("x")}, want: "add: "},
 		})
