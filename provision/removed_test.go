@@ -164,6 +164,32 @@ func TestCleanedServerKeepsItsData(t *testing.T) {
 	}
 }
 
+// TestCleanedServerWithoutItsEngine cleans a host whose Docker was removed: its volumes, and so the key, stay.
+func TestCleanedServerWithoutItsEngine(t *testing.T) {
+	t.Parallel()
+	s := arrange(t, split)
+	s.converge()
+	key := base + "/server/secrets/server/encryption_key"
+	before, err := s.server.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.edit(`roles = ["server"]`, `roles = []`)
+	s.edit(`roles = ["agent"]`, `roles = ["server", "agent"]`)
+	sh(t, s, 0, "systemctl stop docker; rm -f $(command -v docker) /usr/bin/docker /var/run/docker.sock /run/docker.sock; ! command -v docker")
+	a := s.attempt()
+	a.Options["new-data"] = true
+	if _, err := a.apply(); err != nil {
+		t.Fatal(explain(err))
+	}
+	if after, err := s.server.ReadFile(key); err != nil || string(after) != string(before) {
+		t.Errorf("the key is %q: %v", after, err)
+	}
+	if got := paths(s.server, base); strings.Contains(got, "tokens") {
+		t.Errorf("left on the old server:\n%s", got)
+	}
+}
+
 // TestServerThatWasAnAgent is an inventory whose server host got its id from another server.
 func TestServerThatWasAnAgent(t *testing.T) {
 	s := arrange(t, split)
