@@ -3,6 +3,7 @@ package provision_test
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -170,4 +171,16 @@ func TestADetachedVolumeIsAttachedAgain(t *testing.T) {
 	if v := p.cloud.Volumes()[0]; v.Droplet != ids["worker"] {
 		t.Errorf("it was taken away: %+v", v)
 	}
+}
+
+// Which PostgreSQL wrote the data is seen where the data lies: the engine mounts it only while it is in use.
+func TestAnotherMajorVersionOnAVolume(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p.converge("prefect", "worker")
+	p.edit("url =", "stack = \"stack.toml\"\nurl =")
+	p.write(filepath.Join(p.dir, "stack.toml"), "[postgres]\nimage = \"postgres:16.4\"\n")
+	p.refused(provision.ExitData, "written by PostgreSQL 13")
+	p.host("prefect").StopUnit("docker")
+	p.refused(provision.ExitData, "written by PostgreSQL 13")
 }
