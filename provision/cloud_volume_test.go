@@ -3,6 +3,7 @@ package provision_test
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,19 @@ func TestANewDropletWithTheOldVolumeIsTheSameStack(t *testing.T) {
 		kept[f] = string(b)
 	}
 	address := p.cloud.ReservedIPs()[0].IP
+
+	// A key without content is none: it is not copied over the one that lies beside the data.
+	const key = "server/secrets/server/encryption_key"
+	if err := p.host("prefect").WriteFile("/var/lib/provision/prefect/"+key, "", 0o400); err != nil {
+		t.Fatal(err)
+	}
+	p.refused(provision.ExitData, "the file is empty")
+	if b, err := p.host("prefect").ReadFile("/mnt/prefect-data/keep/" + key); err != nil || string(b) != kept[key] {
+		t.Errorf("the key beside the data is %q: %v", b, err)
+	}
+	if err := p.host("prefect").WriteFile("/var/lib/provision/prefect/"+key, kept[key], 0o400); err != nil {
+		t.Fatal(err)
+	}
 
 	// A boot without the volume: the database does not start on an empty directory.
 	h := p.host("prefect")
@@ -157,4 +171,16 @@ func TestADetachedVolumeIsAttachedAgain(t *testing.T) {
 	if v := p.cloud.Volumes()[0]; v.Droplet != ids["worker"] {
 		t.Errorf("it was taken away: %+v", v)
 	}
+}
+
+// Which PostgreSQL wrote the data is seen where the data lies: the engine mounts it only while it is in use.
+func TestAnotherMajorVersionOnAVolume(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p.converge("prefect", "worker")
+	p.edit("url =", "stack = \"stack.toml\"\nurl =")
+	p.write(filepath.Join(p.dir, "stack.toml"), "[postgres]\nimage = \"postgres:16.4\"\n")
+	p.refused(provision.ExitData, "written by PostgreSQL 13")
+	p.host("prefect").StopUnit("docker")
+	p.refused(provision.ExitData, "written by PostgreSQL 13")
 }

@@ -3,6 +3,8 @@ package provision_test
 import (
 	"path/filepath"
 	"testing"
+
+	"provision/provision"
 )
 
 // TestAnotherMajorVersion names an image of PostgreSQL that does not read the data that is there.
@@ -14,4 +16,27 @@ func TestAnotherMajorVersion(t *testing.T) {
 	s.refused("volume prefect-postgres", "written by PostgreSQL 13", "the stack has 16", "keep postgres.image at a version 13")
 	s.write(file, "[postgres]\nimage = \"postgres:13.23-bookworm\"\n")
 	s.converge()
+}
+
+// TestKeyOfExistingData loses the key that the data is encrypted with, in ways that leave a file behind:
+// no new one is made. A link to another secret is replaced by what it points to.
+func TestKeyOfExistingData(t *testing.T) {
+	t.Parallel()
+	s := arrange(t, single)
+	s.converge()
+	key, token := base+"/server/secrets/server/encryption_key", base+"/agent/secrets/agent/bridge_token"
+	for how, lose := range map[string]string{"the file is empty": ": >" + key, "it is a symbolic link": "ln -sf /root/kept " + key} {
+		sh(t, s, 0, "cp -p "+key+" /root/kept; "+lose)
+		s.refused("encryption_key", how, "put the file back from a backup")
+		sh(t, s, 0, "cat "+key+" >/root/now; rm "+key+"; cp -p /root/kept "+key+"; "+lose+"; cat "+key+" | cmp - /root/now")
+		s.server.StopUnit("docker")
+		if report, err := s.attempt().apply(); !isCode(err, provision.ExitData) {
+			t.Errorf("%s, Docker stopped: %s %+v", how, explain(err), report)
+		}
+		sh(t, s, 0, "cat "+key+" | cmp - /root/now; rm "+key+"; cp -p /root/kept "+key)
+		s.converge()
+	}
+	sh(t, s, 0, "mv "+token+" /root/token; ln -s /root/token "+token)
+	s.converge()
+	sh(t, s, 0, "[ ! -L "+token+" ] && cmp "+token+" /root/token")
 }

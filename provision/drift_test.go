@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/crypto/bcrypt"
+
 	"provision/provision"
 	"provision/remote"
 )
@@ -88,6 +90,16 @@ var drifts = []drift{
 		"prefect add secret " + base + "/server/secrets/postgres/password", "database login",
 	}},
 	{"the login is removed", removed(serverHost, base+"/server/secrets/login/ui_password"), []string{"prefect add secret " + base + "/server/secrets/login/ui_password", "ui_password_hash"}},
+	{"a token ends in a newline", ran(serverHost, "echo >>"+base+"/server/secrets/caddy/tokens/worker-1.run"), []string{
+		"worker-1 change secret " + base + "/agent/secrets/business-logic/run_token: it differs from prefect:", "worker-1 replace container prefect-business-logic: run_token",
+	}},
+	{"the bridge's token ends in a newline", ran(agentHost, "echo >>"+base+"/agent/secrets/agent/bridge_token"), []string{
+		"worker-1 change secret " + base + "/agent/secrets/business-logic/bridge_token: it differs from worker-1:",
+	}},
+	{"the database's password ends in a newline", ran(serverHost, "echo >>"+base+"/server/secrets/postgres/password"), []string{
+		"prefect change secret " + base + "/server/secrets/server/password: it differs from prefect:",
+	}},
+	{"the encryption key ends in a newline", ran(serverHost, "echo >>"+base+"/server/secrets/server/encryption_key"), []string{"prefect replace container prefect-server"}},
 	{"a container is stopped", ran(serverHost, "docker stop prefect-server"), []string{"prefect change container prefect-server: it is exited, should be running"}},
 	{"the agent is stopped", ran(agentHost, "docker stop prefect-agent"), []string{"worker-1 change container prefect-agent: it is exited"}},
 	{"a container is removed", ran(serverHost, "docker rm -f prefect-caddy"), []string{"prefect add container prefect-caddy: the container does not exist"}},
@@ -118,6 +130,7 @@ sed 's/respond "[^ ]* /respond "0000 /' /root/kept >"$f"; cmp -s "$f" /root/kept
 docker exec prefect-caddy caddy reload --force --config /etc/caddy/Caddyfile --adapter caddyfile --address unix//run/caddy/admin.sock
 cat /root/kept >"$f"`), []string{"prefect reload caddy configuration: Caddy runs with another configuration than the file has"}},
 	{"a host reboots", func(_ *testing.T, s *site) { s.hosts[agentHost].Reboot() }, nil},
+	{"the mark of the database's volume is removed", removed(serverHost, base+"/volume.prefect-postgres"), []string{"prefect change volume prefect-postgres: the mark that it was made is missing"}},
 	{"the salt is removed", removed(agentHost, base+"/salt"), []string{"worker-1 change identity: the salt is missing"}},
 }
 
@@ -161,6 +174,9 @@ func drifted(t *testing.T, s *site, d drift) {
 		if o.State != provision.Done {
 			t.Errorf("%+v", o)
 		}
+		if o.Act == "replace" && slices.Contains(done, o.Host+" "+o.Step) {
+			t.Errorf("replaced twice: %s %s", o.Host, o.Step)
+		}
 		done = append(done, o.Host+" "+o.Step)
 	}
 	for _, c := range plan.Changes {
@@ -173,5 +189,23 @@ func drifted(t *testing.T, s *site, d drift) {
 	}
 	if unknown := s.fleet.Unknown(); len(unknown) > 0 {
 		t.Errorf("the simulation does not know: %q", unknown)
+	}
+}
+
+// TestLoginWrittenByHand writes the password as an editor does, with a newline that nobody types.
+func TestLoginWrittenByHand(t *testing.T) {
+	t.Parallel()
+	s := arrange(t, single)
+	s.converge()
+	sh(t, s, 0, "echo open-sesame >"+base+"/server/secrets/login/ui_password")
+	s.converge()
+	hash, err := s.server.ReadFile(base + "/server/secrets/caddy/ui_password_hash")
+	if err != nil || bcrypt.CompareHashAndPassword(hash, []byte("open-sesame")) != nil {
+		t.Errorf("the hash is not of that password: %v", err)
+	}
+	a := s.attempt()
+	defer a.end()
+	if login, err := a.Credentials(a.ctx); err != nil || login.Password != "open-sesame" {
+		t.Errorf("the login shown is %q: %v", login.Password, err)
 	}
 }

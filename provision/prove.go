@@ -116,7 +116,7 @@ func (p *Pass) Credentials(ctx context.Context) (Login, error) {
 	if errors.As(err, &exit) && exit.Code == 3 {
 		return Login{}, &Error{Code: ExitFailed, Host: server.Name, Step: "read the login", Cause: "there is no login yet", Hint: "provision apply"}
 	}
-	return Login{s.Inventory.URL, s.Stack.UI.User, out}, err
+	return Login{s.Inventory.URL, s.Stack.UI.User, strings.TrimSuffix(out, "\n")}, err
 }
 
 // ServiceStatus is one container as status shows it.

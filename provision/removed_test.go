@@ -1,7 +1,9 @@
 package provision_test
 
 import (
+	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -162,6 +164,32 @@ func TestCleanedServerKeepsItsData(t *testing.T) {
 	}
 }
 
+// TestCleanedServerWithoutItsEngine cleans a host whose Docker was removed: its volumes, and so the key, stay.
+func TestCleanedServerWithoutItsEngine(t *testing.T) {
+	t.Parallel()
+	s := arrange(t, split)
+	s.converge()
+	key := base + "/server/secrets/server/encryption_key"
+	before, err := s.server.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.edit(`roles = ["server"]`, `roles = []`)
+	s.edit(`roles = ["agent"]`, `roles = ["server", "agent"]`)
+	sh(t, s, 0, "systemctl stop docker; rm -f $(command -v docker) /usr/bin/docker /var/run/docker.sock /run/docker.sock; ! command -v docker")
+	a := s.attempt()
+	a.Options["new-data"] = true
+	if _, err := a.apply(); err != nil {
+		t.Fatal(explain(err))
+	}
+	if after, err := s.server.ReadFile(key); err != nil || string(after) != string(before) {
+		t.Errorf("the key is %q: %v", after, err)
+	}
+	if got := paths(s.server, base); strings.Contains(got, "tokens") {
+		t.Errorf("left on the old server:\n%s", got)
+	}
+}
+
 // TestServerThatWasAnAgent is an inventory whose server host got its id from another server.
 func TestServerThatWasAnAgent(t *testing.T) {
 	s := arrange(t, split)
@@ -180,6 +208,46 @@ func TestServerThatWasAnAgent(t *testing.T) {
 		t.Fatal(explain(err))
 	}
 	s.unchanged()
+}
+
+// TestWrongServer is an inventory whose server's address is that of another host. Docker that is
+// stopped there says nothing about its data.
+func TestWrongServer(t *testing.T) {
+	t.Parallel()
+	s := arrange(t, split)
+	s.converge()
+	dir := filepath.Dir(s.inventory)
+	right, err := os.ReadFile(s.inventory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := os.ReadFile(filepath.Join(dir, "known_hosts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, docker := range []string{"", "stopped", "running"} {
+		other, err := s.fleet.Host("other"+docker, remotetest.HostOptions{Docker: docker})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.write(filepath.Join(dir, "known_hosts"), fmt.Sprintf("%s[127.0.0.1]:%d %s\n", known, other.Port(), other.HostKey()))
+		s.write(s.inventory, string(right))
+		s.edit(fmt.Sprintf("port = %d", s.server.Port()), fmt.Sprintf("port = %d", other.Port()))
+		for _, limit := range [][]string{nil, {"prefect"}} {
+			a := s.attempt()
+			a.Limit = limit
+			report, err := a.apply()
+			if provision.ExitCode(err) != provision.ExitData || len(report.Outcomes) > 0 {
+				t.Errorf("Docker %q, limit %q: %d changes made\n%s", docker, limit, len(report.Outcomes), explain(err))
+			}
+			if docker == "stopped" && !strings.Contains(explain(err), "hint: start Docker there first") {
+				t.Errorf("limit %q:\n%s", limit, explain(err))
+			}
+			if got := paths(other, "/var/lib/provision"); got != "" {
+				t.Errorf("Docker %q, limit %q: on the host are\n%s", docker, limit, got)
+			}
+		}
+	}
 }
 
 // TestRoleTakenFromASingleHost leaves the server alone on a host that was both.

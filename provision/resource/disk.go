@@ -167,7 +167,7 @@ func (k *Kept) quoted() string {
 func (k *Kept) Probe(s *Script) {
 	s.Record(k.ID(), fmt.Sprintf(`b=%s d=%s
 [ -d "$d" ] && yes || no
-for f in%s; do [ ! -e "$b/$f" ] || cmp -s "$b/$f" "$d/$f" || { v differ "$f"; break; }; done`, remote.Quote(k.Base), remote.Quote(k.Dir), k.quoted()))
+for f in%s; do `+gone+` || [ ! -e "$b/$f" ] || cmp -s "$b/$f" "$d/$f" || { v differ "$f"; break; }; done`, remote.Quote(k.Base), remote.Quote(k.Dir), k.quoted()))
 }
 
 func (k *Kept) Diff(w World) []Change {
@@ -181,6 +181,9 @@ func (k *Kept) Diff(w World) []Change {
 	return nil
 }
 
+// gone says that a file is kept and not in use, or without its content.
+const gone = `{ [ -e "$d/$f" ] && [ ! -e "$b/$f" ] || [ -s "$d/$f" ] && [ ! -s "$b/$f" ]; }`
+
 // copyKept copies each file with owner and mode, whole or not at all.
 const copyKept = `copykept() { [ ! -e "$1" ] || { (umask 022; mkdir -p "${2%/*}"); t=$(mktemp "${2%/*}/.provision.XXXXXX"); cp -p "$1" "$t"; sync "$t"; mv -f "$t" "$2"; sync "${2%/*}"; }; }
 `
@@ -188,19 +191,19 @@ const copyKept = `copykept() { [ ! -e "$1" ] || { (umask 022; mkdir -p "${2%/*}"
 func (k *Kept) Do(ctx context.Context, r *Run, _ Change) error {
 	_, err := r.Sh(ctx, k.Host, copyKept+fmt.Sprintf(`b=%s d=%s
 [ -d "$d" ] || mkdir -m 0700 "$d"
-for f in%s; do copykept "$b/$f" "$d/$f"; done`, remote.Quote(k.Base), remote.Quote(k.Dir), k.quoted()))
+for f in%s; do `+gone+` || copykept "$b/$f" "$d/$f"; done`, remote.Quote(k.Base), remote.Quote(k.Dir), k.quoted()))
 	return err
 }
 
 // lost says what is kept and not in use: a run that was killed before it put everything back is gone on with.
 func (k *Kept) lost() string {
 	return fmt.Sprintf(`b=%s d=%s
-for f in%s; do [ -e "$b/$f" ] || [ ! -e "$d/$f" ] || { v lost "$f"; break; }; done`, remote.Quote(k.Base), remote.Quote(k.Dir), k.quoted())
+for f in%s; do ! `+gone+` || { v lost "$f"; break; }; done`, remote.Quote(k.Base), remote.Quote(k.Dir), k.quoted())
 }
 
 // restore puts back what is kept and not there: on a droplet that is new beside its data.
 func (k *Kept) restore() string {
 	return copyKept + fmt.Sprintf(`b=%s d=%s
-for f in%s; do [ -e "$b/$f" ] || copykept "$d/$f" "$b/$f"; done
+for f in%s; do ! `+gone+` || copykept "$d/$f" "$b/$f"; done
 `, remote.Quote(k.Base), remote.Quote(k.Dir), k.quoted())
 }

@@ -104,7 +104,9 @@ done
 [ $V = yes ] && v volumes "$VS"
 b=$(timeout 20 docker image ls --filter %[1]s --format '{{.Repository}}:{{.Tag}}|{{.CreatedAt}}') && v built "$b"
 `, remote.Quote("label="+LabelStack+"="+stack), remote.Quote(containerFormat), remote.Quote(networkFormat))
-	if len(images) > 0 {
+	if len(images) == 0 {
+		b.WriteString("v images ''\n")
+	} else {
 		fmt.Fprintf(&b, "i=$(timeout 20 docker image inspect --format %s", remote.Quote(imageFormat))
 		for _, ref := range images {
 			b.WriteString(" " + remote.Quote(ref))
@@ -147,7 +149,7 @@ func parseDocker(w World, host string) (dockerFacts, Know) {
 	if know != Yes {
 		return d, know
 	}
-	for _, field := range []string{"containers", "networks", "volumes", "built"} {
+	for _, field := range []string{"containers", "networks", "volumes", "built", "images"} {
 		if _, ok := rec.Fields[field]; !ok {
 			return d, Unknown
 		}

@@ -35,15 +35,9 @@ esac`
 			if err := os.WriteFile(filepath.Join(dir, "docker"), []byte(program), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			cmd := exec.Command("sh", "-c", "v() { printf '%s=%s\\n' \"$1\" \"$2\"; }\nV=no\n"+dockerListing("prefect", nil))
-			cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH")}
-			out, err := cmd.Output()
-			if err != nil {
-				t.Fatal(err)
-			}
 			var got strings.Builder
-			for line := range strings.Lines(string(out)) {
-				if !strings.HasPrefix(line, "built=") {
+			for line := range strings.Lines(listed(t, dir, nil)) {
+				if !strings.HasPrefix(line, "built=") && line != "images=\n" {
 					got.WriteString(line)
 				}
 			}
@@ -54,13 +48,58 @@ esac`
 	}
 }
 
+// listed is what the listing prints with the docker in a directory.
+func listed(t *testing.T, dir string, images []string) string {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", "v() { printf '%s=%s\\n' \"$1\" \"$2\"; }\nV=no\n"+dockerListing("prefect", images)+":")
+	cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH")}
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// That an image is missing is an answer; that the engine took too long to look for it is none.
+func TestListingOfImages(t *testing.T) {
+	for name, c := range map[string]struct {
+		asked []string
+		does  string
+		want  bool
+	}{
+		"not asked":  {nil, "exit 124", true},
+		"there":      {[]string{"i:1"}, "echo 'sha256:1|i:1'", true},
+		"missing":    {[]string{"i:1"}, "echo 'Error response from daemon: No such image: i:1' >&2; exit 1", true},
+		"timed out":  {[]string{"i:1"}, "exit 124", false},
+		"cut in two": {[]string{"i:1", "i:2"}, "echo 'sha256:1|i:1'; exit 124", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "docker"), []byte("#!/bin/sh\ncase \"$*\" in 'image inspect'*) "+c.does+" ;; esac\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if out := listed(t, dir, c.asked); strings.Contains(out, "images=") != c.want {
+				t.Errorf("%s", out)
+			}
+		})
+	}
+	unlisted := engine()
+	delete(unlisted.Fields, "images")
+	w := world{facts: facts{EngineID("a"): unlisted, SystemID("a"): answer("disk", "x\n/dev/vda1 1 1 1048576 1% /\n")}}
+	i, s := &BuiltImage{Host: "a", Ref: "i:1"}, &System{Host: "a", Image: "i:1", MinDisk: 3000}
+	if got := append(i.Diff(w), s.Diff(w)...); len(got) > 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestListingThatIsNotWhole(t *testing.T) {
 	e := &Engine{Host: "a", Stack: "prefect"}
 	for name, c := range map[string]struct {
 		fact Fact
 		want bool
 	}{
-		"whole":         {yes("containers", "", "networks", "", "volumes", "", "built", ""), false},
+		"whole":         {yes("containers", "", "networks", "", "volumes", "", "built", "", "images", ""), false},
+		"no images":     {yes("containers", "", "networks", "", "volumes", "", "built", ""), true},
 		"no networks":   {yes("containers", "", "volumes", ""), true},
 		"no containers": {yes("networks", "", "volumes", ""), true},
 		"no engine":     {no(), false},
@@ -95,7 +134,7 @@ func TestContainerWithoutHealthCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := EngineID("a")
-	d, know := docker(world{facts: facts{e: yes("containers", out.String(), "networks", "", "volumes", "", "built", "")}}, "a")
+	d, know := docker(world{facts: facts{e: yes("containers", out.String(), "networks", "", "volumes", "", "built", "", "images", "")}}, "a")
 	if c := d.Containers["one"]; know != Yes || c.ID != "c0ffee" || c.State != "running" || c.Health != "" {
 		t.Errorf("%v: %+v", know, c)
 	}

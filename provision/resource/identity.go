@@ -135,20 +135,24 @@ func (i *Identity) Diff(w World) []Change {
 
 // unborn says why the server host cannot be the one that the stack's data was born on; "" if it can.
 func (i *Identity) unborn(w World, rec Record, know Know) (why, hint string) {
-	if _, data := w.Fact(i.DataVolume); data != No {
+	_, data := w.Fact(i.DataVolume)
+	if data == Yes || data == Unknown && know == Yes {
 		return "", ""
 	}
 	// A droplet that does not exist yet may get the data back with its disk.
 	if _, disk := w.Fact(i.Disk); disk == Yes && know == No {
 		return "", ""
 	}
-	const or = "correct the address, or start with new data: provision apply --new-data"
+	none, or := "this host has no data of the stack, but", "correct the address, or start with new data: provision apply --new-data"
+	if data == Unknown { // the engine is stopped, or gone from beside its volumes
+		none, or = "whether this host has the data of the stack is not known, and", "start Docker there first; else "+or
+	}
 	for _, h := range i.Others {
 		if d, _ := docker(w, h); d.Volumes[i.DataVolume.Name] == i.Stack {
-			return fmt.Sprintf("this host has no data of the stack, but %s has it (volume %s): a moved server, or a wrong address", h, i.DataVolume.Name), or
+			return fmt.Sprintf("%s %s has it (volume %s): a moved server, or a wrong address", none, h, i.DataVolume.Name), or
 		}
 		if id, _ := i.id(w, h); id != "" && know == No {
-			return fmt.Sprintf("this host has no data of the stack, but %s belongs to it (id %s): a moved server, or a wrong address", h, id[:8]), or
+			return fmt.Sprintf("%s %s belongs to it (id %s): a moved server, or a wrong address", none, h, id[:8]), or
 		}
 	}
 	// The mark is made before the id: a host with an id and without it got its id from another server.

@@ -30,14 +30,15 @@ func TestVolumeDiff(t *testing.T) {
 	t.Parallel()
 	born := &Volume{Host: "h", Stack: "s", Name: "data", Birth: true}
 	runDiff(t, born, []diffCase{
-		{name: "there", facts: facts{born.ID(): yes()}},
+		{name: "there", facts: facts{born.ID(): yes("born", "yes")}},
+		{name: "there, without its mark", facts: facts{born.ID(): yes()}, want: "change: the mark that it was made is missing"},
 		{name: "unknown", facts: facts{born.ID(): unknown("x")}},
 		{name: "never there", facts: facts{born.ID(): no()}, want: "add: the volume does not exist"},
 		{name: "gone", facts: facts{born.ID(): no("born", "yes")}, want: "refuse: the volume was made here before and is gone", risk: Data},
 		{name: "gone, new data", facts: facts{born.ID(): no("born", "yes")}, options: []string{"new-data"}, want: "add: the volume does not exist"},
 	})
 	other := &Volume{Host: "h", Stack: "s", Name: "cache"}
-	runDiff(t, other, []diffCase{{name: "without data of its own, gone", facts: facts{other.ID(): no("born", "yes")}, want: "add: the volume does not exist"}})
+	runDiff(t, other, []diffCase{{name: "without data of its own, without its mark", facts: facts{other.ID(): yes()}}, {name: "without data of its own, gone", facts: facts{other.ID(): no("born", "yes")}, want: "add: the volume does not exist"}})
 }
 
 func TestIdentityDiff(t *testing.T) {
@@ -63,6 +64,9 @@ func TestIdentityDiff(t *testing.T) {
 			{name: "a hostile name", facts: facts{server.ID(): no("other", "\x1b[2J")}, want: `refuse: another stack lives on this host (\x1b[2J)`, risk: Data},
 			{name: "damaged", facts: facts{server.ID(): yes("id", "?")}, want: "refuse: the identity on the host is damaged: ?", risk: Data},
 			{name: "moved", facts: facts{server.ID(): no(), data: no(), agent.ID(): yes("id", one)}, want: "refuse: this host has no data of the stack, but a belongs to it (id 11111111)", risk: Data},
+			{name: "moved, Docker is stopped", facts: facts{server.ID(): no(), data: unknown("x"), agent.ID(): yes("id", one)}, want: "refuse: whether this host has the data of the stack is not known, and a belongs to it (id 11111111)", risk: Data},
+			{name: "blank, Docker is stopped", facts: facts{server.ID(): no(), data: unknown("x"), agent.ID(): no()}, want: "add: the host does not belong to a stack yet"},
+			{name: "the id is lost", facts: facts{server.ID(): no(), data: yes(), agent.ID(): yes("id", one)}, want: "add: "},
 			{name: "moved, new data", facts: facts{server.ID(): no(), agent.ID(): yes("id", one)}, options: []string{"new-data"}, want: "add: "},
 			{name: "the agent gives no answer", facts: facts{server.ID(): no(), agent.ID(): unknown("x")}, want: "add: "},
 		})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -25,7 +26,7 @@ type Leftovers struct {
 	Images      []string
 	Files       []string
 	Agents      []string // names of all agent hosts, whose tokens the server keeps
-	// Keep are the files that stay as long as a volume of the stack is here: its data needs them.
+	// Keep are the files that stay as long as a volume of the stack is or may be here: its data needs them.
 	Keep  []string
 	After []ID // all other resources of the host: what is wanted is there before anything is removed
 }
@@ -114,11 +115,9 @@ func (l *Leftovers) oldImages(d dockerFacts) (out []string) {
 // each other directory of ours.
 func (l *Leftovers) oldFiles(rec Record, d dockerFacts) []Change {
 	keep := slices.Clone(l.Files)
-	for _, stack := range d.Volumes {
-		if stack == l.Stack {
-			keep = append(keep, l.Keep...)
-			break
-		}
+	// Volumes outlive an engine that is removed, and a mark says that there was one here.
+	if slices.Contains(slices.Collect(maps.Values(d.Volumes)), l.Stack) || strings.Contains("\n"+rec.Fields["files"], "\n"+l.base()+"/volume.") {
+		keep = append(keep, l.Keep...)
 	}
 	groups := map[ID][]string{}
 	for p := range strings.Lines(rec.Fields["files"]) {

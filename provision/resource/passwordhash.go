@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"strings"
 
 	"golang.org/x/crypto/bcrypt"
 
@@ -69,7 +70,8 @@ func (h *PasswordHash) Do(ctx context.Context, r *Run, _ Change) error {
 	if err != nil {
 		return err
 	}
-	hash, err := bcrypt.GenerateFromPassword([]byte(password.Reveal()), bcryptCost)
+	// Nobody types the newline that an editor has put there.
+	hash, err := bcrypt.GenerateFromPassword([]byte(strings.TrimSuffix(password.Reveal(), "\n")), bcryptCost)
 	if err != nil {
 		return fmt.Errorf("hash the password: %w", err)
 	}

@@ -34,8 +34,8 @@ type SecretFile struct {
 	Generate func(context.Context, *Run) (Secret, error)
 	// Public says that the value is no secret (a certificate), so anyone on the host may read it.
 	Public bool
-	// Precious says that a lost value cannot be made again without losing data: then a missing file
-	// is refused while that data exists.
+	// Precious says that a lost value cannot be made again without losing data: then a file that is
+	// missing, empty or a link is refused while that data exists.
 	Precious ID
 	After    []ID
 
@@ -94,34 +94,30 @@ func (f *SecretFile) mode() string {
 
 func (f *SecretFile) Diff(w World) []Change {
 	rec, know := w.Fact(f.ID())
-	add := Change{ID: f.ID(), Act: Add}
-	modify := Change{ID: f.ID(), Act: Modify}
 	if know == Unknown {
 		return nil
 	}
-	if know == No {
-		add.Why = "the file does not exist"
-		if f.Precious != (ID{}) {
-			switch _, k := w.Fact(f.Precious); k {
-			case Unknown:
-				return nil // see Doubt
-			case Yes:
-				return []Change{{
-					ID: f.ID(), Act: Refuse, Risk: Data,
-					Why:  fmt.Sprintf("the secret is missing, but %s, whose content needs it, exists", f.Precious),
-					Hint: "put the file back from a backup; a new one cannot read the existing data",
-				}}
-			case No:
-			}
+	lost := f.lost(rec, know)
+	if lost != "" && f.Precious != (ID{}) {
+		switch _, k := w.Fact(f.Precious); k {
+		case Unknown:
+			return nil // see Doubt
+		case Yes:
+			return []Change{{
+				ID: f.ID(), Act: Refuse, Risk: Data,
+				Why:  fmt.Sprintf("%s, but %s, whose content needs this secret, exists", lost, f.Precious),
+				Hint: "put the file back from a backup; a new one cannot read the existing data",
+			}}
+		case No:
 		}
-		return []Change{add}
 	}
+	if know == No {
+		return []Change{{ID: f.ID(), Act: Add, Why: lost}}
+	}
+	modify := Change{ID: f.ID(), Act: Modify, Why: lost}
 	stat := strings.Fields(rec.Fields["stat"])
 	switch {
-	case rec.Fields["link"] != "" || len(stat) != 3:
-		modify.Why = "it is a symbolic link; a link is replaced by the file itself"
-	case stat[2] == "0":
-		modify.Why = "the file is empty"
+	case lost != "":
 	case f.Source != (ID{}):
 		src, k := w.Fact(f.Source)
 		switch {
@@ -142,16 +138,32 @@ func (f *SecretFile) Diff(w World) []Change {
 	return []Change{modify}
 }
 
+// lost says why there is no value of ours in the file; "" if there is one.
+func (f *SecretFile) lost(rec Record, know Know) string {
+	stat := strings.Fields(rec.Fields["stat"])
+	switch {
+	case know == No:
+		return "the file does not exist"
+	case rec.Fields["link"] != "" || len(stat) != 3:
+		return "it is a symbolic link, not a file"
+	case stat[2] == "0":
+		return "the file is empty"
+	}
+	return ""
+}
+
 // Doubt says that a missing value may not be made as long as nobody knows whether the data that
 // needs it exists.
 func (f *SecretFile) Doubt(w World) string {
-	if _, know := w.Fact(f.ID()); f.Precious == (ID{}) || know != No {
+	rec, know := w.Fact(f.ID())
+	lost := f.lost(rec, know)
+	if f.Precious == (ID{}) || know == Unknown || lost == "" {
 		return ""
 	}
 	if _, know := w.Fact(f.Precious); know != Unknown {
 		return ""
 	}
-	return fmt.Sprintf("the file is missing, and whether there is a %s whose content needs it is not known", f.Precious)
+	return fmt.Sprintf("%s, and whether there is a %s whose content needs this secret is not known", lost, f.Precious)
 }
 
 func (f *SecretFile) Do(ctx context.Context, r *Run, c Change) error {
@@ -166,7 +178,7 @@ func (f *SecretFile) Do(ctx context.Context, r *Run, c Change) error {
 		if c.Act == Add {
 			place = `chown "$u:$u" "$t"; chmod "$m" "$t"; sync "$t"; ln "$t" "$f" 2>/dev/null || [ -f "$f" ]; rm -f "$t"; sync "$d"`
 		} else if value.Empty() {
-			place = `rm -f "$t"; chown -h "$u:$u" "$f"; chmod "$m" "$f"`
+			place = `if [ -L "$f" ]; then cat "$f" >"$t"; put "$t" "$f" "$u:$u" "$m"; else rm -f "$t"; chown -h "$u:$u" "$f"; chmod "$m" "$f"; fi`
 		}
 	}
 	dirMode := "0500"
@@ -189,7 +201,7 @@ printf '%%s' %s >"$t"
 	return err
 }
 
-// value is what goes into the file; empty when only owner and mode are to be mended.
+// value is what goes into the file; empty when it stays what it is.
 func (f *SecretFile) value(ctx context.Context, r *Run, c Change) (Secret, error) {
 	switch {
 	case f.Source != (ID{}):
@@ -209,13 +221,14 @@ func (f *SecretFile) value(ctx context.Context, r *Run, c Change) (Secret, error
 	return f.Generate(ctx, r)
 }
 
-// Read returns what stands in the file now, or an empty value if there is no file.
+// Read returns what stands in the file now, or where it is a link to, or an empty value if there is no file.
+// It is what the probe has digested, byte for byte: who uses it takes no notice of a newline at its end.
 func (f *SecretFile) Read(ctx context.Context, r *Run) (Secret, error) {
-	out, err := r.Get(ctx, f.Host, fmt.Sprintf("f=%s; [ ! -e \"$f\" ] || [ -L \"$f\" ] || cat \"$f\"", remote.Quote(f.Path)))
+	out, err := r.Get(ctx, f.Host, fmt.Sprintf("f=%s; [ ! -f \"$f\" ] || cat \"$f\"", remote.Quote(f.Path)))
 	if err != nil {
 		return Secret{}, fmt.Errorf("read %s: %w", f.Path, err)
 	}
-	return NewSecret(strings.TrimSuffix(out, "\n")), nil
+	return NewSecret(out), nil
 }
 
 // RandomHex makes a value of 32 random bytes, written as hexadecimal digits.

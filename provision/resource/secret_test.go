@@ -43,23 +43,31 @@ func TestSecretDiff(t *testing.T) {
 			{name: "of another run", facts: facts{given.ID(): stat(SaltedDigest("m", "v"))}, want: "change: the given value differs"},
 		})
 	})
-	data := VolumeID("s", "data")
+	data, empty, link := VolumeID("s", "data"), yes("stat", "10 400 0", "sum", "a"), yes("link", "/d/key")
 	precious := &SecretFile{Host: "s", Path: "/d/key", UID: "10", Precious: data}
 	t.Run("precious", func(t *testing.T) {
 		t.Parallel()
 		runDiff(t, precious, []diffCase{
 			{name: "no data yet", facts: facts{precious.ID(): no(), data: no()}, want: "add: the file does not exist"},
-			{name: "data without it", facts: facts{precious.ID(): no(), data: yes()}, want: "refuse: the secret is missing, but volume data", risk: Data},
+			{name: "data without it", facts: facts{precious.ID(): no(), data: yes()}, want: "refuse: the file does not exist, but volume data", risk: Data},
 			{name: "nobody knows", facts: facts{precious.ID(): no(), data: unknown("x")}},
 			{name: "both", facts: facts{precious.ID(): stat("a"), data: yes()}},
+			{name: "empty, no data yet", facts: facts{precious.ID(): empty, data: no()}, want: "change: the file is empty"},
+			{name: "empty", facts: facts{precious.ID(): empty, data: yes()}, want: "refuse: the file is empty, but volume data", risk: Data},
+			{name: "empty, nobody knows", facts: facts{precious.ID(): empty, data: unknown("x")}},
+			{name: "link, no data yet", facts: facts{precious.ID(): link, data: no()}, want: "change: it is a symbolic link"},
+			{name: "link", facts: facts{precious.ID(): link, data: yes()}, want: "refuse: it is a symbolic link", risk: Data},
+			{name: "link, nobody knows", facts: facts{precious.ID(): link, data: unknown("x")}},
 		})
-		for know, want := range map[Know]string{Unknown: "is not known", No: "", Yes: ""} {
-			got := precious.Doubt(world{facts: facts{precious.ID(): no(), data: fact(know)}})
-			if want == "" && got != "" || !strings.Contains(got, want) {
-				t.Errorf("data %s: %q", know, got)
+		for name, lost := range map[string]Fact{"missing": no(), "empty": empty, "link": link} {
+			for know, want := range map[Know]string{Unknown: "is not known", No: "", Yes: ""} {
+				got := precious.Doubt(world{facts: facts{precious.ID(): lost, data: fact(know)}})
+				if want == "" && got != "" || !strings.Contains(got, want) {
+					t.Errorf("%s, data %s: %q", name, know, got)
+				}
 			}
 		}
-		if got := precious.Doubt(world{facts: facts{precious.ID(): yes(), data: unknown("x")}}); got != "" {
+		if got := precious.Doubt(world{facts: facts{precious.ID(): stat("a"), data: unknown("x")}}); got != "" {
 			t.Errorf("a key that is there is doubted: %q", got)
 		}
 	})

@@ -43,22 +43,31 @@ if [ $D = yes ]; then if VS=$(timeout 20 docker volume ls --format '{{.Name}}|{{
 func (v *Volume) Probe(s *Script) {
 	s.Once("docker", dockerState)
 	s.Once("volumes", listVolumes)
+	s.Once("major", writtenBy)
 	// Where the engine is gone, what it kept may still be there: that is not known before it is back.
 	s.Record(v.ID(), fmt.Sprintf(`case $D$V in
 no*) if [ -e %[2]s ]; then unknown 'Docker is not installed, but the volume was made here before'; else no; fi ;;
 yesyes) no; [ ! -e %[2]s ] || v born yes
-	printf '%%s\n' "$VS" | while IFS='|' read -r x _ dir; do [ "$x" = %[1]s ] || continue; yes; [ ! -f "$dir/PG_VERSION" ] || v major "$(head -c 20 "$dir/PG_VERSION")"; done ;;
+	printf '%%s\n' "$VS" | while IFS='|' read -r x _ dir; do [ "$x" = %[1]s ] || continue; yes; major "$dir"; done ;;
 yes*) unknown "$VS" ;;
 *) unknown "$DV" ;;
 esac`, remote.Quote(v.Name), remote.Quote(v.bornPath()))+v.where())
 }
 
-// where asks for the directory that the volume was made with.
+// writtenBy defines major, which says by which PostgreSQL the data in a directory was written.
+const writtenBy = `major() { [ ! -f "$1/PG_VERSION" ] || v major "$(head -c 20 "$1/PG_VERSION")"; }`
+
+// where asks for the directory that the volume was made with, and for the data in the one that it should
+// have: the engine shows that at its mountpoint only while it is in use.
 func (v *Volume) where() string {
 	if !v.Moved {
 		return ""
 	}
-	return fmt.Sprintf("\n[ $D$V != yesyes ] || { x=$(timeout 20 docker volume inspect --format '{{with .Options}}{{.device}}{{end}}' %s 2>/dev/null) && v device \"$x\"; }", remote.Quote(v.Name))
+	data := ""
+	if v.Disk != nil {
+		data = "\nmajor " + remote.Quote(v.directory())
+	}
+	return data + fmt.Sprintf("\n[ $D$V != yesyes ] || { x=$(timeout 20 docker volume inspect --format '{{with .Options}}{{.device}}{{end}}' %s 2>/dev/null) && v device \"$x\"; }", remote.Quote(v.Name))
 }
 
 // directory is where it should lie; "" for the engine's own place.
@@ -87,12 +96,14 @@ func (v *Volume) Diff(w World) []Change {
 			Why:  fmt.Sprintf("the database lies %s, and should lie %s: it is not moved silently", place(device), place(v.directory())),
 			Hint: "leave the inventory's volume key as it was; to move it, dump the database, and restore it into a new stack",
 		}}
-	case know == Yes && have != "" && v.Major != "" && have != v.Major:
+	case have != "" && v.Major != "" && have != v.Major:
 		return []Change{{
 			ID: v.ID(), Act: Refuse, Risk: Data,
 			Why:  fmt.Sprintf("its data was written by PostgreSQL %s, and the stack has %s, which does not read it", remote.Sanitize(have), v.Major),
 			Hint: "keep postgres.image at a version " + remote.Sanitize(have) + "; to change it, dump the database, and restore it into a new stack",
 		}}
+	case know == Yes && v.Birth && rec.Fields["born"] == "": // a run was killed before it made it, or somebody removed it
+		return []Change{{ID: v.ID(), Act: Modify, Why: "the mark that it was made is missing"}}
 	case know != No:
 		return nil
 	case v.Birth && rec.Fields["born"] != "" && !w.Option("new-data"):
@@ -104,14 +115,19 @@ func (v *Volume) Diff(w World) []Change {
 	return []Change{{ID: v.ID(), Act: Add, Why: "the volume does not exist"}}
 }
 
-func (v *Volume) Do(ctx context.Context, r *Run, _ Change) error {
+func (v *Volume) Do(ctx context.Context, r *Run, c Change) error {
+	mark := fmt.Sprintf(": >%s\n", remote.Quote(v.bornPath()))
+	if c.Act == Modify {
+		_, err := r.Sh(ctx, v.Host, mark)
+		return err
+	}
 	options := ""
 	if dir := v.directory(); dir != "" {
 		// The engine mounts it when the container starts, and fails where the directory is not there.
 		options = " --opt type=none --opt o=bind --opt device=" + remote.Quote(dir)
 	}
-	_, err := r.Sh(ctx, v.Host, fmt.Sprintf("docker volume create --label %s%s %s\n: >%s\n",
-		remote.Quote(LabelStack+"="+v.Stack), options, remote.Quote(v.Name), remote.Quote(v.bornPath())))
+	_, err := r.Sh(ctx, v.Host, fmt.Sprintf("docker volume create --label %s%s %s\n",
+		remote.Quote(LabelStack+"="+v.Stack), options, remote.Quote(v.Name))+mark)
 	return err
 }
 

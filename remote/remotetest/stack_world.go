@@ -1,6 +1,7 @@
 package remotetest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -106,8 +107,10 @@ func postgresMain(p *proc) int {
 		if m := imageMajor.FindStringSubmatch(p.container.Config.Image); m != nil {
 			major = m[1]
 		}
-		_ = d.h.tree.writeFile(v.Mountpoint+"/PG_VERSION", major+"\n", 0o600)
-		_ = d.h.tree.chown(cred{}, v.Mountpoint+"/PG_VERSION", p.cred.uid, p.cred.gid, false)
+		// A directory of one's own is mounted there only while a container runs, which is not simulated.
+		file := cmp.Or(v.Options["device"], v.Mountpoint) + "/PG_VERSION"
+		_ = d.h.tree.writeFile(file, major+"\n", 0o600)
+		_ = d.h.tree.chown(cred{}, file, p.cred.uid, p.cred.gid, false)
 	}
 	p.printf("LOG:  database system is ready to accept connections\n")
 	return p.stay()
