@@ -21,8 +21,13 @@ func (p *production) with(option string) *attempt {
 // refused wants an exit code with words, and that nothing was changed in the account.
 func (p *production) refused(code int, words ...string) {
 	p.t.Helper()
+	p.refuses(p.attempt(), code, words...)
+}
+
+func (p *production) refuses(a *attempt, code int, words ...string) {
+	p.t.Helper()
 	before := p.changes()
-	_, err := p.attempt().apply()
+	_, err := a.apply()
 	text := explain(err)
 	if provision.ExitCode(err) != code {
 		p.t.Fatalf("exit code %d, want %d: %s", provision.ExitCode(err), code, text)
@@ -133,10 +138,35 @@ func TestADropletIsNotReplacedSilently(t *testing.T) {
 	p.refused(provision.ExitData, "it is in fra1, should be in nyc3")
 	p.declare(strings.Replace(small, "20GiB", "10GiB", 1))
 	p.refused(provision.ExitData, "the volume has 20 GiB, and a volume cannot shrink to 10")
+	// What cannot be had is known before the droplet is off.
+	for size, why := range map[string]string{
+		"s-3vcpu-5gb": `there is no size "s-3vcpu-5gb"`, "s-1vcpu-512mb": `the size "s-1vcpu-512mb" cannot be had in fra1`,
+		"c-2": `the size "c-2" has a disk of 25 GiB, and the droplet has one of 80`,
+	} {
+		p.declare(agent(`size = "` + size + `"`))
+		for _, a := range []*attempt{p.attempt(), p.with("resize")} {
+			p.refuses(a, provision.ExitCloud, why, "sizes that it can get: s-2vcpu-4gb, s-4vcpu-8gb, s-8vcpu-16gb")
+		}
+	}
 	p.declare(agent(`size = "s-4vcpu-8gb"`))
 	p.refused(provision.ExitData, "it is s-2vcpu-4gb, should be s-4vcpu-8gb", "provision apply --resize")
-	if _, err := p.with("resize").apply(); err != nil {
+	var ran []string
+	p.cloud.Fail(inventorytest.Fault{Match: "^POST /v2/droplets/[0-9]+/actions", Do: func() {
+		for _, c := range p.host("worker").Containers() {
+			if c.State.Running {
+				ran = append(ran, c.Name)
+			}
+		}
+	}})
+	report, err := p.with("resize").apply()
+	if err != nil {
 		t.Fatal(explain(err))
+	}
+	if len(ran) > 0 {
+		t.Errorf("it was switched off while %v ran", ran)
+	}
+	if len(report.Outcomes) != 1 {
+		t.Errorf("more than the size was changed: %+v", report.Outcomes)
 	}
 	for _, d := range p.cloud.Droplets() {
 		if d.Name == "worker" && (d.Size != "s-4vcpu-8gb" || d.Status != "active") {

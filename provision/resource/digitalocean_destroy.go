@@ -64,6 +64,26 @@ func Drain(ctx context.Context, r *Run, host, stack string) error {
 	return err
 }
 
+// wake starts what drain has stopped: the engine leaves that stopped when the machine comes up.
+const wake = `t=0
+until docker version >/dev/null 2>&1; do
+	[ $t -lt 120 ] || die "Docker gives no answer since the machine was switched on"
+	t=$((t + 1)); sleep 1
+done
+for c in postgres server caddy business-logic agent; do
+	n=%s-$c
+	! docker inspect --type container "$n" >/dev/null 2>&1 || docker start "$n" >/dev/null
+done`
+
+// Wake dials a host that was drained and switched off and on, and starts what works on it.
+func Wake(ctx context.Context, r *Run, host, stack string) error {
+	if err := r.Redial(ctx, host); err != nil {
+		return err
+	}
+	_, err := r.Sh(ctx, host, "! command -v docker >/dev/null || {\n"+fmt.Sprintf(wake, remote.Quote(stack))+"\n}")
+	return err
+}
+
 // DestroyAddress gives up a reserved address.
 func DestroyAddress(ctx context.Context, r *Run, ip string) error {
 	return r.Account.WhenFree(ctx, "the reserved IP "+ip+" is given up", func(ctx context.Context) error {
