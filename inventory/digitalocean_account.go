@@ -104,6 +104,17 @@ func Status(err error) int {
 	return 0
 }
 
+// Reset is when an account that has used up its calls of the hour has some again; zero where the API did not say.
+func Reset(err error) time.Time {
+	var e *godo.ErrorResponse
+	if errors.As(err, &e) && Status(err) == http.StatusTooManyRequests {
+		if at, err := strconv.ParseInt(e.Response.Header.Get("Ratelimit-Reset"), 10, 64); err == nil && e.Response.Header.Get("Retry-After") == "" {
+			return time.Unix(at, 0)
+		}
+	}
+	return time.Time{}
+}
+
 // Missing tells whether the API says that there is no such thing.
 func Missing(err error) bool { return Status(err) == http.StatusNotFound }
 
@@ -127,7 +138,7 @@ func (a *Account) Until(ctx context.Context, what string, done func(context.Cont
 		case ok:
 			return nil
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := sleep(ctx, about(wait)); err != nil {
 			return err
 		}
 	}
@@ -183,10 +194,13 @@ func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-time.After(d/2 + rand.N(d/2+1)):
+	case <-time.After(d):
 		return nil
 	}
 }
+
+// about is a wait of our own choosing, not the same for everybody.
+func about(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
 
 // caller carries out single calls.
 type caller struct {
@@ -221,13 +235,13 @@ func (c *caller) RoundTrip(req *http.Request) (*http.Response, error) {
 		if try == attempts || req.Context().Err() != nil || !limited && (!failed || req.Method == http.MethodPost) {
 			return resp, err
 		}
-		hold := wait
+		hold := about(wait)
 		if err == nil {
 			if seconds, problem := strconv.Atoi(resp.Header.Get("Retry-After")); problem == nil && seconds > 0 {
-				hold = time.Duration(seconds) * time.Second
+				hold = time.Duration(seconds)*time.Second + rand.N(c.pause+1)
 			}
 		}
-		if hold > longestHold {
+		if hold > longestHold+c.pause {
 			return resp, err
 		}
 		if problem := sleep(req.Context(), hold); problem != nil {

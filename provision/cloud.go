@@ -185,14 +185,19 @@ func (p *Pass) address(host string) string {
 }
 
 // apiHint is what to do about an answer of the API.
-func apiHint(status int) string {
+func apiHint(err error) string {
+	status := inventory.Status(err)
 	switch status {
 	case 401:
 		return "the API does not know the token; make one with the scopes that docs/digitalocean.md lists, then: export DIGITALOCEAN_TOKEN=..."
 	case 403:
 		return "the token lacks a scope that this needs; docs/digitalocean.md lists them"
 	case 429:
-		return "the account's calls of this hour are used up; wait, then run the same command again"
+		until := ""
+		if at := inventory.Reset(err); !at.IsZero() {
+			until = ", until " + at.UTC().Format("15:04:05 UTC")
+		}
+		return "the account's calls of this hour are used up; wait" + until + ", then run the same command again"
 	case 0:
 		return "run the same command again: it finds out what was done, and goes on"
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"provision/inventory/inventorytest"
 	"provision/provision"
@@ -198,6 +199,17 @@ func TestWhatTheAccountDoesNotOfferIsNamed(t *testing.T) {
 	p.cloud.Heal()
 	p.write(p.dir+"/token", "dop_v1_wrong\n")
 	p.refused(provision.ExitCloud, "401", "docs/digitalocean.md")
+}
+
+// Who has used up the calls of the hour hears when there are some again.
+func TestTheEndOfTheHourIsNamed(t *testing.T) {
+	t.Parallel()
+	now := func() time.Time { return time.Date(2026, 3, 4, 13, 30, 0, 0, time.UTC) }
+	p := arrangeCloud(t, inventorytest.Options{Hourly: 5, Now: now}, small)
+	_, err := p.attempt().plan()
+	if text := explain(err); !strings.Contains(text, "used up; wait, until 14:30:00 UTC, then") {
+		t.Error(text)
+	}
 }
 
 // A firewall of others opens what ours keep closed.
