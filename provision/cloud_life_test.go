@@ -61,6 +61,14 @@ func TestGrowingAndShrinkingTheCount(t *testing.T) {
 	}
 	p.settled("prefect", "worker-1", "worker-2", "worker-3")
 
+	// An engine that gives no answer may run something.
+	p.declare(declared)
+	p.host("worker-3").StopUnit("docker")
+	if _, err := p.with("prune").apply(); err == nil || !strings.Contains(explain(err), "Docker gives no answer") {
+		t.Errorf("without an engine: %s", explain(err))
+	}
+	p.host("worker-3").StartUnit("docker")
+
 	// Shrunk, the ones to go are named and go on until that is allowed.
 	p.declare(strings.Replace(declared, "count = 2", "count = 1", 1))
 	plan, err := p.attempt().plan()

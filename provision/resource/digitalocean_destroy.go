@@ -51,8 +51,10 @@ func Destroy(ctx context.Context, r *Run, one godo.Droplet) error {
 }
 
 // drain has the agent take no more runs, gives those that run their time to end, and then has the
-// database write what it holds to the volume, which outlives the machine.
-const drain = `for c in agent business-logic caddy server postgres; do
+// database write what it holds to the volume, which outlives the machine. An engine that gives no
+// answer is not one that runs nothing.
+const drain = `timeout 20 docker version >/dev/null 2>&1 || die "Docker gives no answer, so nobody knows what runs there"
+for c in agent business-logic caddy server postgres; do
 	n=%s-$c
 	! docker inspect --type container "$n" >/dev/null 2>&1 || docker stop "$n" >/dev/null
 done
