@@ -254,7 +254,11 @@ func TestTheWholeTableOfDropletsIsGone(t *testing.T) {
 		t.Fatal(explain(err))
 	}
 	warned := strings.Join(plan.Warnings, "\n")
-	for _, want := range []string{"droplet prefect (id ", "droplet worker (id ", "firewall provision-prod is left", "firewall provision-prod-server is left", "vpc provision-prod-fra1 is left"} {
+	ip := p.cloud.ReservedIPs()[0].IP
+	for _, want := range []string{
+		"volume provision-prod-prefect (20 GiB, $2.00 a month) is not declared any more", "reserved IP " + ip + " of prefect is not declared any more, and costs $5.00 a month as soon as no droplet has it",
+		"droplet prefect (id ", "droplet worker (id ", "firewall provision-prod is left", "firewall provision-prod-server is left", "vpc provision-prod-fra1 is left",
+	} {
 		if !strings.Contains(warned, want) {
 			t.Errorf("%q is not named: %s", want, warned)
 		}
@@ -267,5 +271,37 @@ func TestTheWholeTableOfDropletsIsGone(t *testing.T) {
 	}
 	if report, err := p.attempt().apply(); err != nil || len(report.Outcomes) > 0 {
 		t.Errorf("%v %+v", err, report)
+	}
+	// What is left costs something, and is listed by itself.
+	a := p.attempt()
+	defer a.end()
+	have, err := a.Holdings(a.ctx)
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	want := []provision.Spare{
+		{Kind: "volume", Name: "provision-prod-prefect", Region: "fra1", GiB: 20, Monthly: 2},
+		{Kind: "reserved ip", Name: ip, Region: "fra1", Host: "prefect", Monthly: 5},
+	}
+	if len(have.Droplets) != 0 || !slices.Equal(have.Left, want) {
+		t.Errorf("%+v", have)
+	}
+}
+
+// Who takes reserved_ip out of the file hears that the address stays.
+func TestAReservedIPThatIsNotDeclaredIsNamed(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{}, small)
+	if _, err := p.account().apply(); err != nil {
+		t.Fatal(explain(err))
+	}
+	ip := p.cloud.ReservedIPs()[0].IP
+	p.declare(strings.Replace(small, "reserved_ip = true\n", "", 1))
+	plan, err := p.account().plan()
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	if warned := strings.Join(plan.Warnings, "\n"); !strings.Contains(warned, "reserved IP "+ip+" of prefect is not declared any more") || strings.Contains(warned, "volume") {
+		t.Error(warned)
 	}
 }
