@@ -49,7 +49,7 @@ func (d *DigitalOcean) Account(ctx context.Context, dir string, pace Pace) (*Acc
 	token := d.Token
 	if !token.Set() {
 		token.Env = "DIGITALOCEAN_TOKEN"
-		if _, ok := os.LookupEnv(token.Env); !ok {
+		if os.Getenv(token.Env) == "" {
 			token.Env = "DIGITALOCEAN_ACCESS_TOKEN"
 		}
 	}
