@@ -28,6 +28,9 @@ type Account struct {
 	// Deadline bounds each such wait as a whole.
 	Deadline time.Duration
 
+	// Held hears of each wait before a call is made again, once where many calls wait for the same; nil: nobody does.
+	Held func(why string, wait time.Duration)
+
 	calls *caller
 }
 
@@ -68,6 +71,12 @@ func (d *DigitalOcean) Account(ctx context.Context, dir string, pace Pace) (*Acc
 	}
 	a := &Account{Pause: cmp.Or(pace.Pause, firstPause), Deadline: cmp.Or(pace.Deadline, waitDeadline)}
 	a.calls = &caller{
+		told: map[string]time.Time{},
+		held: func(why string, wait time.Duration) {
+			if a.Held != nil {
+				a.Held(why, wait)
+			}
+		},
 		token: value, host: endpoint.Host, timeout: cmp.Or(pace.Call, callTimeout), pause: min(a.Pause, time.Second),
 		transport: &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: time.Minute},
 	}
@@ -207,9 +216,11 @@ type caller struct {
 	token, host    string
 	timeout, pause time.Duration
 	transport      *http.Transport
+	held           func(why string, wait time.Duration)
 
 	mu                sync.Mutex
 	left, limit, made int
+	told              map[string]time.Time // until when the same is not told again
 }
 
 // RoundTrip sends a call, again where that cannot do harm. The limiter's 429 stands before the API itself: what it answers
@@ -244,11 +255,41 @@ func (c *caller) RoundTrip(req *http.Request) (*http.Response, error) {
 		if hold > longestHold+c.pause {
 			return resp, err
 		}
+		c.tell(req, resp, err, hold)
 		if problem := sleep(req.Context(), hold); problem != nil {
 			return nil, problem
 		}
 		wait = min(2*wait, 30*time.Second)
 	}
+}
+
+// tell says why the next try of a call waits. Many calls that wait for the same are told of once.
+func (c *caller) tell(req *http.Request, resp *http.Response, err error, hold time.Duration) {
+	why := ""
+	switch {
+	case err != nil:
+		why = err.Error() + "; trying again"
+	case resp.Header.Get("Retry-After") != "":
+		why = "the API asks to wait " + inWords(hold)
+	default:
+		why = fmt.Sprintf("the API answered %d to %s %s; trying again", resp.StatusCode, req.Method, req.URL.Path)
+	}
+	c.mu.Lock()
+	quiet := time.Now().Before(c.told[why])
+	if !quiet {
+		c.told[why] = time.Now().Add(hold / 2)
+	}
+	c.mu.Unlock()
+	if !quiet {
+		c.held(why, hold)
+	}
+}
+
+func inWords(d time.Duration) string {
+	if d < 2*time.Minute {
+		return fmt.Sprintf("%d s", d/time.Second)
+	}
+	return fmt.Sprintf("%d min", (d+30*time.Second)/time.Minute)
 }
 
 // once reads the whole answer, so that one that is cut off is an error of the call and tried again with it.

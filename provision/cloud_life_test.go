@@ -2,6 +2,7 @@ package provision_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -217,6 +218,48 @@ func TestTheEndOfTheHourIsNamed(t *testing.T) {
 	_, err := p.attempt().plan()
 	if text := explain(err); !strings.Contains(text, "used up; wait, until 14:30:00 UTC, then") {
 		t.Error(text)
+	}
+}
+
+// Nobody waits for the account without hearing of it.
+func TestWaitingForTheAccountIsTold(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p.cloud.Fail(inventorytest.Fault{Match: "^GET /v2/firewalls", Status: 429, RetryAfter: time.Second})
+	p.cloud.Fail(inventorytest.Fault{Match: "^GET /v2/volumes", Status: 502})
+	a := p.attempt()
+	if _, err := a.plan(); err != nil {
+		t.Fatal(explain(err))
+	}
+	var told []string
+	for _, e := range a.seen() {
+		if e.Host == "" && (e.Type == "observe" || e.Type == "progress") {
+			told = append(told, e.Type+" "+e.State+e.Text)
+		}
+	}
+	all := strings.Join(told, "\n")
+	if !strings.HasPrefix(all, "observe startthe account\n") || !strings.Contains(all, "progress the API asks to wait 1 s") || !strings.Contains(all, "progress the API answered 502 to GET /v2/volumes; trying again") {
+		t.Error(all)
+	}
+}
+
+func TestAnAPIThatIsNotThereIsNamed(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{}, small)
+	text, err := os.ReadFile(p.inventory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write(p.inventory, strings.Replace(string(text), p.cloud.URL(), "http://127.0.0.1:1", 1))
+	a := p.attempt()
+	_, err = a.plan()
+	if provision.ExitCode(err) != provision.ExitCloud || !strings.Contains(explain(err), "api_url") || !strings.Contains(explain(err), "proxy") {
+		t.Error(explain(err))
+	}
+	if !slices.ContainsFunc(a.seen(), func(e provision.Event) bool {
+		return e.Type == "progress" && strings.Contains(e.Text, "connection refused; trying again")
+	}) {
+		t.Error(a.story())
 	}
 }
 
