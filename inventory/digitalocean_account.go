@@ -28,6 +28,9 @@ type Account struct {
 	// Deadline bounds each such wait as a whole.
 	Deadline time.Duration
 
+	// Held hears of each wait before a call is made again, once where many calls wait for the same; nil: nobody does.
+	Held func(why string, wait time.Duration)
+
 	calls *caller
 }
 
@@ -49,7 +52,7 @@ func (d *DigitalOcean) Account(ctx context.Context, dir string, pace Pace) (*Acc
 	token := d.Token
 	if !token.Set() {
 		token.Env = "DIGITALOCEAN_TOKEN"
-		if _, ok := os.LookupEnv(token.Env); !ok {
+		if os.Getenv(token.Env) == "" {
 			token.Env = "DIGITALOCEAN_ACCESS_TOKEN"
 		}
 	}
@@ -68,6 +71,12 @@ func (d *DigitalOcean) Account(ctx context.Context, dir string, pace Pace) (*Acc
 	}
 	a := &Account{Pause: cmp.Or(pace.Pause, firstPause), Deadline: cmp.Or(pace.Deadline, waitDeadline)}
 	a.calls = &caller{
+		told: map[string]time.Time{},
+		held: func(why string, wait time.Duration) {
+			if a.Held != nil {
+				a.Held(why, wait)
+			}
+		},
 		token: value, host: endpoint.Host, timeout: cmp.Or(pace.Call, callTimeout), pause: min(a.Pause, time.Second),
 		transport: &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: time.Minute},
 	}
@@ -104,6 +113,17 @@ func Status(err error) int {
 	return 0
 }
 
+// Reset is when an account that has used up its calls of the hour has some again; zero where the API did not say.
+func Reset(err error) time.Time {
+	var e *godo.ErrorResponse
+	if errors.As(err, &e) && Status(err) == http.StatusTooManyRequests {
+		if at, err := strconv.ParseInt(e.Response.Header.Get("Ratelimit-Reset"), 10, 64); err == nil && e.Response.Header.Get("Retry-After") == "" {
+			return time.Unix(at, 0)
+		}
+	}
+	return time.Time{}
+}
+
 // Missing tells whether the API says that there is no such thing.
 func Missing(err error) bool { return Status(err) == http.StatusNotFound }
 
@@ -127,7 +147,7 @@ func (a *Account) Until(ctx context.Context, what string, done func(context.Cont
 		case ok:
 			return nil
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := sleep(ctx, about(wait)); err != nil {
 			return err
 		}
 	}
@@ -183,19 +203,24 @@ func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-time.After(d/2 + rand.N(d/2+1)):
+	case <-time.After(d):
 		return nil
 	}
 }
+
+// about is a wait of our own choosing, not the same for everybody.
+func about(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
 
 // caller carries out single calls.
 type caller struct {
 	token, host    string
 	timeout, pause time.Duration
 	transport      *http.Transport
+	held           func(why string, wait time.Duration)
 
 	mu                sync.Mutex
 	left, limit, made int
+	told              map[string]time.Time // until when the same is not told again
 }
 
 // RoundTrip sends a call, again where that cannot do harm. The limiter's 429 stands before the API itself: what it answers
@@ -221,20 +246,50 @@ func (c *caller) RoundTrip(req *http.Request) (*http.Response, error) {
 		if try == attempts || req.Context().Err() != nil || !limited && (!failed || req.Method == http.MethodPost) {
 			return resp, err
 		}
-		hold := wait
+		hold := about(wait)
 		if err == nil {
 			if seconds, problem := strconv.Atoi(resp.Header.Get("Retry-After")); problem == nil && seconds > 0 {
-				hold = time.Duration(seconds) * time.Second
+				hold = time.Duration(seconds)*time.Second + rand.N(c.pause+1)
 			}
 		}
-		if hold > longestHold {
+		if hold > longestHold+c.pause {
 			return resp, err
 		}
+		c.tell(req, resp, err, hold)
 		if problem := sleep(req.Context(), hold); problem != nil {
 			return nil, problem
 		}
 		wait = min(2*wait, 30*time.Second)
 	}
+}
+
+// tell says why the next try of a call waits. Many calls that wait for the same are told of once.
+func (c *caller) tell(req *http.Request, resp *http.Response, err error, hold time.Duration) {
+	why := ""
+	switch {
+	case err != nil:
+		why = err.Error() + "; trying again"
+	case resp.Header.Get("Retry-After") != "":
+		why = "the API asks to wait " + inWords(hold)
+	default:
+		why = fmt.Sprintf("the API answered %d to %s %s; trying again", resp.StatusCode, req.Method, req.URL.Path)
+	}
+	c.mu.Lock()
+	quiet := time.Now().Before(c.told[why])
+	if !quiet {
+		c.told[why] = time.Now().Add(hold / 2)
+	}
+	c.mu.Unlock()
+	if !quiet {
+		c.held(why, hold)
+	}
+}
+
+func inWords(d time.Duration) string {
+	if d < 2*time.Minute {
+		return fmt.Sprintf("%d s", d/time.Second)
+	}
+	return fmt.Sprintf("%d min", (d+30*time.Second)/time.Minute)
 }
 
 // once reads the whole answer, so that one that is cut off is an error of the call and tried again with it.

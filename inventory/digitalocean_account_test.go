@@ -100,6 +100,18 @@ func TestCallsAreRepeatedWhereThatDoesNoHarm(t *testing.T) {
 	}
 }
 
+// What the API asks to wait is the least, not the most.
+func TestARetryAfterIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	for range 4 {
+		a, _ := asked(t, status(429, "Retry-After", "1"), status(200))
+		begun := time.Now()
+		if _, _, err := a.Client.Account.Get(t.Context()); err != nil || time.Since(begun) < time.Second {
+			t.Errorf("asked again after %s: %v", time.Since(begun), err)
+		}
+	}
+}
+
 func TestPendingEventsAndNewActionsAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	busy := func(w http.ResponseWriter, _ *http.Request) {

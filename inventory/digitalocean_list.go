@@ -29,7 +29,7 @@ type Listing struct {
 	Project   *godo.Project       // of the inventory's name
 	Members   []string            // urns of what is in that project
 
-	// Catalog is what can be had, read only where a droplet is missing.
+	// Catalog is what can be had, read only where a droplet is missing or has another size.
 	Catalog *Catalog
 }
 
@@ -73,7 +73,11 @@ func (a *Account) List(ctx context.Context, inv *Inventory) (*Listing, error) {
 		}
 		slices.SortStableFunc(l.Droplets, Elder)
 		for _, one := range inv.Hosts {
-			if one.Droplet != nil && !slices.ContainsFunc(l.Droplets, func(x godo.Droplet) bool { return d.HostOf(x.Tags) == one.Name }) {
+			if one.Droplet == nil {
+				continue
+			}
+			n := slices.IndexFunc(l.Droplets, func(x godo.Droplet) bool { return d.HostOf(x.Tags) == one.Name })
+			if n < 0 || l.Droplets[n].SizeSlug != one.Droplet.Size {
 				l.Catalog = &Catalog{Images: map[string]bool{}}
 				return a.catalog(ctx, inv, l.Catalog)
 			}

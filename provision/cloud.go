@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -37,9 +38,19 @@ func (p *Pass) cloud(ctx context.Context) (*inventory.Account, error) {
 	if err != nil {
 		return nil, &Error{Code: ExitUsage, Cause: err.Error(), Hint: "make a token with the scopes that docs/digitalocean.md lists, then: export DIGITALOCEAN_TOKEN=...", Err: err}
 	}
+	a.Held = func(why string, wait time.Duration) {
+		e := Event{Type: "progress", Step: "ask the API", Text: remote.Sanitize(why)}
+		if wait >= longHold { // shown whatever else is
+			e.Type, e.Step = "note", ""
+		}
+		p.emit(e)
+	}
 	p.account = a
 	return a, nil
 }
+
+// longHold is from when on a wait for the API is long enough for somebody to wonder.
+const longHold = 4 * time.Second
 
 // survey is one reading of the account while the hosts are read beside it.
 type survey struct {
@@ -72,6 +83,7 @@ func (s *survey) wait() bool {
 
 // look reads the account, and where the droplets are.
 func (p *Pass) look(ctx context.Context, into Facts) error {
+	p.emit(Event{Type: "observe", State: "start", Text: "the account"})
 	start := time.Now()
 	l, err := p.listing(ctx)
 	if err != nil {
@@ -185,15 +197,24 @@ func (p *Pass) address(host string) string {
 }
 
 // apiHint is what to do about an answer of the API.
-func apiHint(status int) string {
+func apiHint(err error) string {
+	status := inventory.Status(err)
 	switch status {
 	case 401:
 		return "the API does not know the token; make one with the scopes that docs/digitalocean.md lists, then: export DIGITALOCEAN_TOKEN=..."
 	case 403:
 		return "the token lacks a scope that this needs; docs/digitalocean.md lists them"
 	case 429:
-		return "the account's calls of this hour are used up; wait, then run the same command again"
+		until := ""
+		if at := inventory.Reset(err); !at.IsZero() {
+			until = ", until " + at.UTC().Format("15:04:05 UTC")
+		}
+		return "the account's calls of this hour are used up; wait" + until + ", then run the same command again"
 	case 0:
+		var network *url.Error
+		if errors.As(err, &network) {
+			return "see whether api_url (or DIGITALOCEAN_API_URL), the proxy and DNS are right, and the API can be reached; then run the same command again: it finds out what was done, and goes on"
+		}
 		return "run the same command again: it finds out what was done, and goes on"
 	}
 	if status >= 500 {

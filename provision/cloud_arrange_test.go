@@ -58,7 +58,7 @@ func arrangeCloud(t testing.TB, o inventorytest.Options, droplets string) *produ
 	dir := t.TempDir()
 	p := &production{dir: dir, machines: map[int]*remotetest.Host{}, disks: map[string]*remotetest.Disk{}}
 	p.site = &site{t: t, fleet: remotetest.NewFleet(remotetest.Options{}), inventory: filepath.Join(dir, "prod.toml"), config: filepath.Join(dir, "ssh_config")}
-	o.Boot, o.Gone, o.Attached = p.boot, p.gone, p.attached
+	o.Boot, o.Gone, o.Attached, o.Power = p.boot, p.gone, p.attached, p.power
 	p.cloud = inventorytest.New(o)
 	t.Cleanup(p.fleet.Close)
 	t.Cleanup(p.cloud.Close)
@@ -174,6 +174,16 @@ func (p *production) attached(d inventorytest.Droplet, v inventorytest.Volume, o
 		p.plug(h, v)
 	default:
 		h.Detach("scsi-0DO_Volume_" + v.Name)
+	}
+}
+
+// power is what the account calls when a droplet is switched off or on.
+func (p *production) power(d inventorytest.Droplet, on bool) {
+	p.mu.Lock()
+	h := p.machines[d.ID]
+	p.mu.Unlock()
+	if h != nil && on {
+		h.Reboot()
 	}
 }
 

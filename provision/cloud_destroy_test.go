@@ -163,3 +163,40 @@ func TestDestroyingAllOfItIsKilledAnywhere(t *testing.T) {
 		}
 	}
 }
+
+// Where somebody else works, nothing is deleted; a machine that nobody can reach goes as it is.
+func TestADropletThatIsWorkedOnIsNotDestroyed(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p.converge("prefect", "worker")
+	destroy := func() error {
+		a := p.attempt()
+		a.LockWait = 0
+		defer a.end()
+		doomed, err := a.Doom(a.ctx, "worker")
+		if err != nil {
+			t.Fatal(explain(err))
+		}
+		return a.Destroy(a.ctx, doomed, false)
+	}
+	release, err := p.host("worker").HoldLock("/var/lib/provision/lock", "provision apply")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := destroy(); provision.ExitCode(err) != provision.ExitLocked || strings.Contains(explain(err), "--lock-wait") {
+		t.Errorf("with its lock held: %s", explain(err))
+	}
+	release()
+	p.host("worker").StopUnit("docker")
+	if err := destroy(); provision.ExitCode(err) != provision.ExitStep || !strings.Contains(explain(err), "Docker gives no answer") {
+		t.Errorf("without an engine: %s", explain(err))
+	}
+	p.host("worker") // is there still
+	p.host("worker").Close()
+	if err := destroy(); err != nil {
+		t.Errorf("a machine that is lost: %s", explain(err))
+	}
+	if d := p.cloud.Droplets(); len(d) != 1 || d[0].Name != "prefect" {
+		t.Errorf("left: %+v", d)
+	}
+}

@@ -2,9 +2,11 @@ package provision_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"provision/inventory/inventorytest"
 	"provision/provision"
@@ -21,8 +23,13 @@ func (p *production) with(option string) *attempt {
 // refused wants an exit code with words, and that nothing was changed in the account.
 func (p *production) refused(code int, words ...string) {
 	p.t.Helper()
+	p.refuses(p.attempt(), code, words...)
+}
+
+func (p *production) refuses(a *attempt, code int, words ...string) {
+	p.t.Helper()
 	before := p.changes()
-	_, err := p.attempt().apply()
+	_, err := a.apply()
 	text := explain(err)
 	if provision.ExitCode(err) != code {
 		p.t.Fatalf("exit code %d, want %d: %s", provision.ExitCode(err), code, text)
@@ -54,6 +61,14 @@ func TestGrowingAndShrinkingTheCount(t *testing.T) {
 		}
 	}
 	p.settled("prefect", "worker-1", "worker-2", "worker-3")
+
+	// An engine that gives no answer may run something.
+	p.declare(declared)
+	p.host("worker-3").StopUnit("docker")
+	if _, err := p.with("prune").apply(); err == nil || !strings.Contains(explain(err), "Docker gives no answer") {
+		t.Errorf("without an engine: %s", explain(err))
+	}
+	p.host("worker-3").StartUnit("docker")
 
 	// Shrunk, the ones to go are named and go on until that is allowed.
 	p.declare(strings.Replace(declared, "count = 2", "count = 1", 1))
@@ -133,10 +148,35 @@ func TestADropletIsNotReplacedSilently(t *testing.T) {
 	p.refused(provision.ExitData, "it is in fra1, should be in nyc3")
 	p.declare(strings.Replace(small, "20GiB", "10GiB", 1))
 	p.refused(provision.ExitData, "the volume has 20 GiB, and a volume cannot shrink to 10")
+	// What cannot be had is known before the droplet is off.
+	for size, why := range map[string]string{
+		"s-3vcpu-5gb": `there is no size "s-3vcpu-5gb"`, "s-1vcpu-512mb": `the size "s-1vcpu-512mb" cannot be had in fra1`,
+		"c-2": `the size "c-2" has a disk of 25 GiB, and the droplet has one of 80`,
+	} {
+		p.declare(agent(`size = "` + size + `"`))
+		for _, a := range []*attempt{p.attempt(), p.with("resize")} {
+			p.refuses(a, provision.ExitCloud, why, "sizes that it can get: s-2vcpu-4gb, s-4vcpu-8gb, s-8vcpu-16gb")
+		}
+	}
 	p.declare(agent(`size = "s-4vcpu-8gb"`))
 	p.refused(provision.ExitData, "it is s-2vcpu-4gb, should be s-4vcpu-8gb", "provision apply --resize")
-	if _, err := p.with("resize").apply(); err != nil {
+	var ran []string
+	p.cloud.Fail(inventorytest.Fault{Match: "^POST /v2/droplets/[0-9]+/actions", Do: func() {
+		for _, c := range p.host("worker").Containers() {
+			if c.State.Running {
+				ran = append(ran, c.Name)
+			}
+		}
+	}})
+	report, err := p.with("resize").apply()
+	if err != nil {
 		t.Fatal(explain(err))
+	}
+	if len(ran) > 0 {
+		t.Errorf("it was switched off while %v ran", ran)
+	}
+	if len(report.Outcomes) != 1 {
+		t.Errorf("more than the size was changed: %+v", report.Outcomes)
 	}
 	for _, d := range p.cloud.Droplets() {
 		if d.Name == "worker" && (d.Size != "s-4vcpu-8gb" || d.Status != "active") {
@@ -168,6 +208,59 @@ func TestWhatTheAccountDoesNotOfferIsNamed(t *testing.T) {
 	p.cloud.Heal()
 	p.write(p.dir+"/token", "dop_v1_wrong\n")
 	p.refused(provision.ExitCloud, "401", "docs/digitalocean.md")
+}
+
+// Who has used up the calls of the hour hears when there are some again.
+func TestTheEndOfTheHourIsNamed(t *testing.T) {
+	t.Parallel()
+	now := func() time.Time { return time.Date(2026, 3, 4, 13, 30, 0, 0, time.UTC) }
+	p := arrangeCloud(t, inventorytest.Options{Hourly: 5, Now: now}, small)
+	_, err := p.attempt().plan()
+	if text := explain(err); !strings.Contains(text, "used up; wait, until 14:30:00 UTC, then") {
+		t.Error(text)
+	}
+}
+
+// Nobody waits for the account without hearing of it.
+func TestWaitingForTheAccountIsTold(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p.cloud.Fail(inventorytest.Fault{Match: "^GET /v2/firewalls", Status: 429, RetryAfter: time.Second})
+	p.cloud.Fail(inventorytest.Fault{Match: "^GET /v2/volumes", Status: 502})
+	a := p.attempt()
+	if _, err := a.plan(); err != nil {
+		t.Fatal(explain(err))
+	}
+	var told []string
+	for _, e := range a.seen() {
+		if e.Host == "" && (e.Type == "observe" || e.Type == "progress") {
+			told = append(told, e.Type+" "+e.State+e.Text)
+		}
+	}
+	all := strings.Join(told, "\n")
+	if !strings.HasPrefix(all, "observe startthe account\n") || !strings.Contains(all, "progress the API asks to wait 1 s") || !strings.Contains(all, "progress the API answered 502 to GET /v2/volumes; trying again") {
+		t.Error(all)
+	}
+}
+
+func TestAnAPIThatIsNotThereIsNamed(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{}, small)
+	text, err := os.ReadFile(p.inventory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write(p.inventory, strings.Replace(string(text), p.cloud.URL(), "http://127.0.0.1:1", 1))
+	a := p.attempt()
+	_, err = a.plan()
+	if provision.ExitCode(err) != provision.ExitCloud || !strings.Contains(explain(err), "api_url") || !strings.Contains(explain(err), "proxy") {
+		t.Error(explain(err))
+	}
+	if !slices.ContainsFunc(a.seen(), func(e provision.Event) bool {
+		return e.Type == "progress" && strings.Contains(e.Text, "connection refused; trying again")
+	}) {
+		t.Error(a.story())
+	}
 }
 
 // A firewall of others opens what ours keep closed.
@@ -204,7 +297,11 @@ func TestTheWholeTableOfDropletsIsGone(t *testing.T) {
 		t.Fatal(explain(err))
 	}
 	warned := strings.Join(plan.Warnings, "\n")
-	for _, want := range []string{"droplet prefect (id ", "droplet worker (id ", "firewall provision-prod is left", "firewall provision-prod-server is left", "vpc provision-prod-fra1 is left"} {
+	ip := p.cloud.ReservedIPs()[0].IP
+	for _, want := range []string{
+		"volume provision-prod-prefect (20 GiB, $2.00 a month) is not declared any more", "reserved IP " + ip + " of prefect is not declared any more, and costs $5.00 a month as soon as no droplet has it",
+		"droplet prefect (id ", "droplet worker (id ", "firewall provision-prod is left", "firewall provision-prod-server is left", "vpc provision-prod-fra1 is left",
+	} {
 		if !strings.Contains(warned, want) {
 			t.Errorf("%q is not named: %s", want, warned)
 		}
@@ -217,5 +314,37 @@ func TestTheWholeTableOfDropletsIsGone(t *testing.T) {
 	}
 	if report, err := p.attempt().apply(); err != nil || len(report.Outcomes) > 0 {
 		t.Errorf("%v %+v", err, report)
+	}
+	// What is left costs something, and is listed by itself.
+	a := p.attempt()
+	defer a.end()
+	have, err := a.Holdings(a.ctx)
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	want := []provision.Spare{
+		{Kind: "volume", Name: "provision-prod-prefect", Region: "fra1", GiB: 20, Monthly: 2},
+		{Kind: "reserved ip", Name: ip, Region: "fra1", Host: "prefect", Monthly: 5},
+	}
+	if len(have.Droplets) != 0 || !slices.Equal(have.Left, want) {
+		t.Errorf("%+v", have)
+	}
+}
+
+// Who takes reserved_ip out of the file hears that the address stays.
+func TestAReservedIPThatIsNotDeclaredIsNamed(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, inventorytest.Options{}, small)
+	if _, err := p.account().apply(); err != nil {
+		t.Fatal(explain(err))
+	}
+	ip := p.cloud.ReservedIPs()[0].IP
+	p.declare(strings.Replace(small, "reserved_ip = true\n", "", 1))
+	plan, err := p.account().plan()
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	if warned := strings.Join(plan.Warnings, "\n"); !strings.Contains(warned, "reserved IP "+ip+" of prefect is not declared any more") || strings.Contains(warned, "volume") {
+		t.Error(warned)
 	}
 }

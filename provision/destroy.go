@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/digitalocean/godo"
@@ -69,11 +70,8 @@ func (p *Pass) end(ctx context.Context, r *resource.Run, name string, one godo.D
 	if one.ID != 0 {
 		if inventory.BirthKey(one.Tags) == "" && one.Status == "active" {
 			p.emit(Event{Type: "progress", Host: name, Step: step, Text: "stopping what works on it"})
-			if err := resource.Drain(ctx, r, name, p.System.Stack.Name); err != nil {
-				if ctx.Err() != nil {
-					return hostError("", step, ExitCloud, context.Cause(ctx))
-				}
-				p.emit(Event{Type: "note", Host: name, Text: "what works on it could not be stopped first: " + remote.Sanitize(err.Error())})
+			if err := p.drained(ctx, r, name); err != nil {
+				return err
 			}
 		}
 		p.emit(Event{Type: "progress", Host: name, Step: step, Text: fmt.Sprintf("deleting droplet %d", one.ID)})
@@ -85,4 +83,29 @@ func (p *Pass) end(ctx context.Context, r *resource.Run, name string, one godo.D
 		return hostError("", step, ExitCloud, err)
 	}
 	return nil
+}
+
+// drained stops what works on a droplet. One that cannot be logged in to is past that; where somebody
+// else works, or something runs that does not stop, nothing is deleted.
+func (p *Pass) drained(ctx context.Context, r *resource.Run, name string) error {
+	step := "destroy droplet " + name
+	err := resource.Drain(ctx, r, name, p.System.Stack.Name)
+	if ctx.Err() != nil {
+		return hostError("", step, ExitCloud, context.Cause(ctx))
+	}
+	var own *Error
+	if !errors.As(err, &own) {
+		err = hostError(name, step, ExitStep, err)
+	}
+	switch ExitCode(err) {
+	case ExitUnreachable, ExitAuth, ExitHostKey:
+		p.emit(Event{Type: "note", Host: name, Text: "what works on it could not be stopped first: " + remote.Sanitize(err.Error())})
+		return nil
+	case ExitLocked:
+		return &Error{Code: ExitLocked, Host: name, Step: step, Cause: own.Cause, Hint: "wait for it, then run the same command again; nothing of it was deleted"}
+	case ExitStep:
+		errors.As(err, &own)
+		own.Hint = "mend it, then run the same command again; a droplet that is switched off on the account's page is deleted as it is"
+	}
+	return err
 }

@@ -27,14 +27,23 @@ type DropletStatus struct {
 	SetUp bool `json:"set_up"`
 }
 
-// Droplets are those that are declared, and those that carry the inventory's tag.
-func (p *Pass) Droplets(ctx context.Context) ([]DropletStatus, error) {
+// Spare is something of the inventory's beside droplets that costs money and that nothing declares.
+type Spare = resource.Spare
+
+// Holdings are what an account has of an inventory's, and what it should have.
+type Holdings struct {
+	Droplets []DropletStatus `json:"droplets"` // those that are declared, and those that carry the inventory's tag
+	Left     []Spare         `json:"left"`
+}
+
+// Holdings lists them; nothing is done.
+func (p *Pass) Holdings(ctx context.Context) (*Holdings, error) {
 	l, err := p.listing(ctx)
 	if err != nil {
 		return nil, err
 	}
 	d := p.System.Inventory.DigitalOcean
-	var out []DropletStatus
+	out := []DropletStatus{}
 	seen := map[string]bool{}
 	for _, one := range l.Droplets {
 		s := DropletStatus{Name: d.HostOf(one.Tags), ID: one.ID, Status: remote.Sanitize(one.Status), Size: remote.Sanitize(one.SizeSlug), SetUp: inventory.BirthKey(one.Tags) == ""}
@@ -72,7 +81,7 @@ func (p *Pass) Droplets(ctx context.Context) ([]DropletStatus, error) {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b DropletStatus) int { return strings.Compare(a.Name, b.Name) })
-	return out, nil
+	return &Holdings{out, resource.Undeclared(p.System.Inventory, l)}, nil
 }
 
 func (p *Pass) listing(ctx context.Context) (*inventory.Listing, error) {

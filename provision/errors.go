@@ -177,7 +177,7 @@ func hostError(host, step string, fallback int, err error) error {
 	if errors.Is(err, resource.ErrStale) {
 		e.Code, e.Hint = ExitStale, "run the same command again"
 	} else if e.Code == ExitCloud && re == nil {
-		e.Cause, e.Hint = apiCause(err), apiHint(inventory.Status(err))
+		e.Cause, e.Hint = apiCause(err), apiHint(err)
 	}
 	if errors.Is(err, context.Canceled) {
 		e.Code, e.Cause, e.Evidence, e.Hint = ExitInterrupted, "interrupted", "", ""

@@ -129,6 +129,7 @@ func (p *Pass) runner(round int) *resource.Run {
 			p.emit(Event{Type: "progress", Host: id.Host, Step: id.String(), Text: line, Round: round})
 		},
 		Account: p.account,
+		Redial:  p.redial,
 		Shows:   p.shows,
 	}
 }

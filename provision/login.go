@@ -68,6 +68,38 @@ func (p *Pass) open(ctx context.Context, host string) (*lock, error) {
 	return got.(*lock), nil
 }
 
+// redial gives up a droplet's connection and lock, which ended when it was switched off, and waits
+// until it answers again.
+func (p *Pass) redial(ctx context.Context, host string) error {
+	p.connMu.Lock()
+	c, l := p.conns[host], p.locks[host]
+	delete(p.conns, host)
+	delete(p.locks, host)
+	p.connMu.Unlock()
+	if c != nil {
+		c.Close()
+	}
+	if l != nil {
+		l.release()
+	}
+	a, err := p.cloud(ctx)
+	if err != nil {
+		return err
+	}
+	err = a.Until(ctx, host+" answers again", func(ctx context.Context) (bool, error) {
+		_, err := p.conn(ctx, host)
+		var re *remote.Error
+		if errors.As(err, &re) && (re.Kind == remote.Unreachable || re.Kind == remote.Busy) {
+			return false, nil
+		}
+		return true, err
+	})
+	if err == nil {
+		_, err = p.open(ctx, host)
+	}
+	return err
+}
+
 // login is the first login to a droplet in this round.
 type login struct {
 	host   string

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -47,7 +48,7 @@ func (c *cli) dropletListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "Show the droplets that are declared, and those that carry the inventory's tag",
-		Example: "  provision droplet list -i prod.toml\n  provision droplet list -i prod.toml --orphans   # only those that are not declared",
+		Example: "  provision droplet list -i prod.toml\n  provision droplet list -i prod.toml --orphans   # only what is not declared, and costs",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := c.cloudPass(cmd.Context(), nil)
@@ -57,24 +58,25 @@ func (c *cli) dropletListCommand() *cobra.Command {
 			ctx, cancel := reading(cmd.Context())
 			defer cancel()
 			defer p.Close()
-			all, err := p.Droplets(ctx)
+			have, err := p.Holdings(ctx)
 			if err != nil {
 				return err
 			}
-			shown := []provision.DropletStatus{}
-			for _, d := range all {
-				if !orphans || !d.Declared {
-					shown = append(shown, d)
-				}
+			if orphans {
+				have.Droplets = slices.DeleteFunc(have.Droplets, func(d provision.DropletStatus) bool { return d.Declared })
 			}
 			if c.json {
-				return json.NewEncoder(c.stdout).Encode(map[string]any{"version": provision.EventVersion, "type": "droplets", "droplets": shown})
+				return json.NewEncoder(c.stdout).Encode(struct {
+					Version int    `json:"version"`
+					Type    string `json:"type"`
+					*provision.Holdings
+				}{provision.EventVersion, "droplets", have})
 			}
-			ui.Droplets(c.stdout, c.style(c.stdout), shown)
+			ui.Droplets(c.stdout, c.style(c.stdout), have)
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&orphans, "orphans", false, "only those that carry the tag and are not declared")
+	cmd.Flags().BoolVar(&orphans, "orphans", false, "only what is ours and not declared: droplets, volumes, reserved IPs")
 	return cmd
 }
 

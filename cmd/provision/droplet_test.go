@@ -158,3 +158,24 @@ func TestDroplets(t *testing.T) {
 		t.Errorf("%d %s", code, fmt.Sprint(errs))
 	}
 }
+
+// What init writes works with either variable, as it is.
+func TestWhatInitWritesTakesEitherToken(t *testing.T) {
+	account(t)
+	dir := t.TempDir()
+	t.Setenv("HOME", dir)
+	t.Setenv("DIGITALOCEAN_TOKEN", "") // as where nothing is set
+	if err := os.MkdirAll(filepath.Join(dir, ".ssh"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, ".ssh", "id_ed25519.pub"), []byte(somePublicKey(t)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	if code, out, errs := capture(t, "init", "--digitalocean"); code != 0 {
+		t.Fatal(out, errs)
+	}
+	if code, out, errs := capture(t, "droplet", "list", "-i", "prod.toml"); code != 0 || !strings.Contains(out, "worker-2") {
+		t.Error(code, out, errs)
+	}
+}

@@ -55,7 +55,7 @@ func (c *CloudAccount) ID() ID        { return CloudAccountID() }
 func (c *CloudAccount) Needs() []ID   { return nil }
 func (c *CloudAccount) Probe(*Script) {}
 
-// Look keeps the catalog, which is read only where a droplet is missing.
+// Look keeps the catalog, which is read only where a droplet is missing or has another size.
 func (c *CloudAccount) Look(l *inventory.Listing) Fact {
 	if l.Catalog == nil {
 		return there()
@@ -107,7 +107,7 @@ func (c *CloudAccount) Diff(w World) []Change {
 		missing++
 		c.offered(have, h.Droplet, refuse)
 	}
-	if limit := have.Account.DropletLimit; have.Droplets+missing > limit {
+	if limit := have.Account.DropletLimit; missing > 0 && have.Droplets+missing > limit {
 		refuse(fmt.Sprintf("the account may have %d droplets and has %d; %d more are declared", limit, have.Droplets, missing),
 			"remove what is no longer needed, or have the limit raised on the account's page")
 	}

@@ -90,6 +90,13 @@ func (d *Droplet) resize(ctx context.Context, r *Run) error {
 		return err
 	}
 	id, size := one.ID, d.Host.Droplet.Size
+	drained := one.Status == "active" && inventory.BirthKey(one.Tags) == ""
+	if drained {
+		r.tell(d.ID(), "stopping what works on it")
+		if err := Drain(ctx, r, d.Host.Name, d.Stack); err != nil {
+			return err
+		}
+	}
 	if one.Status != "off" {
 		r.tell(d.ID(), "shutting it down")
 		begin := func(ctx context.Context) (*godo.Action, error) {
@@ -114,6 +121,10 @@ func (d *Droplet) resize(ctx context.Context, r *Run) error {
 	})
 	if _, problem := d.active(ctx, r, id); problem != nil {
 		return errors.Join(err, problem)
+	}
+	if drained {
+		r.tell(d.ID(), "starting what was stopped")
+		return errors.Join(err, Wake(ctx, r, d.Host.Name, d.Stack))
 	}
 	return err
 }

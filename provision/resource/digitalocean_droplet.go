@@ -19,6 +19,7 @@ import (
 type Droplet struct {
 	D       *inventory.DigitalOcean
 	Host    *inventory.Host
+	Stack   string
 	Keys    []ID
 	Walls   []ID
 	Network *CloudNetwork
@@ -73,7 +74,7 @@ func (d *Droplet) Look(l *inventory.Listing) Fact {
 	}
 	one := found[0]
 	public, _ := one.PublicIPv4()
-	f := there("id", strconv.Itoa(one.ID), "status", one.Status, "size", one.SizeSlug, "address", public,
+	f := there("id", strconv.Itoa(one.ID), "status", one.Status, "size", one.SizeSlug, "disk", strconv.Itoa(one.Disk), "address", public,
 		"tags", strings.Join(one.Tags, "\n"), "birth", inventory.BirthKey(one.Tags), "features", strings.Join(one.Features, "\n"))
 	if one.Region != nil {
 		f.Fields["region"] = one.Region.Slug
@@ -108,7 +109,7 @@ func (d *Droplet) Diff(w World) []Change {
 	}
 	var out []Change
 	if size := rec.Fields["size"]; size != want.Size {
-		out = append(out, d.otherSize(w, size))
+		out = append(out, d.otherSize(w, rec))
 	}
 	if why := d.lacking(w, rec); why != nil {
 		out = append(out, Change{ID: d.ID(), Act: Modify, Why: strings.Join(why, "; ")})
@@ -147,16 +148,52 @@ func (d *Droplet) another(rec Record) []Change {
 }
 
 // otherSize is carried out only where the operator asked for it by name: the droplet is off meanwhile.
-func (d *Droplet) otherSize(w World, have string) Change {
-	c := Change{ID: ID{"", dropletSize, d.Host.Name}, Why: fmt.Sprintf("it is %s, should be %s", clean(have), d.Host.Droplet.Size)}
+// What cannot be had is refused before that.
+func (d *Droplet) otherSize(w World, rec Record) Change {
+	have, want := rec.Fields["size"], d.Host.Droplet.Size
+	c := Change{ID: ID{"", dropletSize, d.Host.Name}, Why: fmt.Sprintf("it is %s, should be %s", clean(have), want)}
+	if offers, ok := catalog(w); ok {
+		if why, hint := d.noSuchSize(offers, rec); why != "" {
+			c.Act, c.Risk, c.Hint = Refuse, Cloud, hint
+			c.Why += ": " + why
+			return c
+		}
+	}
 	if !w.Option("resize") {
 		c.Act, c.Risk = Refuse, Data
 		c.Hint = "the droplet is off for some minutes while it gets another size, its disk stays as it is: provision apply --resize"
 		return c
 	}
 	c.Act, c.Risk = Modify, Interrupts
-	c.Note = "the droplet is switched off for some minutes, and everything on it with it"
+	c.Note = "running flows have their time to end, then the droplet is switched off for some minutes, and everything on it with it"
+	if was, will := price(w, have), price(w, want); was != "" && will != "" {
+		c.Note = strings.TrimSuffix(was, " a month") + " to " + will + "; " + c.Note
+	}
 	return c
+}
+
+// noSuchSize says why the droplet cannot get its size, and which ones it can.
+func (d *Droplet) noSuchSize(offers inventory.Catalog, rec Record) (why, hint string) {
+	want := d.Host.Droplet
+	disk, _ := strconv.Atoi(rec.Fields["disk"])
+	var sizes []string
+	why = fmt.Sprintf("there is no size %q", want.Size)
+	for _, s := range offers.Sizes {
+		offered := s.Available && slices.Contains(s.Regions, want.Region)
+		if offered && s.Disk >= disk {
+			sizes = append(sizes, s.Slug)
+		}
+		switch {
+		case s.Slug != want.Size:
+		case !offered:
+			why = fmt.Sprintf("the size %q cannot be had in %s", s.Slug, want.Region)
+		case s.Disk < disk:
+			why = fmt.Sprintf("the size %q has a disk of %d GiB, and the droplet has one of %d", s.Slug, s.Disk, disk)
+		default:
+			return "", ""
+		}
+	}
+	return why, "sizes that it can get: " + list(sizes)
 }
 
 // lacking says what an existing droplet lacks and can be given.

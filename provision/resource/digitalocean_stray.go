@@ -49,6 +49,9 @@ func (s *Strays) Look(l *inventory.Listing) Fact {
 			out = append(out, fmt.Sprintf("vpc %s is left, and no droplet that is declared is in it; it can be deleted on the account's page", v.Name))
 		}
 	}
+	for _, one := range Undeclared(s.Inventory, l) {
+		out = append(out, one.String())
+	}
 	slices.Sort(out)
 	return there("strays", strings.Join(out, "\n"))
 }

@@ -56,7 +56,8 @@ func TestDropletDiff(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	w.options["resize"] = true
-	if got = d.Diff(w); got[0].Act != Modify || got[0].Risk != Interrupts || got[0].Note == "" {
+	w.facts[CloudAccountID()] = yes("catalog", `{"Sizes": [{"slug": "s-1vcpu-1gb", "price_monthly": 6}, {"slug": "s-2vcpu-4gb", "price_monthly": 24, "available": true, "regions": ["fra1"]}]}`)
+	if got = d.Diff(w); got[0].Act != Modify || got[0].Risk != Interrupts || !strings.HasPrefix(got[0].Note, "$6.00 to $24.00 a month; ") {
 		t.Errorf("%+v", got[0])
 	}
 }

@@ -35,6 +35,8 @@ type Run struct {
 	Tell func(id ID, line string)
 	// Account is the cloud account; nil where the inventory has none.
 	Account *inventory.Account
+	// Redial connects to a droplet that was switched off and on, as soon as it answers, and locks it.
+	Redial func(ctx context.Context, host string) error
 	// Shows dials a droplet once more and wants this host key, by its fingerprint.
 	Shows func(ctx context.Context, host, sum string) error
 

@@ -33,7 +33,7 @@ func (b *binder) cloud() error {
 		return err
 	}
 	b.add(account)
-	droplet := resource.Droplet{D: d}
+	droplet := resource.Droplet{D: d, Stack: b.stack.Name}
 	for _, k := range keys {
 		key := &resource.CloudKey{D: d, Key: k}
 		b.add(key)

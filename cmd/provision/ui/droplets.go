@@ -8,12 +8,21 @@ import (
 	"provision/provision"
 )
 
-// Droplets shows droplets as a table, and what they cost together.
-func Droplets(w io.Writer, s Style, all []provision.DropletStatus) {
-	if len(all) == 0 {
+// Droplets shows droplets as a table, what else is left in another, and what all of it costs.
+func Droplets(w io.Writer, s Style, have *provision.Holdings) {
+	if len(have.Droplets)+len(have.Left) == 0 {
 		fmt.Fprintln(w, "no droplets")
 		return
 	}
+	if len(have.Droplets) > 0 {
+		droplets(w, s, have.Droplets)
+	}
+	if len(have.Left) > 0 {
+		spares(w, have.Left)
+	}
+}
+
+func droplets(w io.Writer, s Style, all []provision.DropletStatus) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tID\tSTATUS\tADDRESS\tRESERVED\tSIZE\tREGION\tMONTHLY\t")
 	var sum float64
@@ -34,6 +43,20 @@ func Droplets(w io.Writer, s Style, all []provision.DropletStatus) {
 	}
 	t.Flush()
 	fmt.Fprintln(w, s.dim(fmt.Sprintf("those that exist cost $%.2f a month, without volumes, backups, reserved IPs that are not in use, and traffic", sum)))
+}
+
+// spares shows what costs something and may be forgotten.
+func spares(w io.Writer, all []provision.Spare) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "KIND\tNAME\tHOST\tDROPLET\tREGION\tMONTHLY\t")
+	for _, l := range all {
+		droplet := ""
+		if l.Droplet != 0 {
+			droplet = fmt.Sprint(l.Droplet)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t$%.2f\t%s\n", l.Kind, l.Name, orDash(l.Host), orDash(droplet), orDash(l.Region), l.Monthly, "not declared")
+	}
+	t.Flush()
 }
 
 func orDash(s string) string {
