@@ -6,17 +6,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"provision/e2e/lab"
 )
 
-// TestKilled ends the controller of a first apply with SIGKILL in the middle of apt, of an image build
-// and of the migration. What it started on the host goes on; the next apply is started at once, waits
-// for the end of that, and goes on from there.
+// TestKilled ends the controller of a first apply with SIGKILL in the middle of apt and of the migration,
+// and in the middle of an image build it stops one, which is how a controller looks whose network is
+// gone. What they started on the host goes on; the next apply is started at once, waits for the end of
+// that, and goes on from there.
 func TestKilled(t *testing.T) {
 	s, hosts := newSite(t, "e2e-killed", lab.HostOptions{Name: "all"})
 	host := hosts[0]
@@ -31,10 +34,10 @@ func TestKilled(t *testing.T) {
 	_, said := s.provision(14, "apply", "--yes")
 	s.contains(said, fmt.Sprintf("process %d) works on this host, since 20", p.cmd.Process.Pid))
 	s.contains(said, "--lock-wait")
-	p.kill()
 	watch = s.beside(host, left, holder)
+	next := s.vanished(host, p)
 
-	p, left = s.working(host, "database upgrade")
+	p, left = s.working(host, "database upgrade", next)
 	watch()
 	p.kill()
 	watch = s.beside(host, left, composing)
@@ -55,6 +58,35 @@ func TestKilled(t *testing.T) {
 	s.want(host, "dpkg --audit", "")
 }
 
+// vanished stops a controller at its work, wants it to be replaced when it has been silent for long
+// enough and not before, and lets it go on: it must own up. It returns the apply that took its place.
+func (s *site) vanished(h *lab.Host, p *process) *process {
+	s.Helper()
+	signal := func(sig os.Signal) {
+		s.Helper()
+		if err := p.cmd.Process.Signal(sig); err != nil {
+			s.Fatal(err)
+		}
+	}
+	signal(syscall.SIGSTOP) // its heartbeat, too
+	pid, start, _ := strings.Cut(s.on(h, "sed -n 's/^pid //p' /var/lib/provision/lock.note"), " ")
+	recorded := fmt.Sprintf(`[ "$(cut -d' ' -f22 /proc/%s/stat 2>/dev/null)" = %s ] && echo lives || echo gone`, pid, start)
+	_, said := s.provision(14, "apply", "--yes")
+	s.contains(said, fmt.Sprintf("process %d) works on this host, since 20", p.cmd.Process.Pid))
+	s.want(h, recorded, "lives")
+
+	s.on(h, "touch -d '61 seconds ago' /var/lib/provision/lock.note") // the note's age is all that counts, so a minute is saved
+	next := s.start(append(applying, "--json")...)
+	s.until("the next one says why it goes on", time.Minute, func() bool { return strings.Contains(next.out.String(), "gave no sign of life for 1m") })
+	s.until("the recorded shell is gone", 10*time.Second, func() bool { return s.on(h, recorded) == "gone" })
+
+	signal(syscall.SIGCONT)
+	if code, said := p.wait(2 * time.Minute); code == 0 {
+		s.Errorf("a controller that was replaced says that all is done\n%s", said)
+	}
+	return next
+}
+
 var applying = []string{"apply", "--yes", "--lock-wait", "20m"}
 
 // left is a process that a killed controller leaves on a host.
@@ -62,10 +94,16 @@ type left struct{ pid, start string }
 
 // working starts an apply that waits for the lock, and returns once a process on the host matches. An
 // apply that finds the host changed by what it waited for ends with 16 and is started again, as it says.
-func (s *site) working(h *lab.Host, pattern string) (*process, left) {
+// The first may have been started already.
+func (s *site) working(h *lab.Host, pattern string, started ...*process) (*process, left) {
 	s.Helper()
 	for range 5 {
-		p := s.start(applying...)
+		var p *process
+		if len(started) > 0 {
+			p, started = started[0], nil
+		} else {
+			p = s.start(applying...)
+		}
 		ctx, cancel := context.WithCancel(s.Context())
 		found := make(chan left, 1)
 		go func() {

@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -133,8 +134,26 @@ func (s *site) names(want ...string) {
 type process struct {
 	s           *site
 	cmd         *exec.Cmd
-	out, errors bytes.Buffer
+	out, errors spoken
 	ended       chan error
+}
+
+// spoken can be read while it is still being written.
+type spoken struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (w *spoken) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(p)
+}
+
+func (w *spoken) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
 }
 
 // start runs the binary and does not wait for it. It does not outlive the test.

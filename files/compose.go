@@ -87,6 +87,7 @@ type (
 		CapDrop       []string              `yaml:"cap_drop"`
 		SecurityOpt   []string              `yaml:"security_opt"`
 		PidsLimit     int                   `yaml:"pids_limit"`
+		Ulimits       map[string]int        `yaml:"ulimits"`
 		Logging       logging               `yaml:"logging"`
 		Labels        map[string]string     `yaml:"labels,omitempty"`
 
@@ -133,6 +134,7 @@ func harden(s service) *service {
 	s.ReadOnly = true
 	s.CapDrop = []string{"ALL"}
 	s.SecurityOpt = []string{"no-new-privileges:true"}
+	s.Ulimits = map[string]int{"core": 0} // a core file holds the secrets of its process
 	s.Tmpfs = append([]string{"/tmp:mode=1777"}, s.Tmpfs...)
 	s.Logging = logging{Driver: "local", Options: map[string]string{"max-size": "10m", "max-file": "5"}}
 	s.Restart = "unless-stopped"

@@ -90,6 +90,7 @@ type composeDocument struct {
 		CapAdd          []string `yaml:"cap_add"`
 		SecurityOpt     []string `yaml:"security_opt"`
 		PidsLimit       int      `yaml:"pids_limit"`
+		Ulimits         map[string]int
 		Privileged      bool
 		Init            bool
 		Restart         string
@@ -140,7 +141,7 @@ func TestComposeHardening(t *testing.T) {
 				t.Errorf("%s: user %q", where, s.User)
 			}
 			if !s.ReadOnly || !s.Init || s.Privileged || len(s.CapAdd) > 0 || s.PidsLimit <= 0 || s.Logging.Driver != "local" ||
-				!slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Equal(s.SecurityOpt, []string{"no-new-privileges:true"}) {
+				!slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Equal(s.SecurityOpt, []string{"no-new-privileges:true"}) || !maps.Equal(s.Ulimits, map[string]int{"core": 0}) {
 				t.Errorf("%s: not hardened: %+v", where, s)
 			}
 			if oneShot := len(s.Profiles) > 0; oneShot != described.OneShot || (s.Restart == "no") != oneShot || (s.HealthCheck == nil) != oneShot {

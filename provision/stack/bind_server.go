@@ -212,5 +212,5 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 
 // validateCaddyfile has the same image that will run it judge the new configuration, which comes
 // through standard input, beside the files that it names.
-const validateCaddyfile = `docker run --rm -i --network none --user 10002:10002 --read-only --tmpfs /tmp --tmpfs /data:uid=10002,gid=10002 --tmpfs /config:uid=10002,gid=10002 --tmpfs /run/caddy:uid=10002,gid=10002 --cap-drop ALL --volume %[1]s/caddy:/etc/caddy:ro --volume %[1]s/secrets/caddy:/run/secrets:ro %[2]s caddy validate --adapter caddyfile --config - <"$new" >"$d/.provision.out" 2>&1 || { tail -n 5 "$d/.provision.out" >&2; rm -f "$d/.provision.out"; die "Caddy refuses the new Caddyfile; the old one stays"; }
+const validateCaddyfile = `docker run --rm -i --network none --user 10002:10002 --read-only --tmpfs /tmp --tmpfs /data:uid=10002,gid=10002 --tmpfs /config:uid=10002,gid=10002 --tmpfs /run/caddy:uid=10002,gid=10002 --cap-drop ALL --ulimit core=0 --volume %[1]s/caddy:/etc/caddy:ro --volume %[1]s/secrets/caddy:/run/secrets:ro %[2]s caddy validate --adapter caddyfile --config - <"$new" >"$d/.provision.out" 2>&1 || { tail -n 5 "$d/.provision.out" >&2; rm -f "$d/.provision.out"; die "Caddy refuses the new Caddyfile; the old one stays"; }
 rm -f "$d/.provision.out"`

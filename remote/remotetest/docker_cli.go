@@ -72,7 +72,7 @@ func dockerCommands() map[string]dockerCommand {
 		"rm": "R", "detach": "d", "interactive": "i", "tty": "t", "name": "name:", "network": "net:", "net": "net:", "volume": "v:", "mount": "mount:", "env": "e:",
 		"user": "u:", "entrypoint": "entrypoint:", "read-only": "ro", "tmpfs": "tmpfs:", "cap-drop": "cap-drop:", "cap-add": "cap-add:", "label": "l:", "workdir": "w:", "init": "init",
 		"security-opt": "sec:", "pull": "pull:", "restart": "restart:", "publish": "p:", "hostname": "h:", "pids-limit": "pids:", "log-driver": "logd:", "stop-timeout": "st:",
-		"health-cmd": "hc:", "health-interval": "hi:", "privileged": "priv", "add-host": "addhost:", "quiet": "q", "sysctl": "sysctl:",
+		"health-cmd": "hc:", "health-interval": "hi:", "privileged": "priv", "add-host": "addhost:", "quiet": "q", "sysctl": "sysctl:", "ulimit": "ulimit:",
 	}
 	m := map[string]dockerCommand{
 		"version": {"", "f:", format, false, dockerVersion}, "info": {"", "f:", format, false, dockerInfo}, "system info": {"", "f:", format, false, dockerInfo},
