@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"unicode"
 
@@ -186,17 +187,17 @@ func TestHostileMarks(t *testing.T) {
 			}})
 			s.converge()
 			before := belongings(s.server)
-			forged := 0
+			var forged atomic.Bool
 			s.hosts[1].Replace(c.program, func(call remotetest.Call) int {
 				code := call.Real(call.Stdout)
 				_, _ = io.WriteString(call.Stdout, e.forge(t, c.records, c.ends))
-				forged++
+				forged.Store(true)
 				return code
 			})
 			p := s.attempt()
 			plan, err := p.plan()
 			harmless(t, p, err)
-			if forged == 0 || err == nil && plan.Empty() {
+			if !forged.Load() || err == nil && plan.Empty() {
 				t.Fatal("what was forged did not arrive")
 			}
 			for _, c := range orEmpty(plan).Changes {
