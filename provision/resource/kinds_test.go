@@ -30,14 +30,15 @@ func TestVolumeDiff(t *testing.T) {
 	t.Parallel()
 	born := &Volume{Host: "h", Stack: "s", Name: "data", Birth: true}
 	runDiff(t, born, []diffCase{
-		{name: "there", facts: facts{born.ID(): yes()}},
+		{name: "there", facts: facts{born.ID(): yes("born", "yes")}},
+		{name: "there, without its mark", facts: facts{born.ID(): yes()}, want: "change: the mark that it was made is missing"},
 		{name: "unknown", facts: facts{born.ID(): unknown("x")}},
 		{name: "never there", facts: facts{born.ID(): no()}, want: "add: the volume does not exist"},
 		{name: "gone", facts: facts{born.ID(): no("born", "yes")}, want: "refuse: the volume was made here before and is gone", risk: Data},
 		{name: "gone, new data", facts: facts{born.ID(): no("born", "yes")}, options: []string{"new-data"}, want: "add: the volume does not exist"},
 	})
 	other := &Volume{Host: "h", Stack: "s", Name: "cache"}
-	runDiff(t, other, []diffCase{{name: "without data of its own, gone", facts: facts{other.ID(): no("born", "yes")}, want: "add: the volume does not exist"}})
+	runDiff(t, other, []diffCase{{name: "without data of its own, without its mark", facts: facts{other.ID(): yes()}}, {name: "without data of its own, gone", facts: facts{other.ID(): no("born", "yes")}, want: "add: the volume does not exist"}})
 }
 
 func TestIdentityDiff(t *testing.T) {

@@ -102,6 +102,8 @@ func (v *Volume) Diff(w World) []Change {
 			Why:  fmt.Sprintf("its data was written by PostgreSQL %s, and the stack has %s, which does not read it", remote.Sanitize(have), v.Major),
 			Hint: "keep postgres.image at a version " + remote.Sanitize(have) + "; to change it, dump the database, and restore it into a new stack",
 		}}
+	case know == Yes && v.Birth && rec.Fields["born"] == "": // a run was killed before it made it, or somebody removed it
+		return []Change{{ID: v.ID(), Act: Modify, Why: "the mark that it was made is missing"}}
 	case know != No:
 		return nil
 	case v.Birth && rec.Fields["born"] != "" && !w.Option("new-data"):
@@ -113,14 +115,19 @@ func (v *Volume) Diff(w World) []Change {
 	return []Change{{ID: v.ID(), Act: Add, Why: "the volume does not exist"}}
 }
 
-func (v *Volume) Do(ctx context.Context, r *Run, _ Change) error {
+func (v *Volume) Do(ctx context.Context, r *Run, c Change) error {
+	mark := fmt.Sprintf(": >%s\n", remote.Quote(v.bornPath()))
+	if c.Act == Modify {
+		_, err := r.Sh(ctx, v.Host, mark)
+		return err
+	}
 	options := ""
 	if dir := v.directory(); dir != "" {
 		// The engine mounts it when the container starts, and fails where the directory is not there.
 		options = " --opt type=none --opt o=bind --opt device=" + remote.Quote(dir)
 	}
-	_, err := r.Sh(ctx, v.Host, fmt.Sprintf("docker volume create --label %s%s %s\n: >%s\n",
-		remote.Quote(LabelStack+"="+v.Stack), options, remote.Quote(v.Name), remote.Quote(v.bornPath())))
+	_, err := r.Sh(ctx, v.Host, fmt.Sprintf("docker volume create --label %s%s %s\n",
+		remote.Quote(LabelStack+"="+v.Stack), options, remote.Quote(v.Name))+mark)
 	return err
 }
 
