@@ -303,7 +303,7 @@ func (b *binder) serve() bool { return b.stack.BusinessLogic.Execution == Execut
 
 func (b *binder) salt() string { return b.base + "/salt" }
 
-// given fetches a secret of the user's once.
+// given fetches a password of the user's once.
 func (b *binder) given(ref inventory.SecretRef, key string) (func(context.Context) (resource.Secret, error), func(string) string, error) {
 	if !ref.Set() {
 		return nil, nil, nil
@@ -312,8 +312,14 @@ func (b *binder) given(ref inventory.SecretRef, key string) (func(context.Contex
 	if err != nil {
 		return nil, nil, inventory.Problems{b.stack.problem(key, err.Error(), "")}
 	}
+	if len(value) > longestPassword {
+		return nil, nil, inventory.Problems{b.stack.problem(key, fmt.Sprintf("a password cannot be longer than %d bytes", longestPassword), "give a shorter one")}
+	}
 	return fixed(value)
 }
+
+// longestPassword is what bcrypt takes, in bytes.
+const longestPassword = 72
 
 func fixed(value string) (func(context.Context) (resource.Secret, error), func(string) string, error) {
 	return func(context.Context) (resource.Secret, error) { return resource.NewSecret(value), nil },

@@ -1,12 +1,16 @@
 package stack
 
 import (
+	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
 
+	"provision/inventory"
 	"provision/provision/resource"
 )
 
@@ -58,5 +62,31 @@ func TestServicesNeedTheirNetworks(t *testing.T) {
 				t.Errorf("only %d attachments were found", attached)
 			}
 		})
+	}
+}
+
+// TestPasswordThatCannotBeHashed is found before the first connection: bcrypt takes 72 bytes.
+func TestPasswordThatCannotBeHashed(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{
+		72: "",
+		73: "stack.toml:2: ui.password: a password cannot be longer than 72 bytes",
+	} {
+		dir := t.TempDir()
+		write(t, dir, "onprem.toml", "stack = \"stack.toml\"\n[hosts.prefect]\naddress = \"10.0.0.11\"\nroles = [\"server\", \"agent\"]\n")
+		write(t, dir, "stack.toml", "[ui]\npassword = { file = \"password\" }\n")
+		write(t, dir, "password", strings.Repeat("x", n)+"\n")
+		inv, s, problems := LoadBoth(filepath.Join(dir, "onprem.toml"), "")
+		if problems != nil {
+			t.Fatal(problems)
+		}
+		_, err := Bind(t.Context(), inv, s)
+		if got := fmt.Sprint(err); want == "" && err != nil || !strings.Contains(got, want) {
+			t.Errorf("%d bytes: %s", n, got)
+		}
+		var p inventory.Problems
+		if want != "" && !errors.As(err, &p) { // which ends with 3
+			t.Errorf("%d bytes: %T", n, err)
+		}
 	}
 }
