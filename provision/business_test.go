@@ -1,9 +1,13 @@
 package provision_test
 
 import (
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"provision/provision"
 )
 
 // TestBusinessLogicReplaced edits the settings of the business logic: the plan names its container,
@@ -39,4 +43,79 @@ func TestBusinessLogicReplaced(t *testing.T) {
 			t.Errorf("%s: same container %t", c.Name, same)
 		}
 	}
+}
+
+// TestSubnetsChanged moves the networks of the database and of the agents. Containers end in their order
+// and in their own time; a container of somebody else on such a network is not touched, so nothing is.
+func TestSubnetsChanged(t *testing.T) {
+	t.Parallel()
+	const subnets = "[docker]\nsubnets = { server = \"10.210.0.0/24\", database = \"10.%[1]d.1.0/24\", agent = \"10.%[1]d.2.0/24\" }\n"
+	s := arrange(t, layout{stack: fmt.Sprintf(subnets, 210)})
+	s.converge()
+	s.server.SetRunning("agent-prefect", 2)
+	s.write(filepath.Join(filepath.Dir(s.inventory), "stack.toml"), fmt.Sprintf(subnets, 220))
+	ends := func() (out []string) {
+		for _, c := range append(s.server.Ran("docker stop"), s.server.Ran("docker rm")...) {
+			if !strings.Contains(c, "neighbour") && !strings.Contains(c, "--time") {
+				out = append(out, c)
+			}
+		}
+		return out
+	}
+
+	sh(t, s, 0, "docker run -d --name neighbour --network prefect-agent-network python:3.8-slim sleep 100000")
+	report, err := s.attempt().apply()
+	if !isCode(err, provision.ExitPreflight) || len(report.Outcomes) > 0 || len(ends()) > 0 {
+		t.Errorf("%d changes made, %q ran: %s", len(report.Outcomes), ends(), explain(err))
+	}
+	if !strings.Contains(explain(err), "network prefect-agent-network: it is 10.210.2.0/24 (internal: false), should be 10.220.2.0/24 (internal: false), but containers of others are on it: neighbour") {
+		t.Error(explain(err))
+	}
+	sh(t, s, 0, "docker stop neighbour")
+	if report, err := s.attempt().apply(); !isCode(err, provision.ExitPreflight) || len(report.Outcomes) > 0 || len(ends()) > 0 {
+		t.Errorf("stopped: %q ran: %s", ends(), explain(err))
+	}
+	sh(t, s, 0, "docker rm neighbour")
+
+	p, err := s.attempt().plan()
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	for _, c := range p.Changes {
+		if c.Step == "container prefect-business-logic" && (c.Act != "replace" || !strings.HasSuffix(c.Note, "running flows have 2m0s to end; 2 run now")) {
+			t.Errorf("%s, the note is %q", c.Act, c.Note)
+		}
+	}
+	if got := announced(p); strings.Count(got, "-network, which it is on, changes") != 5 {
+		t.Errorf("the plan is\n%s", got)
+	}
+	s.server.SetRunning("agent-prefect", 0)
+	s.converge()
+	want := []string{"prefect-agent", "prefect-business-logic", "prefect-caddy", "prefect-server", "prefect-postgres"}
+	var got []string
+	for _, c := range ends() {
+		if name, ok := strings.CutPrefix(c, "docker stop "); ok {
+			got = append(got, name)
+		}
+		if strings.Contains(c, "docker rm -f") {
+			t.Errorf("%s", c)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("stopped were %q, want %q", got, want)
+	}
+
+	// One that comes meanwhile is seen before the first container ends.
+	s.write(filepath.Join(filepath.Dir(s.inventory), "stack.toml"), fmt.Sprintf(subnets, 230))
+	a := s.attempt()
+	a.on = func(e provision.Event) {
+		if e.Type == "change" && e.State == "start" && e.Step == "network prefect-agent-network" {
+			sh(t, s, 0, "docker run -d --name neighbour --network prefect-agent-network python:3.8-slim sleep 100000")
+		}
+	}
+	if _, err := a.apply(); !isCode(err, provision.ExitStep) || !strings.Contains(explain(err), "containers of others are on it: neighbour") || len(s.server.Ran("docker stop prefect-agent")) > 1 {
+		t.Errorf("%q ran: %s", ends(), explain(err))
+	}
+	sh(t, s, 0, "docker rm -f neighbour")
+	s.converge()
 }

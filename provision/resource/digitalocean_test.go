@@ -255,13 +255,13 @@ func TestADatabaseIsNotMovedSilently(t *testing.T) {
 	t.Parallel()
 	v := &Volume{Host: "a", Stack: "prefect", Name: "prefect-postgres", Birth: true, Moved: true, Disk: &Disk{Path: "/mnt/prefect-data", Sub: "postgres"}}
 	runDiff(t, v, []diffCase{
-		{name: "in its place", facts: facts{v.ID(): yes("device", "/mnt/prefect-data/postgres\n")}},
+		{name: "in its place", facts: facts{v.ID(): yes("born", "yes", "device", "/mnt/prefect-data/postgres\n")}},
 		{name: "on the droplet's own disk", facts: facts{v.ID(): yes("device", "\n")}, want: "refuse: the database lies on the machine's own disk, and should lie in /mnt/prefect-data/postgres", risk: Data},
 	})
 	own := &Volume{Host: "a", Stack: "prefect", Name: "prefect-postgres", Birth: true, Moved: true}
 	runDiff(t, own, []diffCase{
 		{name: "the volume key was taken away", facts: facts{own.ID(): yes("device", "/mnt/prefect-data/postgres")}, want: "refuse: the database lies in /mnt/prefect-data/postgres", risk: Data},
-		{name: "not asked", facts: facts{own.ID(): yes()}},
-		{name: "never on one", facts: facts{own.ID(): yes("device", "")}},
+		{name: "not asked", facts: facts{own.ID(): yes("born", "yes")}},
+		{name: "never on one", facts: facts{own.ID(): yes("born", "yes", "device", "")}},
 	})
 }

@@ -46,8 +46,9 @@ type dockerFacts struct {
 	Containers map[string]Container
 	Images     map[string]string // reference to image id, of those asked for
 	Networks   map[string]Network
-	Volumes    map[string]string // name to owner stack
-	Built      []string          // references of the images that were built for the stack, newest first
+	Volumes    map[string]string   // name to owner stack
+	Foreign    map[string][]string // network to the names of containers on it that are not the stack's, stopped ones too
+	Built      []string            // references of the images that were built for the stack, newest first
 }
 
 // dockerState sets D: yes if the engine answers, no if none was ever installed, unknown otherwise.
@@ -82,6 +83,7 @@ func inside(s *Script) {
 // has no Health, which is an error for all containers.
 const (
 	containerFormat = `{{.Name}}|{{.ID}}|{{.Image}}|{{.Config.Image}}|{{.State.Status}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.RestartCount}}|{{.State.ExitCode}}|{{.State.OOMKilled}}|{{.State.StartedAt}}|{{index .Config.Labels "provision.definition"}}|{{index .Config.Labels "provision.mounts"}}|{{index .Config.Labels "com.docker.compose.project"}}|{{index .Config.Labels "com.docker.compose.service"}}`
+	allFormat       = `{{.ID}}|{{.Label "provision.stack"}}|{{.Names}}|{{.Networks}}`
 	imageFormat     = `{{.ID}}{{range .RepoTags}}|{{.}}{{end}}{{range .RepoDigests}}|{{.}}{{end}}`
 	networkFormat   = `{{.Name}}|{{.ID}}|{{range .IPAM.Config}}{{.Subnet}}{{end}}|{{.Internal}}|{{index .Labels "provision.stack"}}`
 )
@@ -92,9 +94,10 @@ const (
 func dockerListing(stack string, images []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `for _ in 1 2 3; do
-	ids=$(timeout 20 docker ps -aq --no-trunc --filter %[1]s) || break
+	a=$(timeout 20 docker ps -a --no-trunc --format %[4]s) || break
+	ids=$(printf '%%s\n' "$a" | sed -n 's/^\([0-9a-f]*\)|%[5]s|.*/\1/p')
 	c=; [ -z "$ids" ] || c=$(timeout 20 docker inspect --type container --format %[2]s $ids) || { [ $? -eq 1 ] && continue; break; }
-	v containers "$c"; break
+	v containers "$c"; v all "$a"; break
 done
 for _ in 1 2 3; do
 	n=$(timeout 20 docker network ls -q --no-trunc) || break
@@ -103,7 +106,7 @@ for _ in 1 2 3; do
 done
 [ $V = yes ] && v volumes "$VS"
 b=$(timeout 20 docker image ls --filter %[1]s --format '{{.Repository}}:{{.Tag}}|{{.CreatedAt}}') && v built "$b"
-`, remote.Quote("label="+LabelStack+"="+stack), remote.Quote(containerFormat), remote.Quote(networkFormat))
+`, remote.Quote("label="+LabelStack+"="+stack), remote.Quote(containerFormat), remote.Quote(networkFormat), remote.Quote(allFormat), stack)
 	if len(images) == 0 {
 		b.WriteString("v images ''\n")
 	} else {
@@ -144,7 +147,7 @@ func docker(w World, host string) (dockerFacts, Know) {
 }
 
 func parseDocker(w World, host string) (dockerFacts, Know) {
-	d := dockerFacts{Containers: map[string]Container{}, Images: map[string]string{}, Networks: map[string]Network{}, Volumes: map[string]string{}}
+	d := dockerFacts{Containers: map[string]Container{}, Images: map[string]string{}, Networks: map[string]Network{}, Volumes: map[string]string{}, Foreign: map[string][]string{}}
 	rec, know := w.Fact(EngineID(host))
 	if know != Yes {
 		return d, know
@@ -165,6 +168,15 @@ func parseDocker(w World, host string) (dockerFacts, Know) {
 		d.Containers[name] = Container{
 			Name: name, ID: c[1], ImageID: c[2], Image: c[3], State: c[4], Health: c[5],
 			Restarts: restarts, ExitCode: code, OOMKilled: c[8] == "true", Started: started, Definition: c[10], Mounts: c[11], Project: c[12], Service: c[13],
+		}
+	}
+	for _, c := range lines(rec.Fields["all"]) {
+		name := c[max(0, len(c)-2)] // a label of others may hold anything
+		if _, ours := d.Containers[name]; ours {
+			continue
+		}
+		for network := range strings.SplitSeq(c[len(c)-1], ",") {
+			d.Foreign[network] = append(d.Foreign[network], remote.Sanitize(name))
 		}
 	}
 	for _, n := range lines(rec.Fields["networks"]) {

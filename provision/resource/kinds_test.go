@@ -115,7 +115,7 @@ func TestEngineDiff(t *testing.T) {
 func TestServiceDiff(t *testing.T) {
 	t.Parallel()
 	secret := SecretID("h", "/d/secrets/x/password")
-	s := &Service{Host: "h", Stack: "p", Container: "p-x", Service: "x", Definition: "def", Image: "i:1", Mounts: []string{"/d"}, Files: []ID{secret}}
+	s := &Service{Host: "h", Stack: "p", Container: "p-x", Service: "x", Definition: "def", Image: "i:1", Mounts: []string{"/d"}, Files: []ID{secret}, After: []ID{NetworkID("h", "net")}}
 	container := func(image, ref, state, health, definition, mounts string) Fact {
 		return engine("images", "sha256:1|i:1\n", "containers",
 			strings.Join([]string{"/p-x", "c1", image, ref, state, health, "0", "1", "false", "2026-01-01T00:00:00Z", definition, mounts, "p", "x"}, "|")+"\n")
@@ -132,6 +132,7 @@ func TestServiceDiff(t *testing.T) {
 		{name: "the image has moved", facts: facts{d: container("sha256:0", "i:1", "running", "healthy", "def", "m"), s.ID(): own}, want: "replace: its image has changed under the same name", risk: Interrupts},
 		{name: "a file was changed before", facts: facts{d: good, s.ID(): yes("mounts", "n")}, want: "replace: files that it reads at start have changed", risk: Interrupts},
 		{name: "a file changes", facts: facts{d: good, s.ID(): own}, pending: []ID{secret}, want: "replace: password, which it reads at start, changes", risk: Interrupts},
+		{name: "its network changes", facts: facts{d: good, s.ID(): own}, pending: []ID{NetworkID("h", "net")}, want: "replace: network net, which it is on, changes", risk: Interrupts},
 		{name: "stopped", facts: facts{d: container("sha256:1", "i:1", "exited", "", "def", "m"), s.ID(): own}, want: "change: it is exited, should be running"},
 		{name: "restarting", facts: facts{d: container("sha256:1", "i:1", "restarting", "", "def", "m"), s.ID(): own}, want: "change: it is restarting"},
 		{name: "unhealthy", facts: facts{d: container("sha256:1", "i:1", "running", "unhealthy", "def", "m"), s.ID(): own}, want: "await: its health check fails; it is replaced if it is not well", risk: Interrupts},

@@ -3,6 +3,8 @@ package resource
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"provision/remote"
 )
@@ -42,10 +44,14 @@ func (n *BridgeNetwork) Diff(w World) []Change {
 			Hint: "remove it (docker network rm " + n.Name + ") or choose another stack name",
 		}}
 	case have.Subnet != n.Subnet || have.Internal != fmt.Sprint(n.Internal):
-		return []Change{{
-			ID: n.ID(), Act: Replace, Risk: Interrupts, Note: "its containers are stopped and made again",
-			Why: fmt.Sprintf("it is %s (internal: %s), should be %s (internal: %t)", remote.Sanitize(have.Subnet), remote.Sanitize(have.Internal), n.Subnet, n.Internal),
-		}}
+		why := fmt.Sprintf("it is %s (internal: %s), should be %s (internal: %t)", remote.Sanitize(have.Subnet), remote.Sanitize(have.Internal), n.Subnet, n.Internal)
+		if foreign := d.Foreign[n.Name]; len(foreign) > 0 {
+			return []Change{{
+				ID: n.ID(), Act: Refuse, Risk: Preflight, Why: why + ", but containers of others are on it: " + strings.Join(slices.Sorted(slices.Values(foreign)), ", "),
+				Hint: "take each off it (docker network disconnect " + n.Name + " CONTAINER), or leave docker.subnets in stack.toml as they were",
+			}}
+		}
+		return []Change{{ID: n.ID(), Act: Replace, Risk: Interrupts, Why: why, Note: "its containers are stopped and made again"}}
 	}
 	return nil
 }
@@ -56,10 +62,11 @@ func (n *BridgeNetwork) Doubt(w World) string { return engineDoubt(w, n.Host) }
 func (n *BridgeNetwork) Do(ctx context.Context, r *Run, c Change) error {
 	replace := ""
 	if c.Act == Replace {
-		replace = fmt.Sprintf(`for c in $(docker network inspect --format '{{range $id, $_ := .Containers}}{{$id}} {{end}}' "$n"); do docker rm -f "$c"; done
-for c in $(docker ps -aq --filter network="$n" --filter %s); do docker rm -f "$c"; done
-docker network rm "$n"
-`, remote.Quote("label="+LabelStack+"="+n.Stack))
+		var names string
+		for _, service := range order {
+			names += " " + remote.Quote(n.Stack+"-"+service)
+		}
+		replace = fmt.Sprintf(endContainers, remote.Quote(n.Stack), names)
 	}
 	internal := ""
 	if n.Internal {
@@ -69,3 +76,16 @@ docker network rm "$n"
 		remote.Quote(n.Name), replace, internal, remote.Quote(n.Subnet), remote.Quote(LabelStack+"="+n.Stack)))
 	return err
 }
+
+// endContainers ends the stack's containers on a network, in their order and each with its own time to do
+// so, and then the network. What is of others stays, and so does all else.
+const endContainers = `stack=%s
+on=$(docker ps -a --filter network="$n" --format '{{.Label "provision.stack"}}|{{.Names}}')
+foreign=$(printf '%%s\n' "$on" | grep -v "^$stack|" | sed 's/.*|//')
+[ -z "$foreign" ] || die "containers of others are on it:" $foreign
+for c in%s $(printf '%%s\n' "$on" | sed 's/.*|//'); do
+	printf '%%s\n' "$on" | grep -qxF "$stack|$c" && docker inspect --type container "$c" >/dev/null 2>&1 || continue
+	{ docker stop "$c" && docker rm "$c"; } || ! docker inspect --type container "$c" >/dev/null 2>&1 || die "$c cannot be removed"
+done
+! docker network inspect "$n" >/dev/null 2>&1 || docker network rm "$n"
+`

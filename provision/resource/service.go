@@ -88,6 +88,8 @@ func (s *Service) Diff(w World) []Change {
 	change := Change{ID: s.ID(), Act: Replace, Risk: Interrupts, Note: s.Note + s.running(w)}
 	mounts, _ := w.Fact(s.ID())
 	switch {
+	case s.pendingNetwork(w) != "":
+		change.Why = fmt.Sprintf("%s, which it is on, changes", s.pendingNetwork(w))
 	case c.Definition != s.Definition && c.Image != s.Image:
 		change.Why = fmt.Sprintf("it runs %s, should run %s", remote.Sanitize(c.Image), s.Image)
 	case c.Definition != s.Definition:
@@ -138,6 +140,16 @@ func (s *Service) running(w World) string {
 
 // Doubt says that a container cannot be seen without its engine.
 func (s *Service) Doubt(w World) string { return engineDoubt(w, s.Host) }
+
+// pendingNetwork names a network whose change takes the container along.
+func (s *Service) pendingNetwork(w World) string {
+	for _, n := range s.After {
+		if n.Kind == "network" && w.Pending(n) {
+			return n.String()
+		}
+	}
+	return ""
+}
 
 func (s *Service) pendingFile(w World) string {
 	for _, f := range s.Files {

@@ -243,12 +243,13 @@ func (b *binder) host(h *inventory.Host) error {
 	if h.Droplet != nil {
 		b.add(&resource.Metadata{Host: h.Name})
 	}
+	// Where networks are replaced, flow runs end while there is a server to tell.
+	if agent {
+		b.network(h.Name, agentNet, nets.Agent, false)
+	}
 	if server {
 		b.network(h.Name, serverNet, nets.Server, false)
 		b.network(h.Name, databaseNet, nets.Database, true)
-	}
-	if agent {
-		b.network(h.Name, agentNet, nets.Agent, false)
 	}
 	if server {
 		if err := b.serverRole(h); err != nil {
