@@ -140,7 +140,7 @@ func TestDroplets(t *testing.T) {
 	said(3, []string{"there is no droplet nobody with the tag provision:prod"}, "droplet", "destroy", "nobody")
 	said(3, []string{"--confirm worker-9"}, "droplet", "destroy", "worker-9")
 	said(3, []string{"--confirm worker-9"}, "droplet", "destroy", "worker-9", "--yes")
-	said(3, []string{"it has no volume", "leave out --with-volume"}[1:], "droplet", "destroy", "worker-9", "--with-volume", "--confirm", "worker-9")
+	said(3, []string{"worker-9 has no volume", "leave out --with-volume"}, "droplet", "destroy", "worker-9", "--with-volume", "--confirm", "worker-9")
 	if n := len(cloud.Droplets()); n != 2 || cloud.Count("^DELETE ") != 0 {
 		t.Fatalf("%d droplets are left", n)
 	}
