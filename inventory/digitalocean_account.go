@@ -312,6 +312,8 @@ func (c *caller) once(req *http.Request, body []byte) (*http.Response, error) {
 	if err != nil {
 		return nil, cmp.Or(timedOut(ctx), err)
 	}
+	// What an answer says is shown in errors, and somebody in between may quote what was sent.
+	text = bytes.ReplaceAll(text, []byte(c.token), []byte("[secret]"))
 	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
 	// What is kept of the request is shown in errors.
 	resp.Request = req

@@ -225,6 +225,17 @@ func (p *production) host(name string) *remotetest.Host {
 	return found
 }
 
+// droplet is the one of that name.
+func (p *production) droplet(name string) inventorytest.Droplet {
+	p.t.Helper()
+	all := p.cloud.Droplets()
+	n := slices.IndexFunc(all, func(d inventorytest.Droplet) bool { return d.Name == name })
+	if n < 0 {
+		p.t.Fatalf("there is no droplet called %s", name)
+	}
+	return all[n]
+}
+
 // attempt is a pass that waits for the account as little as the fake needs.
 func (p *production) attempt() *attempt {
 	p.t.Helper()

@@ -117,8 +117,8 @@ func TestNothingToDoInProductionCostsLittle(t *testing.T) {
 // Two who apply at the same moment end with one droplet for each name.
 func TestTwoOperatorsAtOnceMakeOneOfEach(t *testing.T) {
 	t.Parallel()
-	for range 4 {
-		p := arrangeCloud(t, inventorytest.Options{}, small)
+	for n := range 8 {
+		p := arrangeCloud(t, inventorytest.Options{UnlistedLooks: n / 2, NotFoundLooks: n / 2}, small)
 		var both sync.WaitGroup
 		for range 2 {
 			a := p.account()

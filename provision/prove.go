@@ -136,12 +136,13 @@ type HostStatus struct {
 	Address  string           `json:"address"`
 	Roles    []inventory.Role `json:"roles"`
 	Error    string           `json:"error,omitempty"`
+	Absent   bool             `json:"absent,omitempty"` // a droplet that does not exist, or is not set up
 	Services []ServiceStatus  `json:"services"`
 	Problems []string         `json:"problems,omitempty"`
 }
 
 // Status says what runs where. A host that cannot be asked has its error in its place, and the
-// errors of all such hosts are returned, too.
+// errors of all such hosts are returned, too. Where the account cannot be read, nobody knows of droplets.
 func (p *Pass) Status(ctx context.Context) ([]HostStatus, error) {
 	facts := Facts{}
 	err := p.observe(ctx, p.System.HostNames(), facts)
@@ -150,10 +151,17 @@ func (p *Pass) Status(ctx context.Context) ([]HostStatus, error) {
 		failed[e.Host] = strings.TrimPrefix(e.Error(), e.Host+": ")
 	}
 	w := &world{facts: facts}
-	var out []HostStatus
+	out := []HostStatus{}
 	for _, name := range p.System.HostNames() {
 		h := p.System.Host(name)
+		if h.Droplet != nil && failed[""] != "" {
+			continue
+		}
 		hs := HostStatus{Host: name, Address: cmp.Or(h.Address, p.address(name)), Roles: h.Roles, Error: failed[name], Services: []ServiceStatus{}}
+		if hs.Absent = p.absent(name); hs.Absent {
+			out = append(out, hs)
+			continue
+		}
 		containers, know := resource.Containers(w, name)
 		if know == resource.Unknown && hs.Error == "" {
 			hs.Error = "Docker gives no answer"

@@ -76,7 +76,7 @@ func (c *cli) statusCommand() *cobra.Command {
 			if c.json {
 				json.NewEncoder(c.stdout).Encode(map[string]any{"version": provision.EventVersion, "type": "status", "url": sys.Inventory.URL, "hosts": hosts})
 			} else {
-				ui.Status(c.stdout, c.style(c.stdout), sys.Inventory.URL, hosts)
+				ui.Status(c.stdout, c.style(c.stdout), sys.Inventory.URL, hosts, "provision apply -i "+c.inventory)
 			}
 			return err
 		},

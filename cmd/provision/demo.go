@@ -147,6 +147,6 @@ func (c *cli) demoStatus(ctx context.Context) error {
 	defer p.Close()
 	hosts, err := p.Status(ctx)
 	c.face.Pause()
-	ui.Status(c.stdout, c.style(c.stdout), p.System.Inventory.URL, hosts)
+	ui.Status(c.stdout, c.style(c.stdout), p.System.Inventory.URL, hosts, "")
 	return err
 }

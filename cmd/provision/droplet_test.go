@@ -130,12 +130,17 @@ func TestDroplets(t *testing.T) {
 		"prefect\n", "+ add container prefect-caddy", "warning: droplet worker-9 (id ", "provision apply --prune",
 	}, "plan")
 	said(0, []string{"- remove droplet worker-9 (id "}, "plan", "--prune")
+	status := said(0, []string{"prefect  -  server\n  the droplet does not exist yet\n", "worker-2  -  agent\n  the droplet does not exist yet\n", "next: provision apply -i " + file}, "status")
+	if strings.Contains(status, "unknown") || strings.Contains(status, "problem") || strings.Contains(status, "runs here") {
+		t.Errorf("of what does not exist nothing is known:\n%s", status)
+	}
+	documented(said(0, []string{`"absent":true`}, "status", "--json"))
 	said(3, []string{"needs a yes"}, "droplet", "create", "worker-1")
 	said(3, []string{"there is no droplet nobody in"}, "droplet", "create", "nobody")
 	said(3, []string{"there is no droplet nobody with the tag provision:prod"}, "droplet", "destroy", "nobody")
 	said(3, []string{"--confirm worker-9"}, "droplet", "destroy", "worker-9")
 	said(3, []string{"--confirm worker-9"}, "droplet", "destroy", "worker-9", "--yes")
-	said(3, []string{"it has no volume", "leave out --with-volume"}[1:], "droplet", "destroy", "worker-9", "--with-volume", "--confirm", "worker-9")
+	said(3, []string{"worker-9 has no volume", "leave out --with-volume"}, "droplet", "destroy", "worker-9", "--with-volume", "--confirm", "worker-9")
 	if n := len(cloud.Droplets()); n != 2 || cloud.Count("^DELETE ") != 0 {
 		t.Fatalf("%d droplets are left", n)
 	}
@@ -154,6 +159,9 @@ func TestDroplets(t *testing.T) {
 		t.Fatal(err)
 	}
 	said(3, []string{"no token", "export DIGITALOCEAN_TOKEN"}, "droplet", "list")
+	if out := said(3, []string{"no token"}, "status"); out != "" {
+		t.Errorf("status without a token shows\n%s", out)
+	}
 	if code, _, errs := capture(t, "droplet", "lst"); code != 3 || !strings.Contains(errs, `unknown command "droplet lst"`) {
 		t.Errorf("%d %s", code, fmt.Sprint(errs))
 	}

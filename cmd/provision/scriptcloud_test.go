@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -20,6 +21,13 @@ func cloudCommands() map[string]command {
 	return map[string]command{
 		// cloud makes an empty account, whose droplets are simulated hosts, and names it in the environment.
 		"cloud": makeCloud,
+		// refuses has the next call that matches answered with an error of that message.
+		"refuses": func(ts *testscript.TestScript, neg bool, args []string) {
+			want(ts, neg, len(args) == 3, "refuses MATCH STATUS MESSAGE")
+			status, err := strconv.Atoi(args[1])
+			ts.Check(err)
+			labOf(ts).cloud.Fail(inventorytest.Fault{Match: args[0], Status: status, Message: args[2]})
+		},
 		// droplets prints the names of the droplets that there are.
 		"droplets": func(ts *testscript.TestScript, neg bool, args []string) {
 			want(ts, neg, len(args) == 0, "droplets")

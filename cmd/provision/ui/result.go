@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"provision/provision"
@@ -23,8 +24,11 @@ func Heading(w io.Writer, s Style, text string) {
 	fmt.Fprintf(w, "\n%s\n", s.bold(s.blue("# ")+text))
 }
 
-// Status shows what runs where.
-func Status(w io.Writer, s Style, url string, hosts []provision.HostStatus) {
+// Status shows what runs where; next is what makes the droplets that do not exist.
+func Status(w io.Writer, s Style, url string, hosts []provision.HostStatus, next string) {
+	if len(hosts) == 0 {
+		return
+	}
 	fmt.Fprintln(w, s.bold(url))
 	name, image := 0, 0
 	for _, h := range hosts {
@@ -37,7 +41,11 @@ func Status(w io.Writer, s Style, url string, hosts []provision.HostStatus) {
 		for i, r := range h.Roles {
 			roles[i] = string(r)
 		}
-		fmt.Fprintf(w, "%s  %s  %s\n", s.bold(h.Host), h.Address, strings.Join(roles, ", "))
+		fmt.Fprintf(w, "%s  %s  %s\n", s.bold(h.Host), orDash(h.Address), strings.Join(roles, ", "))
+		if h.Absent {
+			fmt.Fprintln(w, "  "+absent(h))
+			continue
+		}
 		if h.Error != "" {
 			fmt.Fprintf(w, "  %s %s\n", s.red("unknown:"), h.Error)
 			continue
@@ -65,4 +73,14 @@ func Status(w io.Writer, s Style, url string, hosts []provision.HostStatus) {
 			fmt.Fprintf(w, "  %s %s\n", s.red("problem:"), p)
 		}
 	}
+	if slices.ContainsFunc(hosts, func(h provision.HostStatus) bool { return h.Absent }) {
+		fmt.Fprintln(w, "next: "+next)
+	}
+}
+
+func absent(h provision.HostStatus) string {
+	if h.Address != "" {
+		return "the droplet is not set up yet"
+	}
+	return "the droplet does not exist yet"
 }
