@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"provision/e2e/lab"
 )
@@ -63,7 +64,9 @@ func (s *site) flowEdited(server, worker *lab.Host, flows string) {
 	if err := os.WriteFile(ping, []byte("from prefect import flow, get_run_logger\n\n\n@flow\ndef ping():\n    get_run_logger().info(\"the second edition\")\n"), 0o644); err != nil {
 		s.Fatal(err)
 	}
-	s.plans(
+	// One flow is in its middle: it is named, and waited for.
+	run := s.begin(server, "patient", "default", "begun", "{}")
+	text := s.plans(
 		"worker-1: add image prefect-business-logic",
 		"worker-1: change file /var/lib/provision/prefect/agent/compose.yaml",
 		"worker-1: change file /var/lib/provision/prefect/agent/spec/deployments.json",
@@ -71,8 +74,21 @@ func (s *site) flowEdited(server, worker *lab.Host, flows string) {
 		"worker-1: change container prefect-agent", // stopped meanwhile
 		"worker-1: change deployments",
 	)
+	s.contains(text, "; 1 runs now")
 	onServer, onWorker := s.containers(server), s.containers(worker)
-	s.apply()
+	p := s.start("apply", "--yes")
+	s.until("business logic waits for its run", 8*time.Minute, func() bool {
+		return s.on(worker, "docker logs prefect-business-logic 2>&1 | grep -c 'draining: 1 running, at most 60 s' || true") == "1"
+	})
+	time.Sleep(5 * time.Second) // of the minute that the run is given
+	s.want(worker, "docker inspect --format '{{.Id}} {{.State.Running}}' prefect-business-logic", onWorker["prefect-business-logic"]+" true")
+	s.outcome(server, run, "RUNNING", 1)
+	s.api(server, "POST", "/variables/", `{"name":"enough","value":"yes"}`)
+	if code, said := p.wait(10 * time.Minute); code != 0 {
+		s.Fatalf("the apply that waited for a run ended with %d\n%s", code, said)
+	}
+	s.outcome(server, run, "COMPLETED", 1)
+	s.api(server, "DELETE", "/variables/name/enough", "")
 	s.onlyReplaced(server, onServer)
 	s.onlyReplaced(worker, onWorker, "prefect-business-logic")
 	s.run(server, "ping", "default")
@@ -80,6 +96,14 @@ func (s *site) flowEdited(server, worker *lab.Host, flows string) {
 		s.Errorf("the new code spoke %s times, want once", got)
 	}
 	s.again(2)
+}
+
+// outcome wants a flow run in this state, after it was started so often.
+func (s *site) outcome(server *lab.Host, run, state string, starts int) {
+	s.Helper()
+	if got, want := s.query(server, "select state_type, run_count from flow_run where id = '"+run+"'"), fmt.Sprintf("%s|%d", state, starts); got != want {
+		s.Errorf("the run is %q, want %q", got, want)
+	}
 }
 
 func (s *site) caddySetting(server, worker *lab.Host) {
@@ -130,20 +154,14 @@ func (s *site) agentReplaced(server, worker *lab.Host) {
 	s.onlyReplaced(server, onServer)
 	s.onlyReplaced(worker, onWorker, "prefect-agent")
 	s.contains(s.on(worker, "docker inspect --format '{{.Args}}' prefect-agent"), "--limit 3")
-	if got := s.query(server, "select state_type from flow_run where id = '"+run+"'"); got != "RUNNING" {
-		s.Errorf("after the agent was replaced, before the flow was told to end, its run is %s", got)
-	}
+	s.outcome(server, run, "RUNNING", 1) // it was not told to end
 	s.api(server, "POST", "/variables/", `{"name":"enough","value":"yes"}`)
-	if got := s.ended(server, run); got != "COMPLETED" {
-		s.Errorf("the run that outlived its agent: %s", got)
-	}
+	s.ended(server, run)
+	s.outcome(server, run, "COMPLETED", 1)
 	for _, line := range []string{"begun", "told"} {
 		if got := s.query(server, fmt.Sprintf("select count(*) from log where flow_run_id = '%s' and message = '%s'", run, line)); got != "1" {
 			s.Errorf("the run said %q %s times, want once", line, got)
 		}
-	}
-	if got := s.query(server, "select run_count from flow_run where id = '"+run+"'"); got != "1" {
-		s.Errorf("the run was started %s times", got)
 	}
 	s.api(server, "DELETE", "/variables/name/enough", "")
 }

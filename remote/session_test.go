@@ -186,6 +186,7 @@ func TestShellThatEndsInTheMiddle(t *testing.T) {
 		if !errors.As(err, &exit) || exit.Signal != tt.want || exit.Stderr != "last words\n" {
 			t.Errorf("%s: got %+v, %v", tt.name, exit, err)
 		}
+		wantError(t, err, remote.Lost, "the shell ended before the script did")
 		_, err = sh.Run(ctx(t), "echo more", nil)
 		wantError(t, err, remote.Lost, "no longer usable")
 		if err := sh.Close(); err != nil {

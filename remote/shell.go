@@ -94,7 +94,7 @@ func (sh *Shell) start(ctx context.Context, program string, j *job) error {
 // is an *[ExitError]; the shell goes on. More than 8 MiB of stdout is an error
 // after the script has ended. If the shell itself ends, or ctx does, or the script
 // prints more than 16 MiB on both streams, no further script can run in it; then
-// Run returns at once and what ran is not stopped.
+// Run returns at once and what ran is not stopped: how that ends is not known.
 func (sh *Shell) Run(ctx context.Context, script string, progress func(line string)) (stdout []byte, err error) {
 	done := sh.c.d.observe(Op{Host: sh.c.hop.label, Name: OpShellRun, Root: sh.root})
 	defer func() { done(err) }()
@@ -119,6 +119,10 @@ func (sh *Shell) Run(ctx context.Context, script string, progress func(line stri
 	sh.s.send(wrap(j.begin, j.end, script))
 	_, err = j.run(ctx, sh.s)
 	if !j.finished(sh.s) {
+		var exit *ExitError
+		if errors.As(err, &exit) { // the shell's own end: how the script's will be, or was, nobody has said
+			err = &Error{Host: sh.c.hop.label, Op: op, Kind: Lost, Err: fmt.Errorf("the shell ended before the script did: %w", exit)}
+		}
 		sh.broken = &Error{Host: sh.c.hop.label, Op: op, Kind: Lost, Err: fmt.Errorf("the shell is no longer usable: %w", err)}
 		sh.s.abandon()
 	}
