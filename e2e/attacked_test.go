@@ -49,8 +49,9 @@ name = "default"
 	s.stage("containers hold nothing", func(s *site) { s.confined(host) })
 	s.stage("the proxy lets nobody in", func(s *site) { s.proxied(host) })
 	s.stage("the network sees three ports", func(s *site) { s.exposed(host, 22, 80, 443) })
+	s.stage("a crash leaves no core", func(s *site) { s.crashed(host) })
+	s.stage("tls by files", func(s *site) { secrets.watch(func() { s.tlsFiles(host, authority) }) })
 	s.stage("secrets are where they belong", func(s *site) { s.leaks(host, secrets) })
-	s.stage("tls by files", func(s *site) { s.tlsFiles(host, authority) })
 	s.stage("tls off", func(s *site) { s.tlsOff(host) })
 }
 
@@ -185,9 +186,18 @@ func (s *site) confined(host *lab.Host) {
 				s.Errorf("in %s it is possible to %s: %s", name, try, out)
 			}
 		}
-		s.want(host, "docker exec "+name+" sh -c 'id -u'", strings.Fields(status)[1])
+		s.want(host, "docker exec "+name+" sh -c 'id -u; ulimit -Hc'", strings.Fields(status)[1]+"\n0")
+		s.want(host, `sed -n 's/^Max core file size *//p' "/proc/$(docker inspect --format '{{.State.Pid}}' `+name+`)/limits" | xargs`, "0 0 bytes")
+	}
+	for dir, name := range map[string]string{"server": "migrate", "agent": "register"} {
+		s.want(host, fmt.Sprintf(`cd /var/lib/provision/prefect/%[1]s && docker compose --project-name prefect-%[1]s run --rm -T --no-deps --entrypoint sh %[2]s -c 'id -u; ulimit -Hc
+grep -E "^(Cap(Inh|Prm|Eff|Bnd|Amb)|NoNewPrivs|Seccomp):" /proc/self/status | cut -f2 | xargs
+for d in / /opt /etc /run /run/secrets; do ! touch $d/owned || echo writable: $d; done' 2>/dev/null`, dir, name),
+			"10001\n0\n"+strings.Repeat(strings.Repeat("0", 16)+" ", 5)+"1 2")
 	}
 	// Nobody but the server reaches the database, and nobody but Caddy the unguarded API.
+	s.want(host, `docker exec prefect-server python -c 'import socket
+print(socket.create_connection(("postgres",5432),5).getpeername()[1])'`, "5432")
 	for _, from := range []string{"prefect-agent", "prefect-business-logic", "prefect-caddy"} {
 		for _, to := range []string{"prefect-postgres 5432", "prefect-server 4200"} {
 			if from == "prefect-caddy" && strings.HasPrefix(to, "prefect-server") {
@@ -204,6 +214,17 @@ print("open" if s.connect_ex(("%s",%s))==0 else "shut")'`, from, address, port))
 			}
 		}
 	}
+}
+
+// crashed aborts the database: of all, its process alone works in a directory that it could leave a core in.
+func (s *site) crashed(host *lab.Host) {
+	s.on(host, `kill -ABRT "$(pgrep -P "$(docker inspect --format '{{.State.Pid}}' prefect-postgres)" -x postgres)"`)
+	s.until("the engine has started the database again", time.Minute, func() bool {
+		return s.on(host, "docker inspect --format '{{.RestartCount}} {{.State.Running}}' prefect-postgres") == "1 true"
+	})
+	s.healthy(host, "prefect-postgres", "prefect-server", "prefect-caddy", "prefect-agent", "prefect-business-logic")
+	s.want(host, "find /var/lib/docker/volumes -name 'core*'", "")
+	s.provision(0, "verify")
 }
 
 // proxied tries the ways around the proxy's guards.
@@ -293,9 +314,6 @@ func (s *site) exposed(host *lab.Host, want ...int) {
 	workers.Wait()
 	slices.Sort(open)
 	if !slices.Equal(open, want) {
-		s.Errorf("from outside these ports answer: %v, want %v", open, want)
+		s.Errorf("from outside these ports of %s answer: %v, want %v", host.Name, open, want)
 	}
-	// The database does listen, where only the server is.
-	s.want(host, `docker exec prefect-server python -c 'import socket
-print(socket.create_connection(("postgres",5432),5).getpeername()[1])'`, "5432")
 }

@@ -24,26 +24,38 @@ const (
 	vaultCanary = "canary-of-the-vault-e913"
 )
 
-// watched is what was seen while an apply ran.
+// watched is what was seen while applies ran.
 type watched struct {
-	argv map[string]bool // every command line of every process
-	said string          // all that the controller said
-	home string          // where a controller leaves what it leaves
+	argv    map[string]bool   // every command line of every process
+	home    string            // where a controller leaves what it leaves
+	secrets map[string]string // of the first apply
 }
 
-// sample reads the command lines of all processes of this machine, in which the hosts' and their
-// containers' processes are, over and over until stopped.
-func sample(stop <-chan struct{}) map[string]bool {
-	seen := map[string]bool{}
+// watch reads the command lines of all processes of this machine, in which the hosts' and their
+// containers' processes are, over and over while f runs.
+func (w *watched) watch(f func()) {
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		w.sample(stop)
+	}()
+	defer func() {
+		close(stop)
+		<-done
+	}()
+	f()
+}
+
+func (w *watched) sample(stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
-			return seen
+			return
 		default:
 		}
 		dir, err := os.Open("/proc")
 		if err != nil {
-			return seen
+			return
 		}
 		names, _ := dir.Readdirnames(-1)
 		dir.Close()
@@ -51,35 +63,49 @@ func sample(stop <-chan struct{}) map[string]bool {
 			if name[0] < '0' || name[0] > '9' {
 				continue
 			}
-			if line, err := os.ReadFile("/proc/" + name + "/cmdline"); err == nil && len(line) > 0 && !seen[string(line)] {
-				seen[string(line)] = true
+			if line, err := os.ReadFile("/proc/" + name + "/cmdline"); err == nil && len(line) > 0 && !w.argv[string(line)] {
+				w.argv[string(line)] = true
 			}
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
 }
 
-// secretly makes a first apply with secrets that are known by sight, and watches it.
+// secretly makes a first apply with secrets that are known by sight, and one that fails late, and watches them.
 func (s *site) secretly(host *lab.Host) *watched {
 	s.Helper()
-	w := &watched{home: s.TempDir()}
+	w := &watched{home: s.TempDir(), argv: map[string]bool{}}
 	temporary := filepath.Join(w.home, "tmp")
 	if err := os.Mkdir(temporary, 0o700); err != nil {
 		s.Fatal(err)
 	}
 	s.env = append(s.env, "HOME="+w.home, "TMPDIR="+temporary, "LAB_SUDO="+sudoCanary, "LAB_UI="+uiCanary)
-	stop, done := make(chan struct{}), make(chan map[string]bool)
-	go func() { done <- sample(stop) }()
-	for _, args := range [][]string{{"plan"}, {"plan", "--json"}, {"apply", "--yes", "--json", "--verbose"}, {"apply", "--yes"}, {"verify"}, {"status", "--json"}} {
-		out, errors := s.provision(0, args...)
-		w.said += out + errors
+	s.heard = &bytes.Buffer{}
+	file := func(name string) string { return filepath.Join(w.home, name) }
+	w.watch(func() {
+		s.provision(0, "plan", "--out", file("change.plan"))
+		s.provision(0, "plan", "--json")
+		s.provision(0, "apply", "--yes", "--json", "--verbose", "--report", file("done.html"))
+		const bad = "[prefect]\nsettings = { PREFECT_LOGGING_LEVEL = \"NO_SUCH_LEVEL\" }\n\n"
+		s.edit("stack.toml", "[docker]", bad+"[docker]")
+		s.provision(20, "apply", "--yes", "--verbose", "--report", file("failed.html"))
+		s.edit("stack.toml", bad, "")
+		s.provision(0, "apply", "--yes")
+		s.provision(0, "verify")
+		s.provision(0, "status", "--json")
+		// A process that lives no longer than a host's shortest is seen, or the silence of the others means nothing.
+		for n := 0; n < 20; n++ {
+			s.on(host, "/bin/true control-of-the-watch")
+		}
+	})
+	for name, says := range map[string]string{"change.plan": "prefect-postgres", "done.html": "prefect-postgres", "failed.html": "NO_SUCH_LEVEL"} {
+		text, err := os.ReadFile(file(name))
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.contains(string(text), says)
 	}
-	// A process that lives no longer than a host's shortest is seen, or the silence of the others means nothing.
-	for n := 0; n < 20; n++ {
-		s.on(host, "/bin/true control-of-the-watch")
-	}
-	close(stop)
-	w.argv = <-done
+	w.secrets = s.secrets(host)
 	all := strings.Join(slices.Collect(maps.Keys(w.argv)), "\n")
 	for _, want := range []string{"control-of-the-watch", "docker\x00build\x00", "docker\x00compose\x00"} {
 		if !strings.Contains(all, want) {
@@ -115,6 +141,10 @@ func (s *site) secrets(host *lab.Host) map[string]string {
 // leaks looks for every secret where none belongs.
 func (s *site) leaks(host *lab.Host, w *watched) {
 	secrets := s.secrets(host)
+	if secrets["/var/lib/provision/prefect/server/secrets/caddy/site.key"] == "" {
+		s.Error("the user's TLS key is not among what is looked for")
+	}
+	maps.Copy(secrets, w.secrets)
 	secrets["the secret block"] = vaultCanary
 	in := func(where, text string) {
 		s.Helper()
@@ -127,7 +157,7 @@ func (s *site) leaks(host *lab.Host, w *watched) {
 	for line := range w.argv {
 		in(fmt.Sprintf("the arguments of %q", strings.SplitN(line, "\x00", 2)[0]), line)
 	}
-	in("what the controller said", w.said)
+	in("what the controller said", s.heard.String())
 	for _, look := range []string{
 		"docker inspect $(docker ps -aq) $(docker image ls -q) $(docker network ls -q) $(docker volume ls -q)",
 		"for i in $(docker image ls -q | sort -u); do docker history --no-trunc $i; done",
@@ -173,7 +203,7 @@ grep -rlaF -f /run/patterns /etc /root /home /opt /srv /tmp /var /usr/local || [
 				return err
 			case d.IsDir() && d.Name() == "hosts": // the disks of the hosts themselves
 				return fs.SkipDir
-			case !d.Type().IsRegular() || strings.HasSuffix(path, "_test.go"): // these tests name what they look for
+			case !d.Type().IsRegular() || strings.HasSuffix(path, "_test.go") || d.Name() == "own.key": // these tests name what they look for, and the key is the user's
 				return nil
 			}
 			text, err := os.ReadFile(path)
@@ -187,7 +217,7 @@ grep -rlaF -f /run/patterns /etc /root /home /opt /srv /tmp /var /usr/local || [
 		}
 	}
 	var events int
-	for line := range bytes.Lines([]byte(w.said)) {
+	for line := range bytes.Lines(s.heard.Bytes()) {
 		if json.Valid(line) {
 			events++
 		}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"provision/e2e/lab"
 )
@@ -84,6 +85,7 @@ name = "default"
 	if got := s.query(server, "select string_agg(f.name || '/' || d.name, ' ' order by f.name) from deployment d join flow f on f.id = d.flow_id"); got != "ping/default provision-smoke/worker-1 report/nightly" {
 		t.Errorf("registered: %s", got)
 	}
+	s.scheduled(server)
 	s.run(server, "report", "nightly")
 	s.run(server, "ping", "default")
 	if got := s.query(server, "select message from log where message like 'table of%'"); got != "table of 3 rows by tabulate on business-logic-worker-1" {
@@ -108,5 +110,20 @@ name = "default"
 	}
 	s.edit("stack.toml", broken, flows)
 	s.apply()
+	s.scheduled(server)
 	s.provision(0, "verify")
+
+	s.exposed(server, 22, 80, 443)
+	s.exposed(worker, 22)
+}
+
+// scheduled wants the one schedule of the stack file, once and as it is there, and runs planned by it.
+func (s *site) scheduled(server *lab.Host) {
+	s.Helper()
+	const schedules = `select f.name || '/' || d.name, c.schedule->>'cron', c.schedule->>'timezone', c.active, d.paused from deployment_schedule c join deployment d on d.id = c.deployment_id join flow f on f.id = d.flow_id`
+	if got, want := s.query(server, schedules), "report/nightly|0 6 * * *|Europe/Berlin|t|f"; got != want {
+		s.Errorf("schedules: %q, want %q", got, want)
+	}
+	const planned = `select f.name, to_char(r.next_scheduled_start_time at time zone 'Europe/Berlin', 'HH24:MI') from flow_run r join flow f on f.id = r.flow_id where r.auto_scheduled group by 1, 2`
+	s.until("runs are planned by the schedule alone, all for 06:00 in Berlin", 2*time.Minute, func() bool { return s.query(server, planned) == "report|06:00" })
 }
