@@ -261,7 +261,7 @@ func TestHostKeyErrorsSayWhatToDo(t *testing.T) {
 	wantError(t, err, remote.HostKey, "not the pinned one", ssh.FingerprintSHA256(s.hostKey), ssh.FingerprintSHA256(other))
 	pinned.HostKey = "ssh-ed25519 rubbish"
 	_, err = d.Dial(ctx(t), pinned)
-	wantError(t, err, remote.Unreachable, "pinned host key")
+	wantError(t, err, remote.HostKey, "pinned host key")
 
 	summed := s.target()
 	for _, sums := range [][]string{{remote.HostKeySum(s.hostKey)}, {remote.HostKeySum(other), remote.HostKeySum(s.hostKey)}} {
