@@ -126,7 +126,9 @@ func strike(t *testing.T, c struck, fault inventorytest.Fault, kill bool) (hit b
 		c.differ(p)
 	}
 	a := account()
-	a.Pace.Call, a.Pace.Deadline = time.Second, 6*time.Second // most of a run waits for what never comes
+	if fault.Hang {
+		a.Pace.Call, a.Pace.Deadline = 2*time.Second, 8*time.Second // most of a run waits for what never comes
+	}
 	fault.Do = func() {
 		hit = true
 		if kill {
