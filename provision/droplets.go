@@ -34,7 +34,12 @@ type Spare = resource.Spare
 type Holdings struct {
 	Droplets []DropletStatus `json:"droplets"` // those that are declared, and those that carry the inventory's tag
 	Left     []Spare         `json:"left"`
+	Declared Cost            `json:"declared"` // what costs what is declared
+	Existing Cost            `json:"existing"` // and what is there
 }
+
+// Cost is US dollars a month.
+type Cost = resource.Cost
 
 // Holdings lists them; nothing is done.
 func (p *Pass) Holdings(ctx context.Context) (*Holdings, error) {
@@ -81,7 +86,47 @@ func (p *Pass) Holdings(ctx context.Context) (*Holdings, error) {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b DropletStatus) int { return strings.Compare(a.Name, b.Name) })
-	return &Holdings{out, resource.Undeclared(p.System.Inventory, l)}, nil
+	have := &Holdings{Droplets: out, Left: resource.Undeclared(p.System.Inventory, l), Existing: resource.CostOf(p.System.Inventory, l)}
+	facts := Facts{}
+	for _, r := range p.System.Resources {
+		if looker, ok := r.(resource.Looker); ok {
+			facts[r.ID()] = looker.Look(l)
+		}
+	}
+	have.Declared, _ = p.System.cost(facts)
+	return have, nil
+}
+
+// cost is what the declared part of the account costs, if that is known.
+func (s *System) cost(facts Facts) (Cost, bool) {
+	account, ok := s.byID[resource.CloudAccountID()].(*resource.CloudAccount)
+	if !ok {
+		return Cost{}, false
+	}
+	return account.Cost(&world{facts: facts})
+}
+
+// account says what a plan leaves as it is in the account, and what all of it costs.
+func (s *System) account(plan *Plan, facts Facts) *PlanAccount {
+	looks := func(r resource.Resource) bool { _, ok := r.(resource.Looker); return ok }
+	if !slices.ContainsFunc(s.Resources, looks) {
+		return nil
+	}
+	out := &PlanAccount{}
+	for _, r := range s.Resources {
+		id := r.ID()
+		switch r.(type) {
+		case *resource.CloudAccount, *resource.Strays, *resource.SurplusDroplets, *resource.PublicName:
+			continue
+		}
+		if id.Host == "" && facts[id].Know == resource.Yes && !slices.ContainsFunc(plan.Changes, func(c Change) bool { return c.By == id }) {
+			out.Unchanged++
+		}
+	}
+	if cost, ok := s.cost(facts); ok {
+		out.Monthly = &cost
+	}
+	return out
 }
 
 func (p *Pass) listing(ctx context.Context) (*inventory.Listing, error) {

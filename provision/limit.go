@@ -10,7 +10,7 @@ import (
 // limited keeps the changes of the chosen hosts. If one of them needs a change elsewhere first, that
 // is said and nothing is done.
 func (p *Pass) limited(plan *Plan) (*Plan, error) {
-	out := &Plan{Warnings: plan.Warnings}
+	out := &Plan{Warnings: plan.Warnings, Account: plan.Account}
 	outside := map[resource.ID]bool{}
 	var errs []error
 	for _, c := range plan.Changes {

@@ -272,6 +272,7 @@ const observePause = 500 * time.Millisecond
 func (p *Pass) diff(facts Facts) (*Plan, error) {
 	plan, err := diff(p.System.Resources, p.System.needs, facts, p.Options)
 	plan.Warnings = p.System.warnings(facts, p.Options)
+	plan.Account = p.System.account(plan, facts)
 	if err != nil || len(p.Limit) == 0 {
 		return plan, err
 	}

@@ -14,6 +14,15 @@ type Plan struct {
 	Later []Later `json:"later,omitempty"`
 	// Warnings are true of the whole stack and stop nothing.
 	Warnings []string `json:"warnings,omitempty"`
+	// Account is set where the inventory has a cloud account.
+	Account *PlanAccount `json:"account,omitempty"`
+}
+
+// PlanAccount is what a plan leaves as it is in the cloud account, and what all that is declared
+// there costs.
+type PlanAccount struct {
+	Unchanged int   `json:"unchanged"`
+	Monthly   *Cost `json:"monthly,omitempty"` // none where a price is not known
 }
 
 // Change is a planned change in the form in which plans are shown and kept.

@@ -127,6 +127,7 @@ func TestDroplets(t *testing.T) {
 	}
 	said(0, []string{
 		"DigitalOcean\n", "+ add droplet prefect: the droplet does not exist: s-2vcpu-4gb, debian-13-x64, fra1", "$24.00 a month", "$48.00 a month",
+		" on 3 hosts and the account: ", "\n1 resource of the account unchanged\ndroplets: $120.00 a month; with volumes $122.00\n",
 		"prefect\n", "+ add container prefect-caddy", "warning: droplet worker-9 (id ", "provision apply --prune",
 	}, "plan")
 	said(0, []string{"- remove droplet worker-9 (id "}, "plan", "--prune")
@@ -170,6 +171,10 @@ func TestDroplets(t *testing.T) {
 // What init writes works with either variable, as it is.
 func TestWhatInitWritesTakesEitherToken(t *testing.T) {
 	account(t)
+	page, err := os.ReadFile("../../docs/digitalocean.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	t.Setenv("HOME", dir)
 	t.Setenv("DIGITALOCEAN_TOKEN", "") // as where nothing is set
@@ -183,7 +188,10 @@ func TestWhatInitWritesTakesEitherToken(t *testing.T) {
 	if code, out, errs := capture(t, "init", "--digitalocean"); code != 0 {
 		t.Fatal(out, errs)
 	}
-	if code, out, errs := capture(t, "droplet", "list", "-i", "prod.toml"); code != 0 || !strings.Contains(out, "worker-2") {
+	if code, out, errs := capture(t, "droplet", "list", "-i", "prod.toml"); code != 0 || !strings.Contains(out, "worker-2") || !strings.Contains(out, "declared: $122.00 a month") {
 		t.Error(code, out, errs)
+	}
+	if !strings.Contains(string(page), "that is $122 a month") {
+		t.Error("docs/digitalocean.md has another price than what init writes")
 	}
 }

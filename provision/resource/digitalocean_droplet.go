@@ -79,6 +79,9 @@ func (d *Droplet) Look(l *inventory.Listing) Fact {
 	if one.Region != nil {
 		f.Fields["region"] = one.Region.Slug
 	}
+	if one.Size != nil {
+		f.Fields["price"] = strconv.FormatFloat(one.Size.PriceMonthly, 'f', -1, 64)
+	}
 	if one.Image != nil {
 		f.Fields["image"] = one.Image.Slug
 	}

@@ -3,6 +3,9 @@ package resource
 import (
 	"fmt"
 	"slices"
+	"strconv"
+
+	"github.com/digitalocean/godo"
 
 	"provision/inventory"
 )
@@ -11,7 +14,66 @@ import (
 const (
 	volumeGiBPrice = 0.10
 	idleIPPrice    = 5.00 // of a reserved IP that no droplet has
+	backupsShare   = 0.20 // of the droplet's price, for weekly ones
 )
+
+// Cost is US dollars a month, by what they are for; traffic and taxes are not in it.
+type Cost struct {
+	Droplets  float64 `json:"droplets"`
+	Backups   float64 `json:"backups"`
+	Volumes   float64 `json:"volumes"`
+	Addresses float64 `json:"addresses"` // reserved ones that no droplet has
+}
+
+// Total is all of it.
+func (c Cost) Total() float64 { return c.Droplets + c.Backups + c.Volumes + c.Addresses }
+
+// Cost is what all that is declared costs; false where the price of a size is not known.
+func (c *CloudAccount) Cost(w World) (sum Cost, ok bool) {
+	have, _ := catalog(w)
+	for _, h := range c.Hosts {
+		rec, _ := w.Fact(DropletID(h.Name))
+		price, err := strconv.ParseFloat(rec.Fields["price"], 64)
+		if rec.Fields["size"] != h.Droplet.Size {
+			n := slices.IndexFunc(have.Sizes, func(s godo.Size) bool { return s.Slug == h.Droplet.Size })
+			if n < 0 {
+				return Cost{}, false
+			}
+			price, err = have.Sizes[n].PriceMonthly, nil
+		}
+		if err != nil {
+			return Cost{}, false
+		}
+		sum.Droplets += price
+		if c.D.Backups {
+			sum.Backups += price * backupsShare
+		}
+		sum.Volumes += float64(h.Droplet.Volume) * volumeGiBPrice
+	}
+	return sum, true
+}
+
+// CostOf is what all that is there costs.
+func CostOf(inv *inventory.Inventory, l *inventory.Listing) (sum Cost) {
+	for _, one := range l.Droplets {
+		if one.Size == nil {
+			continue
+		}
+		sum.Droplets += one.Size.PriceMonthly
+		if slices.Contains(one.Features, "backups") {
+			sum.Backups += one.Size.PriceMonthly * backupsShare
+		}
+	}
+	for _, v := range l.Volumes {
+		sum.Volumes += float64(v.SizeGigaBytes) * volumeGiBPrice
+	}
+	for _, s := range Undeclared(inv, l) {
+		if s.Kind != "volume" {
+			sum.Addresses += s.Monthly
+		}
+	}
+	return sum
+}
 
 // Spare is something of the inventory's that costs money and that nothing declares.
 type Spare struct {

@@ -15,17 +15,17 @@ func Droplets(w io.Writer, s Style, have *provision.Holdings) {
 		return
 	}
 	if len(have.Droplets) > 0 {
-		droplets(w, s, have.Droplets)
+		droplets(w, have.Droplets)
 	}
 	if len(have.Left) > 0 {
 		spares(w, have.Left)
 	}
+	fmt.Fprintln(w, s.dim(fmt.Sprintf("declared: $%.2f a month; existing: $%.2f; traffic beyond what is included is not in it", have.Declared.Total(), have.Existing.Total())))
 }
 
-func droplets(w io.Writer, s Style, all []provision.DropletStatus) {
+func droplets(w io.Writer, all []provision.DropletStatus) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tID\tSTATUS\tADDRESS\tRESERVED\tSIZE\tREGION\tMONTHLY\t")
-	var sum float64
 	for _, d := range all {
 		id, remark := fmt.Sprint(d.ID), ""
 		switch {
@@ -36,13 +36,9 @@ func droplets(w io.Writer, s Style, all []provision.DropletStatus) {
 		case !d.SetUp:
 			remark = "not set up yet"
 		}
-		if d.ID != 0 {
-			sum += d.Monthly
-		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t$%.2f\t%s\n", d.Name, id, d.Status, orDash(d.Address), orDash(d.Reserved), d.Size, d.Region, d.Monthly, remark)
 	}
 	t.Flush()
-	fmt.Fprintln(w, s.dim(fmt.Sprintf("those that exist cost $%.2f a month, without volumes, backups, reserved IPs that are not in use, and traffic", sum)))
 }
 
 // spares shows what costs something and may be forgotten.

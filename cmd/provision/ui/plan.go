@@ -15,7 +15,27 @@ func Plan(w io.Writer, s Style, p *provision.Plan) {
 	announced(w, s, p)
 	if p.Empty() {
 		fmt.Fprintln(w, "nothing to change")
+		account(w, p.Account)
 	}
+}
+
+// account says what is left as it is in the cloud account, and what all of it costs.
+func account(w io.Writer, a *provision.PlanAccount) {
+	if a == nil {
+		return
+	}
+	fmt.Fprintf(w, "%s of the account unchanged\n", Count(a.Unchanged, "resource"))
+	if a.Monthly == nil || a.Monthly.Droplets == 0 {
+		return
+	}
+	fmt.Fprintf(w, "droplets: $%.2f a month", a.Monthly.Droplets)
+	if a.Monthly.Backups > 0 {
+		fmt.Fprintf(w, "; with backups $%.2f", a.Monthly.Droplets+a.Monthly.Backups)
+	}
+	if a.Monthly.Volumes > 0 {
+		fmt.Fprintf(w, "; with volumes $%.2f", a.Monthly.Total())
+	}
+	fmt.Fprintln(w)
 }
 
 // announced shows a plan on the way; that nothing is to change is the result's to say.
@@ -49,7 +69,20 @@ func announced(w io.Writer, s Style, p *provision.Plan) {
 		}
 	}
 	interruptions(w, s, p)
-	fmt.Fprintf(w, "%s on %s: %s\n", s.bold(Count(len(p.Changes), "change")), Count(len(hosts), "host"), counts(s, p))
+	fmt.Fprintf(w, "%s on %s: %s\n", s.bold(Count(len(p.Changes), "change")), where(hosts), counts(s, p))
+	account(w, p.Account)
+}
+
+// where counts the places of a plan: the account is no host.
+func where(places []string) string {
+	hosts := len(places)
+	switch cloud := slices.Contains(places, Cloud); {
+	case cloud && hosts == 1:
+		return "the account"
+	case cloud:
+		return Count(hosts-1, "host") + " and the account"
+	}
+	return Count(hosts, "host")
 }
 
 func planned(w io.Writer, s Style, c provision.Change) {
