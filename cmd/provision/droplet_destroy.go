@@ -22,7 +22,7 @@ typed, and with --with-volume the volume's name, too, whose data is then gone fo
 
 With --all goes everything that carries the inventory's tag, declared or not: agents, then the
 server, firewalls, reserved IPs, the DNS record, the private network. The name in [digitalocean]
-has to be typed. SSH keys, the project and whatever has no tag of ours stay.` + exitCodes,
+has to be typed. SSH keys, the project and whatever has no tag of ours stay.`,
 		Example: "  provision droplet destroy -i prod.toml worker-2\n  provision droplet destroy -i prod.toml prefect --with-volume\n" +
 			"  provision droplet destroy -i prod.toml --all\n" +
 			"  provision droplet destroy -i prod.toml worker-2 --confirm worker-2   # where there is no terminal",
