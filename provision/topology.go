@@ -26,7 +26,9 @@ type Topology struct {
 // TopologyHost is one machine.
 type TopologyHost struct {
 	Name       string              `json:"name"`
-	Address    string              `json:"address"`
+	Address    string              `json:"address"`          // empty where it is a droplet's
+	Size       string              `json:"size,omitempty"`   // of a droplet
+	Region     string              `json:"region,omitempty"` // of a droplet
 	Roles      []inventory.Role    `json:"roles"`
 	Networks   []TopologyNetwork   `json:"networks"`
 	Containers []TopologyContainer `json:"containers"`
@@ -56,6 +58,9 @@ func (s *System) Topology() (*Topology, error) {
 	t := &Topology{Stack: s.Stack.Name, URL: s.Inventory.URL, TLS: s.Inventory.TLS.Mode}
 	for _, h := range s.Inventory.Hosts {
 		host := TopologyHost{Name: h.Name, Address: h.Address, Roles: h.Roles}
+		if h.Droplet != nil {
+			host.Size, host.Region = h.Droplet.Size, h.Droplet.Region
+		}
 		for _, r := range s.Resources {
 			if r.ID().Host != h.Name {
 				continue

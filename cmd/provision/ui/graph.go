@@ -64,7 +64,11 @@ func hostTitle(h provision.TopologyHost) string {
 	if roles == nil {
 		roles = []string{"no role"}
 	}
-	return h.Address + ", " + strings.Join(roles, " and ")
+	at := h.Address
+	if h.Size != "" {
+		at = "droplet " + h.Size + " in " + h.Region
+	}
+	return at + ", " + strings.Join(roles, " and ")
 }
 
 // scheme is how the entrance is spoken to.

@@ -33,6 +33,24 @@ roles = ["agent"]
 address = "10.0.0.29"
 roles = []
 `
+	graphDroplets = `url = "https://prefect.example.org"
+[tls]
+mode = "acme"
+[digitalocean]
+name = "prod"
+region = "fra1"
+size = "s-2vcpu-4gb"
+ssh_keys = ["id.pub"]
+admin_cidrs = ["203.0.113.7/32"]
+domain = "example.org"
+[droplets.prefect]
+roles = ["server"]
+volume = "20GiB"
+[droplets.worker]
+roles = ["agent"]
+count = 2
+size = "s-4vcpu-8gb"
+`
 	graphPlain = `[tls]
 mode = "off"
 allow_plaintext = true
@@ -47,7 +65,12 @@ roles = ["agent"]
 
 func topology(t *testing.T, inventory string) *provision.Topology {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "onprem.toml")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "onprem.toml")
+	const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ops\n"
+	if err := os.WriteFile(filepath.Join(dir, "id.pub"), []byte(key), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(file, []byte(inventory), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -70,10 +93,10 @@ func topology(t *testing.T, inventory string) *provision.Topology {
 
 var builtTag = regexp.MustCompile(`:[0-9a-f]{16}$`)
 
-// TestGraph has the pictures of three inventories in every format.
+// TestGraph has the pictures of four inventories in every format.
 func TestGraph(t *testing.T) {
 	t.Parallel()
-	for name, inventory := range map[string]string{"single": graphSingle, "split": graphSplit, "plain": graphPlain} {
+	for name, inventory := range map[string]string{"single": graphSingle, "split": graphSplit, "droplets": graphDroplets, "plain": graphPlain} {
 		top := topology(t, inventory)
 		for _, format := range GraphFormats {
 			var b strings.Builder
