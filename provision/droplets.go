@@ -108,7 +108,8 @@ func (s *System) cost(facts Facts) (Cost, bool) {
 
 // account says what a plan leaves as it is in the account, and what all of it costs.
 func (s *System) account(plan *Plan, facts Facts) *PlanAccount {
-	if !s.cloudy() {
+	looks := func(r resource.Resource) bool { _, ok := r.(resource.Looker); return ok }
+	if !slices.ContainsFunc(s.Resources, looks) {
 		return nil
 	}
 	out := &PlanAccount{}
