@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -112,7 +113,7 @@ func TestEveryFaultOfEveryCallConverges(t *testing.T) {
 }
 
 // strike tells whether the fault has struck an apply; if so, the next one converges.
-func strike(t *testing.T, c struck, fault inventorytest.Fault, kill bool) (hit bool) {
+func strike(t *testing.T, c struck, fault inventorytest.Fault, kill bool) bool {
 	p := arrangeCloud(t, inventorytest.Options{UnlistedLooks: 1}, small)
 	account := func() *attempt {
 		a := p.account()
@@ -129,15 +130,16 @@ func strike(t *testing.T, c struck, fault inventorytest.Fault, kill bool) (hit b
 	if fault.Hang {
 		a.Pace.Call, a.Pace.Deadline = 2*time.Second, 8*time.Second // most of a run waits for what never comes
 	}
+	var hit atomic.Bool // told by the account, whose answer may be lost
 	fault.Do = func() {
-		hit = true
+		hit.Store(true)
 		if kill {
 			a.cancel()
 		}
 	}
 	p.cloud.Fail(fault)
 	_, first := a.apply()
-	if !hit {
+	if !hit.Load() {
 		return false
 	}
 	if kill && first == nil {
