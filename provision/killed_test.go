@@ -193,14 +193,9 @@ var edits = map[string]func(*site){
 
 const ownFlows = "[business_logic]\npath = \"flows\"\n"
 
-// TestKilledLater is TestKilled for applies that change what runs.
-func TestKilledLater(t *testing.T) {
-	t.Parallel()
-	var all []point
-	for _, name := range slices.Sorted(maps.Keys(edits)) {
-		all = append(all, points(t, name, layout{agents: 2, stack: ownFlows}, edits[name])...)
-	}
-	chosen := sample(all, 12)
+// killedAtEach tries all points, or so many of them where tests are to be short.
+func killedAtEach(t *testing.T, all []point, short int) {
+	chosen := sample(all, short)
 	t.Logf("%d points, %d of them tried", len(all), len(chosen))
 	var waited atomic.Int64
 	each(len(chosen), func(i int) {
@@ -210,20 +205,23 @@ func TestKilledLater(t *testing.T) {
 	t.Logf("%d times the next apply had to wait for what was left running", waited.Load())
 }
 
+// TestKilledLater is TestKilled for applies that change what runs.
+func TestKilledLater(t *testing.T) {
+	t.Parallel()
+	var all []point
+	for _, name := range slices.Sorted(maps.Keys(edits)) {
+		all = append(all, points(t, name, layout{agents: 2, stack: ownFlows}, edits[name])...)
+	}
+	killedAtEach(t, all, 12)
+}
+
 // TestKilled kills the controller before and after every change of a first apply, and within their
 // scripts. The next apply converges each time, and works only when what the first left running has
 // ended.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	all := append(points(t, "single", single, nil), points(t, "split", split, nil)...)
-	chosen := sample(all, 8)
-	t.Logf("%d points, %d of them tried", len(all), len(chosen))
-	var waited atomic.Int64
-	each(len(chosen), func(i int) {
-		p := chosen[i]
-		t.Run(p.name, func(t *testing.T) { killedAt(t, p, &waited) })
-	})
-	t.Logf("%d times the next apply had to wait for what was left running", waited.Load())
+	killedAtEach(t, all, 8)
 }
 
 // TestKilledWhileWorking kills the controller in the middle of a long program. The next apply waits

@@ -1,0 +1,102 @@
+package remotetest
+
+import (
+	"maps"
+	"slices"
+)
+
+// Prefect tells what the Prefect server on this host holds; nil if there is no database.
+func (h *Host) Prefect() *Prefect {
+	h.docker.mu.Lock()
+	defer h.docker.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(h.docker.volumes)) {
+		db := h.docker.volumes[name].database
+		if db == nil {
+			continue
+		}
+		out := &Prefect{Pool: db.pool, Queues: slices.Sorted(maps.Keys(db.queues)), Password: db.password, Migrated: db.migrated}
+		for _, k := range slices.Sorted(maps.Keys(db.deployments)) {
+			out.Deployments = append(out.Deployments, db.deployments[k])
+		}
+		if db.record != nil {
+			out.Record = *db.record
+		}
+		return out
+	}
+	return nil
+}
+
+// Prefect is the content of a simulated Prefect database.
+type Prefect struct {
+	Pool, Record, Password string
+	Queues                 []string
+	Deployments            []Deployment
+	Migrated               bool
+}
+
+// DeleteDeployment removes a deployment, as a person in the UI would. The name is FLOW/NAME.
+func (h *Host) DeleteDeployment(name string) bool {
+	h.docker.mu.Lock()
+	defer h.docker.mu.Unlock()
+	for _, v := range h.docker.volumes {
+		if v.database != nil {
+			if _, ok := v.database.deployments[name]; ok {
+				delete(v.database.deployments, name)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// DeleteQueue removes a work queue, as a person in the UI would.
+func (h *Host) DeleteQueue(name string) bool {
+	h.docker.mu.Lock()
+	defer h.docker.mu.Unlock()
+	for _, v := range h.docker.volumes {
+		if v.database != nil {
+			if _, ok := v.database.queues[name]; ok {
+				delete(v.database.queues, name)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// LoadedCaddyfile is what the Caddy in a container says that it has loaded.
+func (h *Host) LoadedCaddyfile(container string) string {
+	h.docker.mu.Lock()
+	defer h.docker.mu.Unlock()
+	if c := h.docker.containers[container]; c != nil {
+		return c.loaded
+	}
+	return ""
+}
+
+// OpenHole has the proxy on this host let every token that it knows do everything, as a mistake in its
+// configuration would.
+func (h *Host) OpenHole(open bool) {
+	h.docker.mu.Lock()
+	defer h.docker.mu.Unlock()
+	h.hole = open
+}
+
+// EndRuns says how runs of the built-in flow end that are started on this server host, for example
+// "Failed: Flow run encountered an exception"; "" is well.
+func (h *Host) EndRuns(how string) {
+	h.docker.mu.Lock()
+	defer h.docker.mu.Unlock()
+	h.runsEnd = how
+}
+
+// SetRunning says how many flow runs are in flight on an agent host, by its container's host name.
+func (h *Host) SetRunning(agent string, n int) {
+	h.docker.mu.Lock()
+	defer h.docker.mu.Unlock()
+	for _, v := range h.docker.volumes {
+		if v.database != nil {
+			v.database.running[agent] = n
+		}
+	}
+}
