@@ -163,6 +163,7 @@ type report struct {
 		Stats    struct{ Connections, Execs int }
 		Seconds  float64
 	}
+	events []string // all lines, this one last
 }
 
 // apply carries out what differs and returns the last line of the stream of events.
@@ -174,6 +175,7 @@ func (s *site) apply() report {
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &r); err != nil || r.Report == nil {
 		s.Fatalf("the last line is no report: %v\n%s", err, lines[len(lines)-1])
 	}
+	r.events = lines
 	s.Logf("apply: %d changes, %.1f s, %d connections, %d execs", len(r.Report.Outcomes), r.Report.Seconds, r.Report.Stats.Connections, r.Report.Stats.Execs)
 	return r
 }

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,6 +26,7 @@ func TestSplit(t *testing.T) {
 	if len(first.Report.Outcomes) < 30 {
 		t.Errorf("a first apply of %d changes", len(first.Report.Outcomes))
 	}
+	s.fetched(first.events)
 	s.hardened(server, 3)
 	s.hardened(worker, 2)
 	s.want(server, "docker network ls --format '{{.Name}}' --filter label=provision.stack | sort | xargs", "prefect-database-network prefect-server-network")
@@ -126,4 +128,37 @@ func (s *site) scheduled(server *lab.Host) {
 	}
 	const planned = `select f.name, to_char(r.next_scheduled_start_time at time zone 'Europe/Berlin', 'HH24:MI') from flow_run r join flow f on f.id = r.flow_id where r.auto_scheduled group by 1, 2`
 	s.until("runs are planned by the schedule alone, all for 06:00 in Berlin", 2*time.Minute, func() bool { return s.query(server, planned) == "report|06:00" })
+}
+
+// fetched wants it told while images come how many bytes of how many are there, and how many a build
+// has fetched: on each host a pull of more than 100 MB (Python's or PostgreSQL's image), and a build
+// that installs Prefect.
+func (s *site) fetched(events []string) {
+	s.Helper()
+	pulled, built := map[string]int64{}, map[string]int64{}
+	for _, line := range events {
+		var e struct {
+			Host, Step string
+			Progress   *struct {
+				What, Unit         string
+				Done, Total, Bytes int64
+			}
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			s.Fatalf("%v: %s", err, line)
+		}
+		switch p := e.Progress; {
+		case p == nil:
+		case p.What == "pull" && p.Unit == "bytes" && p.Done == p.Total:
+			pulled[e.Host] = max(pulled[e.Host], p.Total)
+		case p.What == "build":
+			built[e.Host] = max(built[e.Host], p.Bytes)
+		}
+	}
+	for _, h := range []string{"prefect", "worker-1"} {
+		s.Logf("%s: %d bytes of an image pulled, %d fetched by a build", h, pulled[h], built[h])
+		if pulled[h] < 100e6 || built[h] < 50e6 {
+			s.Errorf("%s: %d bytes of an image pulled, %d fetched by a build", h, pulled[h], built[h])
+		}
+	}
 }

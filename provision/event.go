@@ -39,6 +39,8 @@ type Progress struct {
 	Unit  string `json:"unit"` // bytes, layers, steps
 	Done  int64  `json:"done"`
 	Total int64  `json:"total"`
+	// Bytes have been fetched so far, where the unit is another one and they are told.
+	Bytes int64 `json:"bytes,omitempty"`
 }
 
 // Wire counts what went over a host's connection: requests that were waited for, and bytes.

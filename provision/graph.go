@@ -151,7 +151,7 @@ func (p *Pass) change(ctx context.Context, r *resource.Run, c Change, o *Outcome
 		m := &meter{building: c.Planned.ID.Kind == "image"}
 		l.follow(func(line string) {
 			last = line
-			tell("progress", "", func(e *Event) { e.Text, e.Progress = line, m.line(line) })
+			tell("progress", "", func(e *Event) { e.Text, e.Progress = m.line(line) })
 		}, func(name string, done, total int64) {
 			if up := m.upload(done, total); up != nil {
 				tell("progress", "", func(e *Event) { e.Text, e.Progress = "uploading "+name, up })

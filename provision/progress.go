@@ -11,11 +11,13 @@ import (
 type meter struct {
 	building bool // lines are those of docker pull and docker build
 
-	told   time.Time         // of the last upload
-	layers map[string]bool   // pull: layer to whether it is complete
-	step   map[string]string // build: number of a vertex to "STAGE N"
-	size   map[string]int64  // build: stage to its number of steps
-	ended  map[string]bool   // build: "STAGE N" that is done
+	told   time.Time             // of the last upload
+	layers map[string][2]float64 // pull: layer to its bytes that are here, and all of them
+	whole  map[string]bool       // pull: layer to whether all of it is here
+	step   map[string]string     // build: number of a vertex to "STAGE N"
+	size   map[string]int64      // build: stage to its number of steps
+	ended  map[string]bool       // build: "STAGE N" that is done
+	moved  map[string]float64    // build: what a vertex fetches to its bytes
 }
 
 // uploadEvery keeps the events of one upload apart.
@@ -30,28 +32,38 @@ func (m *meter) upload(done, total int64) *Progress {
 	return &Progress{What: "upload", Unit: "bytes", Done: done, Total: total}
 }
 
-// The lines of docker pull without a terminal, and of docker build with BUILDKIT_PROGRESS=plain.
+// The lines that docker pull draws on a terminal, those of docker build with BUILDKIT_PROGRESS=plain,
+// and among them those of files/prefect/received.py.
 var (
-	pullLine  = regexp.MustCompile(`^([0-9a-f]{12}): (Pulling fs layer|Already exists|Pull complete)$`)
+	pullLine  = regexp.MustCompile(`^([0-9a-f]{12}): (?:(Pulling fs layer|Waiting|Verifying Checksum)|(Already exists|Download complete|Pull complete)|(Downloading|Extracting) +(?:\[.*\] +)?` + bytesOf + `/` + bytesOf + `)$`)
 	stepLine  = regexp.MustCompile(`^#(\d+) \[(?:([^\]]*) )?(\d+)/(\d+)\] `)
 	endedLine = regexp.MustCompile(`^#(\d+) (?:DONE|CACHED)\b`)
+	movedLine = regexp.MustCompile(`^#(\d+) (?:(sha256:[0-9a-f]+|transferring [a-z]+:) ` + bytesOf + `|[0-9.]+ (received) (\d+) bytes$)`)
 )
 
-// line reads one line; nil where it says nothing of how far the change is. A step of a build counts
-// once it has ended, and so does a layer that was pulled.
-func (m *meter) line(line string) *Progress {
+const bytesOf = `([0-9.]+) ?([kMGT]?)B`
+
+// amount reads a number as it is written for people, in units of 1000. A host may write anything.
+func amount(number, unit string) float64 {
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil {
+		return 0
+	}
+	return min(n*map[string]float64{"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}[unit], 1e15)
+}
+
+// line reads one line and returns what there is to show of it; nil where it says nothing of how far
+// the change is. A step of a build counts once it has ended. The bytes of a pull are those of the
+// layers whose size is known by then, for the engine tells it when a layer's turn comes.
+func (m *meter) line(line string) (text string, p *Progress) {
 	if !m.building {
-		return nil
+		return line, nil
 	}
 	if l := pullLine.FindStringSubmatch(line); l != nil {
-		if m.layers == nil {
-			m.layers = map[string]bool{}
-		}
-		m.layers[l[1]] = l[2] != "Pulling fs layer"
-		return &Progress{What: "pull", Unit: "layers", Done: count(m.layers), Total: int64(len(m.layers))}
+		return "", m.pulled(l)
 	}
 	if m.step == nil {
-		m.step, m.size, m.ended = map[string]string{}, map[string]int64{}, map[string]bool{}
+		m.step, m.size, m.ended, m.moved = map[string]string{}, map[string]int64{}, map[string]bool{}, map[string]float64{}
 	}
 	if l := stepLine.FindStringSubmatch(line); l != nil {
 		stage, step := l[2], l[2]+" "+l[3]
@@ -60,13 +72,46 @@ func (m *meter) line(line string) *Progress {
 		if _, ok := m.ended[step]; !ok {
 			m.ended[step] = false
 		}
-		return m.built()
+		return line, m.built()
 	}
 	if l := endedLine.FindStringSubmatch(line); l != nil && m.step[l[1]] != "" {
 		m.ended[m.step[l[1]]] = true
-		return m.built()
+		return line, m.built()
 	}
-	return nil
+	if l := movedLine.FindStringSubmatch(line); l != nil && len(m.size) > 0 {
+		if l[5] != "" {
+			m.moved[l[1]] = amount(l[6], "")
+			return "", m.built()
+		}
+		m.moved[l[1]+" "+l[2]] = amount(l[3], l[4])
+		return line, m.built()
+	}
+	return line, nil
+}
+
+// pulled takes a state of a layer. What is extracted has come whole, and a state that was not seen is
+// made up for by a later one.
+func (m *meter) pulled(l []string) *Progress {
+	if m.layers == nil {
+		m.layers, m.whole = map[string][2]float64{}, map[string]bool{}
+	}
+	layer, here := l[1], m.layers[l[1]]
+	m.whole[layer] = m.whole[layer] || l[3] != "" || l[4] == "Extracting"
+	if l[4] != "" {
+		here = [2]float64{amount(l[5], l[6]), amount(l[7], l[8])}
+	}
+	if m.whole[layer] {
+		here[0] = here[1]
+	}
+	m.layers[layer] = here
+	var done, total float64
+	for _, l := range m.layers {
+		done, total = done+l[0], total+l[1]
+	}
+	if total == 0 {
+		return &Progress{What: "pull", Unit: "layers", Done: count(m.whole), Total: int64(len(m.layers))}
+	}
+	return &Progress{What: "pull", Unit: "bytes", Done: int64(min(done, 1e18)), Total: int64(min(total, 1e18))}
 }
 
 func (m *meter) built() *Progress {
@@ -75,6 +120,11 @@ func (m *meter) built() *Progress {
 		p.Total += n
 	}
 	p.Total = max(p.Total, p.Done)
+	bytes := 0.0
+	for _, n := range m.moved {
+		bytes += n
+	}
+	p.Bytes = int64(min(bytes, 1e18))
 	return p
 }
 

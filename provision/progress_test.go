@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -9,8 +10,18 @@ import (
 // TestMeter feeds lines as the engine prints them and wants what they say of the whole.
 func TestMeter(t *testing.T) {
 	t.Parallel()
-	pull := func(done, total int64) *Progress { return &Progress{"pull", "layers", done, total} }
-	build := func(done, total int64) *Progress { return &Progress{"build", "steps", done, total} }
+	pull := func(done, total int64) *Progress {
+		return &Progress{What: "pull", Unit: "layers", Done: done, Total: total}
+	}
+	fetch := func(done, total int64) *Progress {
+		return &Progress{What: "pull", Unit: "bytes", Done: done, Total: total}
+	}
+	build := func(done, total int64) *Progress {
+		return &Progress{What: "build", Unit: "steps", Done: done, Total: total}
+	}
+	fetched := func(done, total, bytes int64) *Progress {
+		return &Progress{What: "build", Unit: "steps", Done: done, Total: total, Bytes: bytes}
+	}
 	type said struct {
 		line string
 		want *Progress
@@ -21,11 +32,31 @@ func TestMeter(t *testing.T) {
 			{"b4d181a07f80: Pulling fs layer", pull(0, 1)},
 			{"46ca1d02c28c: Pulling fs layer", pull(0, 2)},
 			{"a756866b5565: Already exists", pull(1, 3)},
-			{"b4d181a07f80: Verifying Checksum", nil},
-			{"b4d181a07f80: Download complete", nil},
-			{"b4d181a07f80: Pull complete", pull(2, 3)},
-			{"46ca1d02c28c: Pull complete", pull(3, 3)},
+			{"46ca1d02c28c: Waiting", pull(1, 3)},
+			{"b4d181a07f80: Downloading  540.7kB/88.51MB", fetch(540_700, 88_510_000)},
+			{"b4d181a07f80: Downloading [=====>      ]  1.081MB/88.51MB", fetch(1_081_000, 88_510_000)},
+			{"46ca1d02c28c: Downloading      2B/900B", fetch(1_081_002, 88_510_900)},
+			{"b4d181a07f80: Verifying Checksum", fetch(1_081_002, 88_510_900)},
+			{"b4d181a07f80: Download complete", fetch(88_510_002, 88_510_900)},
+			{"b4d181a07f80: Extracting  557.1kB/88.51MB", fetch(88_510_002, 88_510_900)},
+			{"46ca1d02c28c: Retrying in 5 seconds", nil},
+			{"46ca1d02c28c: Downloading     10B/900B", fetch(88_510_010, 88_510_900)},
+			{"46ca1d02c28c: Extracting    900B/900B", fetch(88_510_900, 88_510_900)},
+			{"b4d181a07f80: Pull complete", fetch(88_510_900, 88_510_900)},
+			{"46ca1d02c28c: Pull complete", fetch(88_510_900, 88_510_900)},
 			{"Digest: sha256:eaf8ba0ed9e25cb4bd06e1cbdd1b1b9f2a9d7c2e43bc1ac2e6a9b2d4f6fa2c0f", nil},
+		},
+		"a pull of which little was seen": {
+			{"b4d181a07f80: Pulling fs layer", pull(0, 1)},
+			{"b4d181a07f80: Down", nil},
+			{"b4d181a07f80: Pull complete", pull(1, 1)},
+			{"46ca1d02c28c: Extracting  1.5GB/3GB", fetch(3_000_000_000, 3_000_000_000)},
+		},
+		"sizes that make no sense": {
+			{"b4d181a07f80: Downloading 1.2.3MB/x", nil},
+			{"b4d181a07f80: Downloading 1.2.3MB/9B", fetch(0, 9)},
+			{"b4d181a07f80: Downloading 5B/" + strings.Repeat("9", 400) + "TB", pull(0, 1)},
+			{"b4d181a07f80: Downloading 5B/" + strings.Repeat("9", 40) + "TB", fetch(5, 1_000_000_000_000_000)},
 		},
 		"build": {
 			{`#0 building with "default" instance using docker driver`, nil},
@@ -42,6 +73,18 @@ func TestMeter(t *testing.T) {
 			{"#7 DONE 0.1s", build(3, 6)},
 			{"#9 exporting to image", nil},
 		},
+		"a build that fetches": {
+			{"#1 transferring context: 45.32kB done", nil},
+			{"#5 [base 1/2] FROM docker.io/library/python:3.8-slim", build(0, 2)},
+			{"#5 sha256:86a026f218e1 10.49MB / 30.00MB 1.2s", fetched(0, 2, 10_490_000)},
+			{"#5 sha256:cd47052432e0 500B / 500B done", fetched(0, 2, 10_490_500)},
+			{"#5 DONE 2.0s", fetched(1, 2, 10_490_500)},
+			{"#6 [base 2/2] RUN pip install poetry", fetched(1, 2, 10_490_500)},
+			{"#6 1.024 received 1000000 bytes", fetched(1, 2, 11_490_500)},
+			{"#6 2.048 received 2500000 bytes", fetched(1, 2, 12_990_500)},
+			{"#6 2.100 received letters, 12 bytes", nil},
+			{"#6 DONE 12.3s", fetched(2, 2, 12_990_500)},
+		},
 		"one stage without a name": {
 			{"#4 [1/3] FROM docker.io/library/caddy:2", build(0, 3)},
 			{"#4 DONE 0.0s", build(1, 3)},
@@ -55,15 +98,20 @@ func TestMeter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := &meter{building: true}
 			for _, s := range lines {
-				if d := cmp.Diff(s.want, m.line(s.line)); d != "" {
+				text, got := m.line(s.line)
+				if d := cmp.Diff(s.want, got); d != "" {
 					t.Errorf("%s\n%s", s.line, d)
+				}
+				quiet := got != nil && (got.What == "pull" || strings.Contains(s.line, " received "))
+				if want := map[bool]string{false: s.line, true: ""}[quiet]; text != want {
+					t.Errorf("%s: %q is shown", s.line, text)
 				}
 			}
 		})
 	}
 	other := &meter{}
-	if p := other.line("b4d181a07f80: Pulling fs layer"); p != nil {
-		t.Errorf("a change that neither pulls nor builds tells %v", p)
+	if text, p := other.line("b4d181a07f80: Pulling fs layer"); p != nil || text != "b4d181a07f80: Pulling fs layer" {
+		t.Errorf("a change that neither pulls nor builds tells %q, %v", text, p)
 	}
 }
 

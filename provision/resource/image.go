@@ -63,11 +63,18 @@ func MirrorRef(mirror, ref string) string {
 
 func (i *PulledImage) Do(ctx context.Context, r *Run, _ Change) error {
 	// Limits of a registry and short outages are waited out; anything else fails at once.
-	// What the engine says is shown while it comes and kept for the decision.
+	// How many bytes it has fetched the engine tells a terminal alone. What it draws there is taken once
+	// in a while, a layer a line: each state of each layer would be more than a long pull may print.
 	_, err := r.Sh(ctx, i.Host, fmt.Sprintf(`ref=%s from=%s
 said=$(mktemp); trap 'rm -f "$said" "$said.rc"' EXIT
+drawn() {
+	while part=$(dd bs=64k count=1 status=none | tail -c 2000; echo .); [ "$part" != . ]; do
+		printf '%%s\n' "$part" | tr '\r' '\n' | grep -aoE '[0-9a-f]{12}: [A-Z].*' || true
+		sleep 0.5
+	done
+}
 pull() {
-	{ timeout 1500 docker pull "$from" 2>&1; echo "$?" >"$said.rc"; } | tee "$said"
+	{ from=$from said=$said SHELL=/bin/sh timeout 1500 script -qefc 'exec docker pull "$from" 2>"$said"' /dev/null; echo "$?" >"$said.rc"; } | drawn
 	[ "$(cat "$said.rc")" = 0 ]
 }
 n=1

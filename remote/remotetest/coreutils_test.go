@@ -37,6 +37,8 @@ func TestProgramsDoWhatRealOnesDo(t *testing.T) {
 			`echo a >f; echo a >g; echo b >h; cmp f g; echo $?; cmp f h; echo $?; cmp -s f h; echo $?; cmp -s f nosuch; echo $?; printf ab >i; printf abc >j; cmp i j; echo $?; cmp - f <g; echo $?`,
 			`printf 'hello world, this is long' | od -An -tx1; printf 'ab' | od -A n -t x1 -v; head -c 5 /dev/zero | od -An -tx1; printf abcdef | od -An -tx1 -N 3`,
 			`printf 'hello' | base64; printf 'aGVsbG8=' | base64 -d; seq 1 60 | base64 -w 0; seq 1 60 | base64; seq 1 60 | base64 | base64 -d | tail -1; printf '!!' | base64 -d; echo $?`,
+			`printf abc | dd bs=64k count=1 status=none; printf abcdef | { dd bs=2 count=1 status=none; dd bs=1k count=1 status=none; }; printf '' | dd bs=4 count=1 status=none; echo $?`,
+			`(printf one; sleep 0.3; printf two) | while part=$(dd bs=64k count=1 status=none; echo .); [ "$part" != . ]; do echo "$part"; sleep 0.1; done`,
 			`basename /a/b.c; basename /a/b.c .c; basename a/; dirname /a/b; dirname a; dirname /a/; dirname /; dirname a/b/c; seq 3; seq 2 4`,
 		},
 		"searching": {
@@ -58,6 +60,7 @@ func TestProgramsDoWhatRealOnesDo(t *testing.T) {
 			`id -u; id -un; id -g; whoami; uname -s; uname; date -d @0 +%Y-%m-%dT%H:%M:%SZ; date -u -d @86400 '+%F %T %s'; case $(date +%s) in ??????????) echo now;; esac; case $(date +%s.%N) in *.?????????) echo nano;; esac; getent passwd root | cut -d: -f1,3; getent passwd nosuch; echo $?; getent group root`,
 			`sh -c 'echo $PPID' >/dev/null; ps -o comm= -p $$; ps -p 999999 -o pid=; echo $?; cut -d' ' -f1 /proc/self/stat >/dev/null 2>&1; s=$(cut -d' ' -f22 /proc/$$/stat); [ "$s" -gt 0 ] && echo start; cat /proc/$$/comm; tr '\0' ' ' </proc/$$/cmdline | cut -c1-5; [ -d /proc/$$ ] && echo there; [ -e /proc/999999 ]; echo $?`,
 			`mkdir a; echo 1 >a/f; chmod 600 a/f; ln -s f a/l; tar -cf t.tar -C a .; mkdir b; tar -xf t.tar -C b; cat b/f; stat -c %a b/f; readlink b/l; tar -cf - a | tar -tf - | sort; mkdir c; tar -xC c <t.tar; ls c; tar -xf nosuch; echo $?; echo junk | tar -x; echo $?; tar -czf t.tgz a; mkdir d; tar -xzf t.tgz -C d; ls d/a; tar -xf t.tar -C nosuch; echo $?; printf abc | gzip -c | gzip -d`,
+			`script -qefc 'echo a; echo b >&2; echo c >f; exit 7' /dev/null </dev/null; echo $?; cat f; script -qc 'exit 7' /dev/null </dev/null; echo $?; SHELL=/bin/sh a='b c' script -qefc 'exec printf "%s\n" "$a"' /dev/null </dev/null | tr '\r' '|'; timeout 0.5 script -qefc 'sleep 20' /dev/null </dev/null >/dev/null; echo $?`,
 			`nohup true 2>/dev/null; echo $?; nice true; echo $?; setsid -w sh -c 'exit 3'; echo $?; sync; echo $?; touch f; sync f; sync nosuch; echo $?; sync -d f .; echo $?; logger -t x y; echo $?; true; false; echo $?; /bin/true; /usr/bin/false; echo $?; /usr/bin/printf '%s\n' a; /usr/bin/[ a = b ]; echo $?; /bin/sh -c 'echo sh'; nosuch; echo $?`,
 			`df -P -k . | head -1 | tr -s " "; df -P -k . | wc -l; df -Pk . | tail -1 | tr -s ' ' | cut -d' ' -f2- | tr -d '0-9' ; df -P nosuch; echo $?; du -sk . >/dev/null; echo $?; nproc >/dev/null; grep -c '^MemTotal:' /proc/meminfo; head -c 0 /proc/net/tcp; head -n 1 /proc/net/route | cut -f1,2`,
 		},

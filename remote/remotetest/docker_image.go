@@ -91,12 +91,32 @@ func dockerPull(p *proc, o parsed) int {
 	p.printf("%s: Pulling from %s\n", reference(ref)[strings.LastIndexByte(reference(ref), ':')+1:], path.Base(ref))
 	sum := fmt.Sprintf("%x", sha256.Sum256([]byte(ref)))
 	layers := []string{sum[:12], sum[12:24], sum[24:36], sum[36:48]}
-	for _, l := range layers {
-		p.printf("%s: Pulling fs layer\n", l)
+	// Below a line for each layer the cursor goes up to the one that changes, and down again.
+	state := func(n int, format string, args ...any) {
+		line := layers[n] + ": " + fmt.Sprintf(format, args...)
+		if up := len(layers) - n; p.terminal {
+			line = fmt.Sprintf("\x1b[%dA\x1b[2K\r%s\r\x1b[%dB", up, line, up)
+		} else {
+			line += "\n"
+		}
+		p.printf("%s", line)
 	}
-	for _, l := range layers {
-		p.sleep(time.Second)
-		p.printf("%s: Download complete\n%s: Pull complete\n", l, l)
+	if p.terminal {
+		p.printf("%s", strings.Repeat("\n", len(layers)))
+	}
+	for n := range layers {
+		state(n, "Pulling fs layer")
+	}
+	for n := range layers {
+		const parts = 4
+		for part := 1; part <= parts; part++ {
+			p.sleep(time.Second / parts)
+			if p.terminal { // nothing else is told of sizes
+				state(n, "Downloading  %dkB/%dkB", part*(n+1)*100, parts*(n+1)*100)
+			}
+		}
+		state(n, "Download complete")
+		state(n, "Pull complete")
 	}
 	d := p.host.docker
 	d.mu.Lock()

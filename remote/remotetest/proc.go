@@ -41,6 +41,7 @@ type proc struct {
 	container       *container // that it runs in, nil for the host itself
 	byShell         bool       // the program is started by a shell, whose words tell if that fails
 	engine          *engineRun // set for what the engine itself runs
+	terminal        bool       // its output goes to a terminal, unless it is redirected
 }
 
 // newProc is a process without a parent, a session of its own.
@@ -68,7 +69,7 @@ func (h *Host) register(p *proc) {
 func (p *proc) fork() *proc {
 	c := &proc{
 		host: p.host, ppid: p.pid, pgid: p.pgid, session: p.session, cred: p.cred, argv: p.argv, env: maps.Clone(p.env), dir: p.dir,
-		umask: p.umask, container: p.container, engine: p.engine, fds: make(map[int]*desc, len(p.fds)), ignore: maps.Clone(p.ignore),
+		umask: p.umask, container: p.container, engine: p.engine, terminal: p.terminal, fds: make(map[int]*desc, len(p.fds)), ignore: maps.Clone(p.ignore),
 	}
 	for n, d := range p.fds {
 		c.fds[n] = d.dup()

@@ -13,6 +13,7 @@ func programs() map[string]func(*proc) int {
 		"cat": catMain, "tee": teeMain, "head": headMain, "tail": tailMain, "wc": wcMain, "tr": trMain, "cut": cutMain, "sort": sortMain,
 		"uniq": uniqMain, "sha256sum": sumMain, "sha512sum": sumMain, "sha1sum": sumMain, "md5sum": sumMain, "cmp": cmpMain, "od": odMain,
 		"base64": base64Main, "basename": basenameMain, "dirname": basenameMain, "seq": seqMain, "xargs": xargsMain, "grep": grepMain, "sed": sedMain,
+		"dd": ddMain,
 
 		"mkdir": mkdirMain, "mktemp": mktempMain, "mv": mvMain, "rm": rmMain, "rmdir": rmdirMain, "ln": lnMain, "cp": cpMain, "install": installMain,
 		"chmod": chmodMain, "chown": chownMain, "chgrp": chownMain, "stat": statMain, "touch": touchMain, "ls": lsMain, "find": findMain,
@@ -21,7 +22,7 @@ func programs() map[string]func(*proc) int {
 		"date": dateMain, "id": idMain, "whoami": idMain, "uname": unameMain, "arch": unameMain, "hostname": hostnameMain, "nproc": nprocMain,
 		"uptime": uptimeMain, "free": freeMain, "ss": ssMain, "getent": getentMain, "ps": psMain, "pgrep": pgrepMain,
 		"env": envMain, "timeout": timeoutMain, "sleep": sleepMain, "nohup": nohupMain, "setsid": setsidMain, "nice": niceMain, "ionice": niceMain,
-		"flock": flockMain, "sudo": sudoMain, "sftp-server": sftpServerMain, "logger": func(*proc) int { return 0 },
+		"flock": flockMain, "script": scriptMain, "sudo": sudoMain, "sftp-server": sftpServerMain, "logger": func(*proc) int { return 0 },
 
 		"systemctl": systemctlMain, "journalctl": journalctlMain, "cloud-init": cloudInitMain,
 		"apt-get": aptGetMain, "apt-cache": aptCacheMain, "apt-config": aptConfigMain, "apt-helper": aptHelperMain,

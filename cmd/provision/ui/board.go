@@ -35,9 +35,7 @@ type boardHost struct {
 	begun    time.Time        // of what it does
 	said     string           // the last line of what it does
 	progress *provision.Progress
-	sending  time.Time // when an upload was told of first
-	sent     int64     // what was sent by then
-	rate     float64   // bytes a second of the upload
+	rate     rate
 }
 
 func newBoard(s Style, now time.Time) *board {
@@ -101,7 +99,7 @@ func (b *board) event(e provision.Event, now time.Time) {
 			*h = boardHost{planned: h.planned, ended: h.ended, failed: h.failed, skipped: h.skipped, doing: &e, begun: now}
 			return
 		}
-		h.doing, h.progress, h.said = nil, nil, ""
+		h.doing, h.progress, h.said, h.rate = nil, nil, "", rate{}
 		h.ended++
 		h.wait(now, "")
 		switch e.State {
@@ -128,13 +126,10 @@ func (h *boardHost) told(e provision.Event, now time.Time) {
 	if e.Progress == nil {
 		return
 	}
-	switch {
-	case e.Progress.Unit != "bytes":
-	case h.progress == nil || h.progress.Unit != "bytes" || e.Progress.Done < h.progress.Done:
-		h.sending, h.sent, h.rate = now, e.Progress.Done, 0
-	case now.Sub(h.sending) > 0:
-		h.rate = float64(e.Progress.Done-h.sent) / now.Sub(h.sending).Seconds()
+	if p := h.progress; p != nil && p.What != e.Progress.What {
+		h.rate = rate{}
 	}
+	h.rate.add(moved(e.Progress), now)
 	h.progress = e.Progress
 }
 
@@ -245,7 +240,7 @@ func (b *board) line(name string, now time.Time, columns int) string {
 	case h.doing != nil:
 		mark = b.s.cyan(spinner[int(now.Sub(b.begun)/(100*time.Millisecond))%len(spinner)])
 		stage, what = h.doing.Stage, h.doing.Act+" "+h.doing.Step
-		bar = h.bar(b.s, columns)
+		bar = h.bar(b.s, now, columns)
 	case h.failed > 0:
 		mark, what = b.s.red("✗"), Count(h.failed, "change")+" failed"
 	case h.skipped > 0:
@@ -285,7 +280,7 @@ func barColumn(columns int) int { return min(48, columns*3/8) }
 
 // bar says how far the change in hand is: a bar with numbers, in a narrow terminal the percentage;
 // where there are no numbers, what it printed last.
-func (h *boardHost) bar(s Style, columns int) string {
+func (h *boardHost) bar(s Style, now time.Time, columns int) string {
 	p := h.progress
 	if p == nil || p.Total <= 0 {
 		if columns < roomForBar {
@@ -300,14 +295,28 @@ func (h *boardHost) bar(s Style, columns int) string {
 	const cells = 12
 	full := int(part * cells)
 	bar := s.cyan(strings.Repeat("█", full)) + s.dim(strings.Repeat("░", cells-full))
-	if p.Unit != "bytes" {
-		return fmt.Sprintf("%s %s %d/%d %s", bar, p.What, p.Done, p.Total, s.dim(h.said))
-	}
 	text := fmt.Sprintf("%s %s/%s", bar, strings.TrimSuffix(size(p.Done), " "+unit(p.Done, p.Total)), size(p.Total))
-	if h.rate > 0 {
-		text += " " + size(int64(h.rate)) + "/s"
+	if p.Unit != "bytes" {
+		text = fmt.Sprintf("%s %s %d/%d", bar, p.What, p.Done, p.Total)
+		if p.Bytes > 0 {
+			text += " " + size(p.Bytes)
+		}
+	}
+	if n := h.rate.perSecond(now); n > 0 {
+		text += " " + size(int64(n)) + "/s"
+	}
+	if p.Unit != "bytes" {
+		text += " " + s.dim(h.said)
 	}
 	return text
+}
+
+// moved is how many bytes have come or gone so far.
+func moved(p *provision.Progress) int64 {
+	if p.Unit == "bytes" {
+		return p.Done
+	}
+	return p.Bytes
 }
 
 // unit is the unit that two sizes share, so that it is written once.

@@ -42,17 +42,21 @@ func TestBoardPicture(t *testing.T) {
 	t.Parallel()
 	b, now := play(
 		provision.Event{Type: "connect", Host: "prefect", State: "start", Text: "10.0.0.11"},
-		planOf("prefect", "prefect", "prefect", "worker-1", "worker-1", "worker-2", "worker-2", "worker-3"),
+		planOf("prefect", "prefect", "prefect", "worker-1", "worker-1", "worker-2", "worker-2", "worker-3", "worker-4"),
 		change("prefect", "system", "add", "docker", "start"), change("prefect", "system", "add", "docker", provision.Done),
 		change("prefect", "images", "add", "image prefect-prefect:22cded48e59023b4", "start"),
-		told("prefect", "uploading context.tar", &provision.Progress{What: "upload", Unit: "bytes", Done: 1 << 20, Total: 30 << 20}),
-		told("prefect", "uploading context.tar", &provision.Progress{What: "upload", Unit: "bytes", Done: 10 << 20, Total: 30 << 20}),
 		change("worker-1", "files", "add", "file /var/lib/provision/prefect/agent/spec/deployments.json", provision.Done),
 		change("worker-1", "files", "add", "file /var/lib/provision/prefect/agent/compose.yaml", "start"),
 		change("worker-2", "images", "add", "image x", "start"),
 		told("worker-2", "#7 [stage-1 3/9] RUN pip install", &provision.Progress{What: "build", Unit: "steps", Done: 3, Total: 9}),
+		change("worker-4", "images", "add", "image postgres:13.3", "start"),
+		told("worker-4", "", &provision.Progress{What: "pull", Unit: "layers", Done: 0, Total: 14}),
 		change("worker-3", "system", "add", "docker", "start"),
 		provision.Event{Type: "change", Host: "worker-3", Stage: "system", Act: "add", Step: "docker", State: provision.Failed, Text: "no route", Seconds: 3},
+		told("prefect", "uploading context.tar", &provision.Progress{What: "upload", Unit: "bytes", Done: 1 << 20, Total: 30 << 20}),
+		told("worker-2", "", &provision.Progress{What: "build", Unit: "steps", Done: 3, Total: 9, Bytes: 40 << 20}),
+		told("worker-4", "", &provision.Progress{What: "pull", Unit: "bytes", Done: 20 << 20, Total: 60 << 20}),
+		told("prefect", "uploading context.tar", &provision.Progress{What: "upload", Unit: "bytes", Done: 10 << 20, Total: 30 << 20}),
 	)
 	var out strings.Builder
 	for _, columns := range []int{120, 80, 40} {

@@ -193,5 +193,9 @@ func progress(e provision.Event) string {
 	case p.Unit == "bytes":
 		return fmt.Sprintf("%s %s of %s", p.What, size(p.Done), size(p.Total))
 	}
-	return fmt.Sprintf("%s %d of %d %s", p.What, p.Done, p.Total, p.Unit)
+	text := fmt.Sprintf("%s %d of %d %s", p.What, p.Done, p.Total, p.Unit)
+	if p.Bytes > 0 {
+		text += ", " + size(p.Bytes) + " fetched"
+	}
+	return text
 }

@@ -63,14 +63,14 @@ func TestHeartbeat(t *testing.T) {
 	lines := make(lineReader, 1<<16) // more than the test can last
 	l := NewLines(lines, Style{}, false, 10*time.Millisecond)
 	l.Event(change("prefect", "images", "add", "image x", "start"))
-	l.Event(told("prefect", "", &provision.Progress{What: "pull", Unit: "layers", Done: 2, Total: 5}))
+	l.Event(told("prefect", "", &provision.Progress{What: "build", Unit: "steps", Done: 2, Total: 5, Bytes: 3 << 20}))
 	l.Event(provision.Event{Type: "observe", Host: "worker-1", State: "start"})
 	changes, observations := 0, 0
 	for changes < 3 || observations < 3 {
 		select {
 		case line := <-lines:
 			switch {
-			case strings.HasPrefix(line, "prefect   images    add image x  running  ") && strings.HasSuffix(line, "  pull 2 of 5 layers\n"):
+			case strings.HasPrefix(line, "prefect   images    add image x  running  ") && strings.HasSuffix(line, "  build 2 of 5 steps, 3.0 MiB fetched\n"):
 				changes++
 			case strings.HasPrefix(line, "worker-1  observe   ") && strings.Contains(line, "running  "):
 				observations++
