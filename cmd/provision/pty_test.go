@@ -222,8 +222,12 @@ func TestBoard(t *testing.T) {
 			if test.board {
 				s.wait("0:0")
 			}
+			seen := len(s.text())
 			if err := pty.Setsize(s.screen, &pty.Winsize{Cols: 40, Rows: 6}); err != nil {
 				t.Fatal(err)
+			}
+			if test.board { // drawn anew, as it is cut for 40 columns
+				s.waitAfter(seen, " changes in h…")
 			}
 			end()
 			s.exit(0)
