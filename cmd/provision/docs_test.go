@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/BurntSushi/toml"
+	"github.com/spf13/pflag"
 
 	"provision/inventory"
 	"provision/remote/remotetest"
@@ -179,6 +180,53 @@ func seen(t *testing.T, name, text string) {
 }
 
 var inline = regexp.MustCompile("`(provision [^`]+)`")
+
+// TestMentions: each command that running text names is run, with the flags that it has there, by a
+// script of the tests or by what a page has its reader type.
+func TestMentions(t *testing.T) {
+	t.Parallel()
+	ran := map[string][][]string{} // verb to the flags of each call
+	note := func(calls [][]string) {
+		for _, call := range calls {
+			verb, flags := spelling(t, call)
+			ran[verb] = append(ran[verb], flags)
+		}
+	}
+	all, none := pages(t), &sync.Map{}
+	for _, file := range all {
+		note(called(t, script(t, readText(t, file), none)))
+	}
+	for _, file := range repositoryFiles(t, "testdata/script", ".txtar") {
+		for _, m := range regexp.MustCompile(`(?m)^(?:! |\? |exec |exits \d+ |terminal \S+ \d+ )*(provision .*)$`).FindAllStringSubmatch(readText(t, file), -1) {
+			note(called(t, strings.TrimSuffix(m[1], "&")))
+		}
+	}
+	for _, file := range append(all, repository+"/CONTRIBUTING.md") {
+		for _, m := range inline.FindAllStringSubmatch(fence.ReplaceAllString(readText(t, file), ""), -1) {
+			for _, call := range called(t, m[1]) {
+				verb, flags := spelling(t, call)
+				if !slices.ContainsFunc(ran[verb], func(with []string) bool {
+					return !slices.ContainsFunc(flags, func(f string) bool { return !slices.Contains(with, f) })
+				}) {
+					t.Errorf("%s: nothing runs %s with %v: `%s`", file, verb, flags, m[1])
+				}
+			}
+		}
+	}
+}
+
+// spelling is the verb of a call, and the names of its flags.
+func spelling(t *testing.T, words []string) (verb string, flags []string) {
+	t.Helper()
+	root := (&cli{}).root()
+	cmd, rest, err := root.Find(words[1:])
+	if err != nil {
+		return strings.Join(words, " "), nil // the tests of mistakes have some of these
+	}
+	_ = cmd.ParseFlags(rest)
+	cmd.Flags().Visit(func(f *pflag.Flag) { flags = append(flags, f.Name) })
+	return cmd.CommandPath(), flags
+}
 
 // understood wants every command in running text to be one, and every piece of TOML to be some.
 func understood(t *testing.T, text string) {
