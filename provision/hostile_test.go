@@ -327,7 +327,13 @@ func TestHostileValues(t *testing.T) {
 			for _, h := range s.hosts {
 				h.Remove("/var/lib/provision/engine") // an engine of others, which is not mended
 			}
-			says("version --format", func(string) string { return "19.03shown" + terminal + " 20\n" })(t, s)
+			says("docker info", func(string) string { return "19.03shown" + terminal + ",2.26.1,local true \n" })(t, s)
+		}, "shown"},
+		"the version of Compose": {func(t *testing.T, s *site) {
+			for _, h := range s.hosts {
+				h.Remove("/var/lib/provision/engine")
+			}
+			says("docker info", func(string) string { return "26.1.5,1.0shown" + terminal + ",local true \n" })(t, s)
 		}, "shown"},
 		"a volume's name": {says("volume", more("prefect-postgres"+terminal+"|prefect|")), ""},
 		"a deployment's name": {prefect(func(a map[string]any) {

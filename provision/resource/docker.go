@@ -51,11 +51,23 @@ type dockerFacts struct {
 	Built      []string            // references of the images that were built for the stack, newest first
 }
 
-// dockerState sets D: yes if the engine answers, no if none was ever installed, unknown otherwise.
-const dockerState = `if command -v docker >/dev/null 2>&1; then
-	if DV=$(timeout 20 docker version --format '{{.Server.Version}} {{.Client.Version}}' 2>&1); then D=yes; else D=unknown; fi
-elif [ -e /var/run/docker.sock ]; then D=unknown DV='there is an engine socket but no docker command'
-else D=no; fi`
+// dockerState sets D: yes if the engine answers, no if none was ever installed, unknown otherwise. DV is
+// then the engine's version or why there is no answer, DC the version of Compose, DS the settings. One
+// call tells all three; without an engine it ends with 0, too.
+const dockerState = `D=no DV= DC= DS=
+if command -v docker >/dev/null 2>&1; then
+	D=unknown
+	DV=$(timeout 20 docker info --format '{{.ServerVersion}},{{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}{{.Version}}{{end}}{{end}},` + dockerSettings + `' 2>/dev/null); rc=$?
+	case $rc,$DV in
+	0,|0,,*|[1-9],*) DV=$(timeout 20 docker version 2>&1 >/dev/null) ;;
+	0,*) D=yes DS=${DV#*,}; DV=${DV%%,*} DC=${DS%%,*} DS=${DS#*,} ;;
+	*) DV="no answer within 20 s" ;;
+	esac
+	DV=${DV:-no answer}
+elif [ -e /var/run/docker.sock ]; then D=unknown DV='there is an engine socket but no docker command'; fi`
+
+// dockerSettings are those of the engine that daemon.json sets: see settingsOf.
+const dockerSettings = `{{.LoggingDriver}} {{.LiveRestoreEnabled}} {{range .DefaultAddressPools}}{{.Base}}/{{.Size}} {{end}}`
 
 // dockerExec defines inside, which runs a command in a container for the record at hand: x holds its
 // output, and the answer is given where the command could not run. A container that does not exist

@@ -96,8 +96,7 @@ func (e *Engine) Probe(s *Script) {
 [ -e %[1]s ] && v ours yes
 if [ -e %[2]s ]; then f daemon; head -c 65536 %[2]s; fi
 case $D in
-yes) v compose "$(timeout 20 docker compose version --short 2>/dev/null)"
-	v settings "$(timeout 20 docker info --format '{{.LoggingDriver}} {{.LiveRestoreEnabled}} {{range .DefaultAddressPools}}{{.Base}}/{{.Size}} {{end}}' 2>/dev/null)"
+yes) v compose "$DC"; v settings "$DS"
 	%[3]s
 	yes ;;
 no) no ;;

@@ -149,6 +149,19 @@ type addressPool struct {
 	Size int
 }
 
+// plugin is a plugin of the client.
+type plugin struct{ Name, Version string }
+
+// engineInfo is what docker info tells. Without an engine only what the client knows is in it.
+type engineInfo struct {
+	LoggingDriver, Driver, ServerVersion, OperatingSystem, Architecture, Name, DockerRootDir, CgroupDriver, HTTPProxy, HTTPSProxy, NoProxy string
+	LiveRestoreEnabled                                                                                                                     bool
+	DefaultAddressPools                                                                                                                    []addressPool
+	NCPU, Containers                                                                                                                       int
+	MemTotal                                                                                                                               int64
+	ClientInfo                                                                                                                             struct{ Plugins []plugin }
+}
+
 func dockerInfo(p *proc, o parsed) int {
 	d := p.host.docker
 	d.mu.Lock()
@@ -159,23 +172,19 @@ func dockerInfo(p *proc, o parsed) int {
 	if !given {
 		p.unsupported("docker info without --format")
 	}
-	if !running {
-		// The real one ends with 0 here: there is a client to tell about.
-		p.printf("\n")
-		p.errorf("%s\n", noDaemon)
-		return 0
+	plugins := []plugin{{"buildx", "0.13.1"}}
+	if v := p.host.packageVersion("docker compose"); v != "" {
+		plugins = append(plugins, plugin{"compose", v})
 	}
-	info := struct {
-		LoggingDriver, Driver, ServerVersion, OperatingSystem, Architecture, Name, DockerRootDir, CgroupDriver, HTTPProxy, HTTPSProxy, NoProxy string
-		LiveRestoreEnabled                                                                                                                     bool
-		DefaultAddressPools                                                                                                                    []addressPool
-		NCPU, Containers                                                                                                                       int
-		MemTotal                                                                                                                               int64
-	}{
+	info := engineInfo{
 		LoggingDriver: "json-file", Driver: "overlay2", ServerVersion: p.host.packageVersion("docker engine"), OperatingSystem: p.host.family().pretty,
 		Architecture: p.host.options.Arch, Name: p.host.name, DockerRootDir: "/var/lib/docker", CgroupDriver: "systemd", NCPU: 4, Containers: containers,
 		MemTotal: int64(p.host.options.MemoryMiB) << 20,
 	}
+	if !running {
+		info, settings = engineInfo{}, nil
+	}
+	info.ClientInfo.Plugins = plugins
 	if v, ok := settings["log-driver"].(string); ok {
 		info.LoggingDriver = v
 	}
@@ -200,5 +209,8 @@ func dockerInfo(p *proc, o parsed) int {
 		return 1
 	}
 	p.printf("%s\n", text)
+	if !running {
+		p.errorf("%s\n", noDaemon) // and yet the real one ends with 0
+	}
 	return 0
 }
