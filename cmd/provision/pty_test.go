@@ -81,7 +81,9 @@ func TestInterruptTwice(t *testing.T) {
 		}
 	}
 	end()
-	next := func() (int, string, string) { return capture(t, "apply", "--yes", "--lock-wait", "1m", "-i", inventory) }
+	next := func() (int, string, string) {
+		return capture(t, "apply", "--yes", "--lock-wait", "1m", "-i", inventory)
+	}
 	code, out, errs := next()
 	if code == 16 { // what still ran has changed the host between plan and lock, as was said
 		code, out, errs = next()
