@@ -35,10 +35,10 @@ func (m *meter) upload(done, total int64) *Progress {
 // The lines that docker pull draws on a terminal, those of docker build with BUILDKIT_PROGRESS=plain,
 // and among them those of files/prefect/received.py.
 var (
-	pullLine  = regexp.MustCompile(`^([0-9a-f]{12}): (?:(Pulling fs layer|Waiting|Verifying Checksum)|(Already exists|Download complete|Pull complete)|(Downloading|Extracting) +(?:\[.*\] +)?` + bytesOf + `/` + bytesOf + `)$`)
+	pullLine  = regexp.MustCompile(`^([0-9a-f]{12}): (?:(Pulling fs layer|Waiting|Verifying Checksum)|(Already exists|Download complete|Pull complete)|(Downloading|Extracting)(?: +(?:\[.*\] +)?` + bytesOf + `/` + bytesOf + `| .*)?)$`)
 	stepLine  = regexp.MustCompile(`^#(\d+) \[(?:([^\]]*) )?(\d+)/(\d+)\] `)
 	endedLine = regexp.MustCompile(`^#(\d+) (?:DONE|CACHED)\b`)
-	movedLine = regexp.MustCompile(`^#(\d+) (?:(sha256:[0-9a-f]+|transferring [a-z]+:) ` + bytesOf + `|[0-9.]+ (received) (\d+) bytes$)`)
+	movedLine = regexp.MustCompile(`^#(\d+) (?:(sha256:[0-9a-f]+) ` + bytesOf + `|[0-9.]+ (received) (\d+) bytes$)`)
 )
 
 const bytesOf = `([0-9.]+) ?([kMGT]?)B`
@@ -59,13 +59,13 @@ func (m *meter) line(line string) (text string, p *Progress) {
 	if !m.building {
 		return line, nil
 	}
-	if l := pullLine.FindStringSubmatch(line); l != nil {
+	if l := pullLine.FindStringSubmatch(line); l != nil && room(m.layers, l[1]) {
 		return "", m.pulled(l)
 	}
 	if m.step == nil {
 		m.step, m.size, m.ended, m.moved = map[string]string{}, map[string]int64{}, map[string]bool{}, map[string]float64{}
 	}
-	if l := stepLine.FindStringSubmatch(line); l != nil {
+	if l := stepLine.FindStringSubmatch(line); l != nil && room(m.step, l[1]) {
 		stage, step := l[2], l[2]+" "+l[3]
 		m.step[l[1]] = step
 		m.size[stage], _ = strconv.ParseInt(l[4], 10, 32)
@@ -78,15 +78,22 @@ func (m *meter) line(line string) (text string, p *Progress) {
 		m.ended[m.step[l[1]]] = true
 		return line, m.built()
 	}
-	if l := movedLine.FindStringSubmatch(line); l != nil && len(m.size) > 0 {
+	if l := movedLine.FindStringSubmatch(line); l != nil && len(m.size) > 0 && room(m.moved, l[1]+" "+l[2]) {
 		if l[5] != "" {
-			m.moved[l[1]] = amount(l[6], "")
+			m.moved[l[1]+" "] = amount(l[6], "")
 			return "", m.built()
 		}
 		m.moved[l[1]+" "+l[2]] = amount(l[3], l[4])
 		return line, m.built()
 	}
 	return line, nil
+}
+
+// room tells whether a key may be set: a host may tell of any number of things, and each line goes
+// through all of them.
+func room[V any](m map[string]V, key string) bool {
+	_, known := m[key]
+	return known || len(m) < 500
 }
 
 // pulled takes a state of a layer. What is extracted has come whole, and a state that was not seen is
@@ -97,7 +104,7 @@ func (m *meter) pulled(l []string) *Progress {
 	}
 	layer, here := l[1], m.layers[l[1]]
 	m.whole[layer] = m.whole[layer] || l[3] != "" || l[4] == "Extracting"
-	if l[4] != "" {
+	if l[7] != "" { // not every engine tells the size, and none that of what it extracts in seconds
 		here = [2]float64{amount(l[5], l[6]), amount(l[7], l[8])}
 	}
 	if m.whole[layer] {

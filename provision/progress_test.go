@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -52,8 +53,15 @@ func TestMeter(t *testing.T) {
 			{"b4d181a07f80: Pull complete", pull(1, 1)},
 			{"46ca1d02c28c: Extracting  1.5GB/3GB", fetch(3_000_000_000, 3_000_000_000)},
 		},
+		"an engine that tells less": {
+			{"b4d181a07f80: Downloading", pull(0, 1)},
+			{"46ca1d02c28c: Downloading  4.19MB", pull(0, 2)},
+			{"46ca1d02c28c: Downloading  4.19MB/9MB", fetch(4_190_000, 9_000_000)},
+			{"46ca1d02c28c: Downloading  9.3MB", fetch(4_190_000, 9_000_000)},
+			{"46ca1d02c28c: Extracting 3 s", fetch(9_000_000, 9_000_000)},
+		},
 		"sizes that make no sense": {
-			{"b4d181a07f80: Downloading 1.2.3MB/x", nil},
+			{"b4d181a07f80: Downloading 1.2.3MB/x", pull(0, 1)},
 			{"b4d181a07f80: Downloading 1.2.3MB/9B", fetch(0, 9)},
 			{"b4d181a07f80: Downloading 5B/" + strings.Repeat("9", 400) + "TB", pull(0, 1)},
 			{"b4d181a07f80: Downloading 5B/" + strings.Repeat("9", 40) + "TB", fetch(5, 1_000_000_000_000_000)},
@@ -74,7 +82,7 @@ func TestMeter(t *testing.T) {
 			{"#9 exporting to image", nil},
 		},
 		"a build that fetches": {
-			{"#1 transferring context: 45.32kB done", nil},
+			{"#1 sha256:86a026f218e1 10.49MB / 30.00MB 1.2s", nil},
 			{"#5 [base 1/2] FROM docker.io/library/python:3.8-slim", build(0, 2)},
 			{"#5 sha256:86a026f218e1 10.49MB / 30.00MB 1.2s", fetched(0, 2, 10_490_000)},
 			{"#5 sha256:cd47052432e0 500B / 500B done", fetched(0, 2, 10_490_500)},
@@ -83,6 +91,7 @@ func TestMeter(t *testing.T) {
 			{"#6 1.024 received 1000000 bytes", fetched(1, 2, 11_490_500)},
 			{"#6 2.048 received 2500000 bytes", fetched(1, 2, 12_990_500)},
 			{"#6 2.100 received letters, 12 bytes", nil},
+			{"#6 transferring context: 45.32kB done", nil},
 			{"#6 DONE 12.3s", fetched(2, 2, 12_990_500)},
 		},
 		"one stage without a name": {
@@ -131,5 +140,23 @@ func TestMeterUpload(t *testing.T) {
 	}
 	if told > 1000 {
 		t.Errorf("told %d times", told)
+	}
+}
+
+// TestMeterKeepsLittle: a host may tell of any number of layers, steps and transfers.
+func TestMeterKeepsLittle(t *testing.T) {
+	t.Parallel()
+	m := &meter{building: true}
+	for n := range 20_000 {
+		m.line(fmt.Sprintf("%012x: Downloading  1B/2B", n))
+		m.line(fmt.Sprintf("#%d [stage-%d 1/2] RUN true", n, n))
+		m.line(fmt.Sprintf("#%d sha256:%x 1B / 2B", n, n))
+		m.line(fmt.Sprintf("#1 sha256:%x 1B / 2B", n))
+		m.line(fmt.Sprintf("#%d 0.1 received 5 bytes", n))
+	}
+	for what, kept := range map[string]int{"layers": len(m.layers), "whole": len(m.whole), "step": len(m.step), "size": len(m.size), "ended": len(m.ended), "moved": len(m.moved)} {
+		if kept > 600 || kept == 0 {
+			t.Errorf("%s: %d are kept", what, kept)
+		}
 	}
 }

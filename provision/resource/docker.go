@@ -53,15 +53,16 @@ type dockerFacts struct {
 
 // dockerState sets D: yes if the engine answers, no if none was ever installed, unknown otherwise. DV is
 // then the engine's version or why there is no answer, DC the version of Compose, DS the settings. One
-// call tells all three; without an engine it ends with 0, too.
+// call tells all three; some clients end with 0 without an engine, too.
 const dockerState = `D=no DV= DC= DS=
 if command -v docker >/dev/null 2>&1; then
 	D=unknown
 	DV=$(timeout 20 docker info --format '{{.ServerVersion}},{{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}{{.Version}}{{end}}{{end}},` + dockerSettings + `' 2>/dev/null); rc=$?
 	case $rc,$DV in
-	0,|0,,*|[1-9],*) DV=$(timeout 20 docker version 2>&1 >/dev/null) ;;
-	0,*) D=yes DS=${DV#*,}; DV=${DV%%,*} DC=${DS%%,*} DS=${DS#*,} ;;
-	*) DV="no answer within 20 s" ;;
+	0,,*) DV=$(timeout 20 docker version 2>&1 >/dev/null) ;;
+	0,*,*) D=yes DS=${DV#*,}; DV=${DV%%,*} DC=${DS%%,*} DS=${DS#*,} ;;
+	124,*) DV="no answer within 20 s" ;;
+	*) DV=$(timeout 20 docker version 2>&1 >/dev/null) ;;
 	esac
 	DV=${DV:-no answer}
 elif [ -e /var/run/docker.sock ]; then D=unknown DV='there is an engine socket but no docker command'; fi`

@@ -63,18 +63,30 @@ func MirrorRef(mirror, ref string) string {
 
 func (i *PulledImage) Do(ctx context.Context, r *Run, _ Change) error {
 	// Limits of a registry and short outages are waited out; anything else fails at once.
-	// How many bytes it has fetched the engine tells a terminal alone. What it draws there is taken once
-	// in a while, a layer a line: each state of each layer would be more than a long pull may print.
+	// How many bytes it has fetched the engine tells a terminal alone: script(1), which Debian and
+	// Ubuntu always have, is one, unless there are none on the host. What is drawn on it is taken once in
+	// a while, without the line that is not whole yet: all of a long pull would be too much to print. A
+	// client that asks for a login reads an empty line, and so fails.
 	_, err := r.Sh(ctx, i.Host, fmt.Sprintf(`ref=%s from=%s
 said=$(mktemp); trap 'rm -f "$said" "$said.rc"' EXIT
 drawn() {
 	while part=$(dd bs=64k count=1 status=none | tail -c 2000; echo .); [ "$part" != . ]; do
-		printf '%%s\n' "$part" | tr '\r' '\n' | grep -aoE '[0-9a-f]{12}: [A-Z].*' || true
+		printf '%%s\n' "$part" | tr '\r' '\n' | sed '$d' | grep -aoE '[0-9a-f]{12}: [A-Z].*' || true
 		sleep 0.5
 	done
 }
+export from said SHELL=/bin/sh
+command='exec docker pull "$from" 2>"$said" <<END
+
+END
+'
+if script -qec : /dev/null </dev/null >/dev/null 2>&1; then
+	fetch() { timeout 1500 script -qefc "$command" /dev/null; }
+else
+	fetch() { timeout 1500 sh -c "$command"; }
+fi
 pull() {
-	{ from=$from said=$said SHELL=/bin/sh timeout 1500 script -qefc 'exec docker pull "$from" 2>"$said"' /dev/null; echo "$?" >"$said.rc"; } | drawn
+	{ fetch; echo "$?" >"$said.rc"; } | drawn
 	[ "$(cat "$said.rc")" = 0 ]
 }
 n=1
@@ -84,7 +96,8 @@ until pull; do
 	*toomanyrequests*|*'Too Many Requests'*|*'429'*|*'i/o timeout'*|*'TLS handshake timeout'*|*'connection reset'*|*'503 Service'*)
 		[ $n -lt 4 ] || { printf '%%s\n' "$out" >&2; die "the registry kept refusing; wait, log in to it on the host (docker login), or set image_mirror in the inventory"; }
 		echo "the registry asks to wait, next try in $((n * 15)) s"; sleep $((n * 15)); n=$((n + 1)) ;;
-	*) printf '%%s\n' "$out" >&2; die "cannot pull $from" ;;
+	*'denied'*|*'unauthorized'*|*'non TTY'*|*'sername'*) printf '%%s\n' "$out" >&2; die "the registry wants a login for $from, or has no such image: docker login on the host, or image_mirror in the inventory" ;;
+	*) [ "$(cat "$said.rc")" != 124 ] || out="no end within 25 minutes"; printf '%%s\n' "$out" >&2; die "cannot pull $from" ;;
 	esac
 done
 [ "$from" = "$ref" ] || docker tag "$from" "$ref"
