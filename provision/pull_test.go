@@ -70,8 +70,8 @@ func TestPullRefused(t *testing.T) {
 		"Error response from daemon: pull access denied for x, repository does not exist or may require 'docker login'": login,
 		"Error response from daemon: unauthorized: authentication required":                                             login,
 		"Error: Cannot perform an interactive login from a non TTY device":                                              login,
-		"Error: Non-null Username Required":                       login,
-		"Error response from daemon: no space left on the device": "cannot pull caddy:2",
+		"Error: Non-null Username Required":                                                                             login,
+		"Error response from daemon: no space left on the device":                                                       "cannot pull caddy:2",
 	} {
 		t.Run(said, func(t *testing.T) {
 			t.Parallel()
