@@ -25,8 +25,13 @@ import (
 )
 
 // Most of the time a scenario waits for what it made hang, so there is room for more than a test a CPU.
+// The race detector leaves less.
 func TestMain(m *testing.M) {
-	if err := flag.Set("test.parallel", strconv.Itoa(max(8, runtime.GOMAXPROCS(0)))); err != nil {
+	most := 8
+	if raceDetector {
+		most = 3
+	}
+	if err := flag.Set("test.parallel", strconv.Itoa(max(most, runtime.GOMAXPROCS(0)))); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)
