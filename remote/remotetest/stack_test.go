@@ -70,7 +70,8 @@ func TestAnInterruptedInstallation(t *testing.T) {
 	t.Parallel()
 	h := testHost(t, HostOptions{})
 	run(t, h, aptGet+" update")
-	h.sh("root", aptGet+" install docker.io docker-cli docker-compose & sleep 3; kill -9 $!; wait $!")
+	h.sh("root", aptGet+` install docker.io docker-cli docker-compose &
+while kill -0 $! && ! dpkg --audit | grep -q ' docker'; do sleep 0.05; done; kill -9 $!; wait $!`)
 	if got := run(t, h, "dpkg --audit"); !strings.Contains(got, " docker") {
 		t.Fatalf("nothing is half installed: %q", got)
 	}
