@@ -34,7 +34,7 @@ test-python: ## the tests of what lands in the images, with Python 3.8 where the
 	@if [ -n "$(PYTHON38)" ]; then cd files/prefect && $(PYTHON38) -m unittest discover -s tests; else echo "skipped: no Python 3.8 here for the tests of files/prefect"; fi
 
 race: ## the tests with the race detector, the long scenarios in a sample
-	$(GOTEST) $(RACEFLAGS) -race -short -shuffle=on ./...
+	$(GOTEST) -race -short -shuffle=on ./...
 
 lint: ## formatting, linters, module files
 	@out=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted (make fmt):"; echo "$$out"; exit 1; }
@@ -79,9 +79,9 @@ lab-down: ## remove them
 	$(GO) run ./e2e/labctl down
 
 check: TARGETS = $(shell $(GO) env GOOS)/$(shell $(GO) env GOARCH)
-check: test lint ## all of it, as CI does; of the binaries only the one for this machine
+check: test lint race ## all of it, as CI does; of the binaries only the one for this machine
 	@# The real hosts leave half of the CPUs' time: what needs none of them runs beside them, one after the other.
-	$(MAKE) -j2 race e2e scenarios reproducible vuln RACEFLAGS=-p=1 TARGETS='$(TARGETS)'
+	$(MAKE) -j2 e2e scenarios reproducible vuln TARGETS='$(TARGETS)'
 
 reproducible: ## the binaries of all targets, each built twice in different places and compared to the byte
 	tools/release/reproducible.sh .cache/release/binaries $(TARGETS)
