@@ -30,6 +30,9 @@ const dnsTimeout = 5 * time.Second
 // reached, as from networks that let nobody ask outside, the resolver's word counts. A name in the
 // hosts file of this machine leads where that says.
 func (n Names) Ask(ctx context.Context, name string) ([]Lead, error) {
+	if ctx.Err() != nil { // package net may answer all the same, where the answer is quick
+		return nil, context.Cause(ctx)
+	}
 	resolver := n.by(n.Resolver)
 	servers, problem := n.servers(ctx, resolver, name)
 	var mu sync.Mutex
