@@ -1,4 +1,4 @@
-# `make` lists what there is. `make check` is what CI runs.
+# `make` lists what there is. `make check` is what CI runs, in the same order.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 GO ?= go
@@ -28,13 +28,13 @@ caddy: ## the Caddy that some tests need, as .cache/bin/caddy: some minutes the 
 	$(GO) run ./e2e/labctl caddy .cache/bin
 
 scenarios: ## the long scenarios in full: every point to be killed at, every cut, every random inventory
-	$(GO) test -count=1 ./provision/
+	$(GO) test -count=1 -timeout 30m ./provision/
 
 test-python: ## the tests of what lands in the images, with Python 3.8 where there is one
 	@if [ -n "$(PYTHON38)" ]; then cd files/prefect && $(PYTHON38) -m unittest discover -s tests; else echo "skipped: no Python 3.8 here for the tests of files/prefect"; fi
 
 race: ## the tests with the race detector, the long scenarios in a sample
-	$(GOTEST) -race -short -shuffle=on ./...
+	$(GOTEST) -race -short -shuffle=on -timeout 30m ./...
 
 lint: ## formatting, linters, module files
 	@out=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted (make fmt):"; echo "$$out"; exit 1; }
@@ -79,9 +79,7 @@ lab-down: ## remove them
 	$(GO) run ./e2e/labctl down
 
 check: TARGETS = $(shell $(GO) env GOOS)/$(shell $(GO) env GOARCH)
-check: test lint race ## all of it, as CI does; of the binaries only the one for this machine
-	@# The real hosts leave half of the CPUs' time: what needs none of them runs beside them, one after the other.
-	$(MAKE) -j2 e2e scenarios reproducible vuln TARGETS='$(TARGETS)'
+check: test lint race scenarios reproducible vuln e2e ## all of it, as CI does; of the binaries only the one for this machine
 
 reproducible: ## the binaries of all targets, each built twice in different places and compared to the byte
 	tools/release/reproducible.sh .cache/release/binaries $(TARGETS)
