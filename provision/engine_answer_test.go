@@ -8,7 +8,7 @@ import (
 	"provision/remote/remotetest"
 )
 
-// TestEngineAnswers: what the client prints and how it ends, as it has been seen of several versions,
+// TestEngineAnswers: what the client prints and how it ends, which differs between its versions,
 // and what is made of it. An engine that gives no answer says why in the client's own words.
 func TestEngineAnswers(t *testing.T) {
 	t.Parallel()

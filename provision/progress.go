@@ -11,13 +11,18 @@ import (
 type meter struct {
 	building bool // lines are those of docker pull and docker build
 
-	told   time.Time             // of the last upload
-	layers map[string][2]float64 // pull: layer to its bytes that are here, and all of them
-	whole  map[string]bool       // pull: layer to whether all of it is here
-	step   map[string]string     // build: number of a vertex to "STAGE N"
-	size   map[string]int64      // build: stage to its number of steps
-	ended  map[string]bool       // build: "STAGE N" that is done
-	moved  map[string]float64    // build: what a vertex fetches to its bytes
+	told   time.Time          // of the last upload
+	layers map[string]layer   // pull
+	step   map[string]string  // build: number of a vertex to "STAGE N"
+	size   map[string]int64   // build: stage to its number of steps
+	ended  map[string]bool    // build: "STAGE N" that is done
+	moved  map[string]float64 // build: what a vertex fetches to its bytes
+}
+
+// layer is what is known of a layer that is pulled, in bytes; 0 is not known.
+type layer struct {
+	here, all float64
+	whole     bool // nothing of it is missing any more
 }
 
 // uploadEvery keeps the events of one upload apart.
@@ -100,25 +105,29 @@ func room[V any](m map[string]V, key string) bool {
 // made up for by a later one.
 func (m *meter) pulled(l []string) *Progress {
 	if m.layers == nil {
-		m.layers, m.whole = map[string][2]float64{}, map[string]bool{}
+		m.layers = map[string]layer{}
 	}
-	layer, here := l[1], m.layers[l[1]]
-	m.whole[layer] = m.whole[layer] || l[3] != "" || l[4] == "Extracting"
+	one := m.layers[l[1]]
+	one.whole = one.whole || l[3] != "" || l[4] == "Extracting"
 	if l[7] != "" { // not every engine tells the size, and none that of what it extracts in seconds
-		here = [2]float64{amount(l[5], l[6]), amount(l[7], l[8])}
+		one.here, one.all = amount(l[5], l[6]), amount(l[7], l[8])
 	}
-	if m.whole[layer] {
-		here[0] = here[1]
+	if one.whole {
+		one.here = one.all
 	}
-	m.layers[layer] = here
-	var done, total float64
-	for _, l := range m.layers {
-		done, total = done+l[0], total+l[1]
+	m.layers[l[1]] = one
+	var sum layer
+	whole := int64(0)
+	for _, known := range m.layers {
+		sum.here, sum.all = sum.here+known.here, sum.all+known.all
+		if known.whole {
+			whole++
+		}
 	}
-	if total == 0 {
-		return &Progress{What: "pull", Unit: "layers", Done: count(m.whole), Total: int64(len(m.layers))}
+	if sum.all == 0 {
+		return &Progress{What: "pull", Unit: "layers", Done: whole, Total: int64(len(m.layers))}
 	}
-	return &Progress{What: "pull", Unit: "bytes", Done: int64(min(done, 1e18)), Total: int64(min(total, 1e18))}
+	return &Progress{What: "pull", Unit: "bytes", Done: int64(min(sum.here, 1e18)), Total: int64(min(sum.all, 1e18))}
 }
 
 func (m *meter) built() *Progress {

@@ -71,7 +71,7 @@ func (i *PulledImage) Do(ctx context.Context, r *Run, _ Change) error {
 said=$(mktemp); trap 'rm -f "$said" "$said.rc"' EXIT
 drawn() {
 	while part=$(dd bs=64k count=1 status=none | tail -c 2000; echo .); [ "$part" != . ]; do
-		printf '%%s\n' "$part" | tr '\r' '\n' | sed '$d' | grep -aoE '[0-9a-f]{12}: [A-Z].*' || true
+		printf '%%s\n' "$part" | tr '\r' '\n' | sed -nE -e '$d' -e 's/.*([0-9a-f]{12}: [A-Z].*)/\1/p'
 		sleep 0.5
 	done
 }
