@@ -3,8 +3,10 @@ package provision_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
+	"provision/provision"
 	"provision/remote/remotetest"
 )
 
@@ -61,6 +63,52 @@ func TestEngineAnswers(t *testing.T) {
 			}
 			if got != c.want {
 				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestExecDoesNotBegin: runc cannot begin a program in a container once, as on a busy host, or at all.
+func TestExecDoesNotBegin(t *testing.T) {
+	t.Parallel()
+	const refusal = "OCI runtime exec failed: exec failed: unable to start container process: waiting for init preliminary setup: read init-p: connection reset by peer: unknown"
+	for name, c := range map[string]struct {
+		refused int // of the times that each command is asked
+		code    int
+	}{
+		"once":   {1, 0},
+		"always": {1000, provision.ExitUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := arrange(t, single)
+			s.converge()
+			var mu sync.Mutex
+			asked := map[string]int{}
+			s.server.Replace("docker", func(call remotetest.Call) int {
+				if call.Argv[1] != "exec" {
+					return call.Real(call.Stdout)
+				}
+				line := strings.Join(call.Argv, " ")
+				mu.Lock()
+				asked[line]++
+				refused := asked[line] <= c.refused
+				mu.Unlock()
+				if refused {
+					fmt.Fprintln(call.Stdout, refusal)
+					return 126
+				}
+				return call.Real(call.Stdout)
+			})
+			plan, err := s.attempt().plan()
+			if code := provision.ExitCode(err); code != c.code || code == 0 && !plan.Empty() {
+				t.Errorf("code %d, want %d: %s: %v", code, c.code, explain(err), plan)
+			}
+			if err != nil && !strings.Contains(explain(err), refusal) {
+				t.Errorf("it does not say why: %s", explain(err))
+			}
+			if len(asked) < 4 {
+				t.Errorf("only %d commands were asked in containers: %v", len(asked), asked)
 			}
 		})
 	}
