@@ -19,6 +19,7 @@ import (
 // TestAttacked holds a stack against those who have a part of it: a token, a container, the network,
 // the hosts' process list, what the controller leaves behind.
 func TestAttacked(t *testing.T) {
+	t.Parallel()
 	s, hosts := newSite(t, "e2e-attacked", lab.HostOptions{
 		Name: "all", Docker: true, Images: true,
 		Users: []lab.User{{Name: "careful", Sudo: "password", Password: sudoCanary}},

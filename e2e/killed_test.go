@@ -21,6 +21,7 @@ import (
 // gone. What they started on the host goes on; the next apply is started at once, waits for the end of
 // that, and goes on from there.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	s, hosts := newSite(t, "e2e-killed", lab.HostOptions{Name: "all"})
 	host := hosts[0]
 

@@ -16,6 +16,7 @@ import (
 // TestLived brings a split stack up and then lives with it: small changes, damage, an agent replaced
 // under a running flow, a power cycle.
 func TestLived(t *testing.T) {
+	t.Parallel()
 	s, hosts := newSite(t, "e2e-lived", lab.HostOptions{Name: "prefect", Docker: true, Images: true}, lab.HostOptions{Name: "worker-1", Docker: true, Images: true})
 	server, worker := hosts[0], hosts[1]
 	flows := s.project()

@@ -16,6 +16,7 @@ import (
 // TestSplit takes two blank hosts to a verified stack, sees that a second apply changes nothing,
 // replaces the hello project by flows of the user's own, and looks at the result in a browser.
 func TestSplit(t *testing.T) {
+	t.Parallel()
 	s, hosts := newSite(t, "e2e-split", lab.HostOptions{Name: "prefect"}, lab.HostOptions{Name: "worker-1"})
 	server, worker := hosts[0], hosts[1]
 	for _, h := range hosts {
