@@ -274,15 +274,26 @@ func killedAt(t *testing.T, p point, waited *atomic.Int64) {
 			}
 		}
 	} else {
+		var reported atomic.Bool
+		first.on = func(e provision.Event) {
+			if e.Type == "report" {
+				reported.Store(true)
+			}
+		}
 		for _, h := range s.hosts {
 			if h.Name() == p.host {
-				h.Fail(remotetest.Failure{Match: "", Nth: p.nth, Do: func() { first.kill(s) }})
+				h.Fail(remotetest.Failure{Match: "", Nth: p.nth, Do: func() {
+					if !reported.Load() {
+						first.kill(s)
+					}
+				}})
 			}
 		}
 	}
 	report, err := first.apply()
 	if !first.dead.Load() && err == nil && p.nth > programs {
-		// What waits, and what draws how far a pull is, runs fewer programs on a busy machine: an earlier one, then.
+		// What waits, and what draws how far a pull is, runs fewer programs on a busy machine, so this one
+		// came after the report or not at all: an earlier one, then.
 		p.nth -= p.nth / 8
 		killedAt(t, p, waited)
 		return
