@@ -205,11 +205,12 @@ func (s *site) rebooted(server, worker *lab.Host) {
 	// It asks nobody: one that asked the server while that went down would fail by itself, before its own host goes.
 	run := s.begin(server, "patient", "default", "begun", `{"alone":true}`)
 	s.together([]*lab.Host{server, worker}, func(ctx context.Context, h *lab.Host) error { return h.Reboot(ctx) })
-	s.healthy(server, "prefect-postgres", "prefect-server", "prefect-caddy")
-	s.healthy(worker, "prefect-agent", "prefect-business-logic")
+	s.running(server, "prefect-postgres", "prefect-server", "prefect-caddy")
+	s.running(worker, "prefect-agent", "prefect-business-logic")
+	out, said := s.provision(0, "verify", "--smoke")
+	s.contains(out+said, "waiting for prefect-server to be healthy")
 	if got := s.ended(server, run); got != "CRASHED" {
 		s.Errorf("the run that was in flight is %s", got)
 	}
-	s.provision(0, "verify", "--smoke")
 	s.again(2)
 }

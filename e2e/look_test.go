@@ -243,17 +243,28 @@ func (s *site) ended(server *lab.Host, run string) string {
 // healthy waits until these containers of a host are, looked at by the host's own Docker.
 func (s *site) healthy(h *lab.Host, names ...string) {
 	s.Helper()
+	s.listed(h, "health=healthy", names)
+}
+
+// running waits until these containers of a host run and no others, healthy or not yet.
+func (s *site) running(h *lab.Host, names ...string) {
+	s.Helper()
+	s.listed(h, "status=running", names)
+}
+
+func (s *site) listed(h *lab.Host, filter string, names []string) {
+	s.Helper()
 	slices.Sort(names)
 	want := strings.Join(names, " ")
 	got := ""
 	for deadline := time.Now().Add(4 * time.Minute); ; time.Sleep(time.Second) {
 		// Right after a reboot the engine may not answer yet.
-		out, err := h.Shell(s.Context(), `docker ps --filter health=healthy --format '{{.Names}}' | sort | xargs`)
+		out, err := h.Shell(s.Context(), `docker ps --filter `+filter+` --format '{{.Names}}' | sort | xargs`)
 		if got = strings.TrimSpace(out); err == nil && got == want {
 			return
 		}
 		if time.Now().After(deadline) {
-			s.Fatalf("healthy on %s: %q, want %q", h.Name, got, want)
+			s.Fatalf("%s on %s: %q, want %q", filter, h.Name, got, want)
 		}
 	}
 }

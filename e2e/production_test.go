@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -332,20 +331,6 @@ func (p *production) created(s *site) {
 	p.again(2)
 }
 
-// tried is the exit code of a command.
-func (p *production) tried(args ...string) int {
-	p.Helper()
-	cmd := exec.CommandContext(p.Context(), binary, append(args, "-i", p.inventory)...)
-	cmd.Env = append(os.Environ(), p.env...)
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		p.Fatal(err)
-	}
-	p.Logf("provision %s: exit %d\n%s", strings.Join(args, " "), cmd.ProcessState.ExitCode(), out)
-	return cmd.ProcessState.ExitCode()
-}
-
 // withoutVolume boots the server without its volume: the database does not begin anew on an empty directory.
 func (p *production) withoutVolume(s *site) {
 	p.site = s
@@ -368,8 +353,7 @@ func (p *production) withoutVolume(s *site) {
 	if err := server.Attach(p.Context(), id, disk); err != nil {
 		p.Fatal(err)
 	}
-	// What came up without its database may still be on its way when all else is done.
-	p.until("the stack is well again", 4*time.Minute, func() bool { return p.tried("apply", "--yes") == 0 })
+	p.provision(0, "apply", "--yes")
 	p.provision(0, "verify")
 	if after := p.query(server, "select count(*) from flow_run"); after < runs {
 		p.Errorf("the database has %s runs, had %s", after, runs)

@@ -93,7 +93,7 @@ func (p *Pass) Apply(ctx, stop context.Context) (report *Report, err error) {
 		if facts, err = p.facts(looking); err != nil {
 			return report, err
 		}
-		if plan, err = p.diff(facts); err == nil {
+		if plan, err = p.settle(looking, facts); err == nil {
 			err = refusals(plan)
 		}
 		if err == nil && p.Saved != nil {
@@ -136,7 +136,7 @@ func (p *Pass) confirmAndLock(ctx context.Context, plan *Plan, facts Facts) (*Pl
 		if err := p.observe(ctx, affected, again); err != nil {
 			return nil, nil, err
 		}
-		locked, err := p.diff(again)
+		locked, err := p.settle(ctx, again)
 		if err == nil {
 			err = refusals(locked)
 		}

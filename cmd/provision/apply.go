@@ -198,7 +198,9 @@ func (c *cli) verifyCommand() *cobra.Command {
 		Long: `No change is left, every container is healthy, and from every agent host through Caddy: its own
 queue answers its token, a wrong token gets 401, a write to deployments 403 (not tried where flows
 may write: execution = "serve" with api = "all"). With --smoke a run of the built-in
-flow ends Completed, executed on every agent host, or on the one that is named.`,
+flow ends Completed, executed on every agent host, or on the one that is named.
+
+A container that has just been started, as after a reboot, is waited for, 3 minutes at most.`,
 		Example: "  provision verify -i onprem.toml\n  provision verify -i onprem.toml --smoke\n  provision verify -i onprem.toml --smoke=worker-1",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sys, err := c.load(cmd.Context())

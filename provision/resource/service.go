@@ -232,6 +232,13 @@ func MountsVariable(service string) string {
 	return "PROVISION_MOUNTS_" + strings.ToUpper(strings.ReplaceAll(service, "-", "_"))
 }
 
+// Starting tells whether the container runs and its health check has not answered yet.
+func (s *Service) Starting(w World) bool {
+	d, _ := docker(w, s.Host)
+	c := d.Containers[s.Container]
+	return c.State == "running" && c.Health == "starting"
+}
+
 func (s *Service) Check(w World) []Problem {
 	d, know := docker(w, s.Host)
 	c, ok := d.Containers[s.Container]

@@ -1,0 +1,72 @@
+package provision_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestStarting: what has just been started, as by a reboot, is waited for before it is judged, and said
+// to be waited for; but not where there is something to change first.
+func TestStarting(t *testing.T) {
+	t.Parallel()
+	// By the host's clock, which is the faster one: longer than what contradicts itself is given to settle.
+	const delay = 1000 * time.Second
+	rebooted := func(t *testing.T) *site {
+		s := arrange(t, split)
+		s.converge()
+		for _, h := range s.hosts {
+			h.SetHealthDelay("prefect-server", delay)
+			h.Reboot()
+		}
+		return s
+	}
+	waits := func(a *attempt) (n int) {
+		for _, e := range a.seen() {
+			if e.Type == "note" && e.Host == "prefect" && strings.Contains(e.Text, "waiting for prefect-server to be healthy") {
+				n++
+			}
+		}
+		return n
+	}
+	t.Run("verify", func(t *testing.T) {
+		t.Parallel()
+		s := rebooted(t)
+		a := s.attempt()
+		defer a.end()
+		if err := a.Verify(a.ctx, nil); err != nil {
+			t.Errorf("%s\n%s", explain(err), a.story())
+		}
+		if waits(a) != 1 {
+			t.Errorf("said %d times what is waited for:\n%s", waits(a), a.story())
+		}
+	})
+	t.Run("apply", func(t *testing.T) {
+		t.Parallel()
+		s := rebooted(t)
+		a := s.attempt()
+		report, err := a.apply()
+		if err != nil || len(report.Outcomes) > 0 || waits(a) != 1 {
+			t.Errorf("%s, %d outcomes:\n%s", explain(err), len(report.Outcomes), a.story())
+		}
+	})
+	t.Run("a change comes first", func(t *testing.T) {
+		t.Parallel()
+		s := rebooted(t)
+		appended(base+"/agent/compose.yaml")(t, s)
+		a := s.attempt()
+		plan, err := a.plan()
+		if err != nil || plan.Empty() || waits(a) > 0 {
+			t.Errorf("%s\n%s", explain(err), a.story())
+		}
+	})
+	t.Run("left out", func(t *testing.T) {
+		t.Parallel()
+		s := rebooted(t)
+		a := s.attempt()
+		a.Limit = []string{"worker-1"}
+		if _, err := a.plan(); err != nil || waits(a) > 0 {
+			t.Errorf("%s\n%s", explain(err), a.story())
+		}
+	})
+}
