@@ -19,7 +19,7 @@ func (b *bench) againJob() ([]*contest, error) {
 		text: "A server host and two agent hosts on which the stack runs. provision connects, asks, compares all resources and verifies. `ssh` carries the same commands, the same docker calls among them, one after the " +
 			"other as a script of one's own would; the bare program (golang.org/x/crypto/ssh, all hosts at once, host keys checked) carries the very scripts of provision, in which those that wait run beside each other. Both " +
 			"throw the answers away. The commands' own time is in all of these, and all hosts share the CPUs of the controller here. What that time is, and what a connection takes, is told by those that only have the one or the other: " +
-			"no program that runs the commands takes less than they do, so a goal below that cannot be met here by a faster program, only by asking less. The other tools compare the packages, the files without secrets, and the service, and run `docker ps`: much less than provision does.",
+			"where all CPUs are busy no program that runs the commands takes much less than they do, so a goal far below that is met by more CPUs or by asking less, not by a faster program. The other tools compare the packages, the files without secrets, and the service, and run `docker ps`: much less than provision does.",
 		memory: 64 << 20,
 	}
 	return []*contest{c}, b.withSite("bench-again", 2, othersNeed, func(s *site) error {
