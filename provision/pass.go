@@ -245,12 +245,8 @@ func (p *Pass) Plan(ctx context.Context) (*Plan, Facts, error) {
 	return plan, facts, refusals(plan)
 }
 
-const (
-	// observePause is how long a host that contradicts itself is given at first to settle.
-	observePause = 500 * time.Millisecond
-	// startPatience is how long a container may take to be healthy, as where it is replaced.
-	startPatience = 3 * time.Minute
-)
+// observePause is how long a host that contradicts itself is given at first to settle.
+const observePause = 500 * time.Millisecond
 
 // settle says what differs, and waits where that is only a matter of time. The parts of a host are
 // asked one after the other, so of one where something is just starting or ending the answers can
@@ -268,7 +264,7 @@ func (p *Pass) settle(ctx context.Context, facts Facts) (*Plan, error) {
 		}
 		hosts, pause := p.starting(facts, told), observePause<<tries
 		switch {
-		case len(hosts) > 0 && time.Since(begun) < startPatience:
+		case len(hosts) > 0 && time.Since(begun) < resource.StartPatience:
 			pause, tries, waited = 4*observePause, 0, true
 		case waited: // what the other hosts said is of the time before
 			hosts, pause, waited = p.System.HostNames(), 0, false
@@ -298,7 +294,7 @@ func (p *Pass) starting(facts Facts, told map[resource.ID]bool) []string {
 		}
 		if !told[s.ID()] {
 			told[s.ID()] = true
-			p.emit(Event{Type: "note", Host: s.Host, Step: s.ID().String(), Text: fmt.Sprintf("waiting for %s to be healthy, at most %.0f minutes: it has just been started", s.Container, startPatience.Minutes())})
+			p.emit(Event{Type: "note", Host: s.Host, Step: s.ID().String(), Text: fmt.Sprintf("waiting for %s to be healthy, at most %.0f minutes: it has just been started", s.Container, resource.StartPatience.Minutes())})
 		}
 		if !slices.Contains(hosts, s.Host) {
 			hosts = append(hosts, s.Host)

@@ -1,9 +1,12 @@
 package provision_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
+
+	"provision/provision"
 )
 
 // TestStarting: what has just been started, as by a reboot, is waited for before it is judged, and said
@@ -67,6 +70,24 @@ func TestStarting(t *testing.T) {
 		a.Limit = []string{"worker-1"}
 		if _, err := a.plan(); err != nil || waits(a) > 0 {
 			t.Errorf("%s\n%s", explain(err), a.story())
+		}
+	})
+	t.Run("interrupted", func(t *testing.T) {
+		t.Parallel()
+		s := rebooted(t)
+		a := s.attempt()
+		defer a.end()
+		stop, interrupt := context.WithCancel(a.ctx)
+		var begun time.Time
+		a.on = func(e provision.Event) {
+			if e.Type == "note" && begun.IsZero() {
+				begun = time.Now()
+				interrupt()
+			}
+		}
+		_, err := a.Apply(a.ctx, stop)
+		if !isCode(err, provision.ExitInterrupted) || begun.IsZero() || time.Since(begun) > 2*time.Second {
+			t.Errorf("%s, %s after the interruption\n%s", explain(err), time.Since(begun), a.story())
 		}
 	})
 }

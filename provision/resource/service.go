@@ -1,12 +1,14 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"provision/remote"
 )
@@ -34,7 +36,7 @@ type Service struct {
 	// Runs says whose flow runs end with this container: the name that Prefect records with them, and
 	// the host that Prefect is asked on. Empty if it executes none.
 	RunsAs, RunsOn string
-	// Timeout of the wait for health, in seconds.
+	// Timeout of the wait for health, in seconds; 0 is StartPatience.
 	Timeout int
 }
 
@@ -165,10 +167,7 @@ func (s *Service) Do(ctx context.Context, r *Run, c Change) error {
 	if c.Act == Replace {
 		force = " --force-recreate"
 	}
-	timeout := s.Timeout
-	if timeout == 0 {
-		timeout = 180
-	}
+	timeout := cmp.Or(s.Timeout, int(StartPatience.Seconds()))
 	mounts := ""
 	if len(s.Mounts) > 0 {
 		mounts = fmt.Sprintf("%s=$(mountsdigest %s); export %s\n", MountsVariable(s.Service), s.mountsArgs(), MountsVariable(s.Service))
@@ -231,6 +230,9 @@ done
 func MountsVariable(service string) string {
 	return "PROVISION_MOUNTS_" + strings.ToUpper(strings.ReplaceAll(service, "-", "_"))
 }
+
+// StartPatience is how long a container may take to be healthy, unless its service says otherwise.
+const StartPatience = 3 * time.Minute
 
 // Starting tells whether the container runs and its health check has not answered yet.
 func (s *Service) Starting(w World) bool {
