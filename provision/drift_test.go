@@ -81,6 +81,10 @@ var drifts = []drift{
 	{"a mode is changed", ran(serverHost, "chmod 0666 "+base+"/server/compose.yaml"), []string{"owner and mode are 0:0 666, should be 0:0 644"}},
 	{"an owner is changed", ran(agentHost, "chown 1000:1000 "+base+"/agent/compose.yaml"), []string{"worker-1 change file " + base + "/agent/compose.yaml: owner and mode are 1000:1000 644"}},
 	{"a secret is readable by all", ran(serverHost, "chmod 0444 "+base+"/server/secrets/server/encryption_key"), []string{"encryption_key: owner and mode are 10001 444, should be 10001 400"}},
+	{"a secret's directory is given to the container's user", ran(serverHost, "chown 999:999 "+base+"/server/secrets/postgres"), []string{"postgres/password: owner and mode of its directory are 999:999 550, should be 0:999 550"}},
+	{"a token's directory is given to the container's user", ran(agentHost, "chmod 0700 "+base+"/agent/secrets/agent"), []string{"agent/poll_token: owner and mode of its directory are 0:10001 700, should be 0:10001 550"}},
+	{"Caddy's directory is given to its user", ran(serverHost, "chown 10002:10002 "+base+"/server/secrets/caddy"), []string{"ui_password_hash: owner and mode of its directory are 10002:10002 550"}},
+	{"a secret is a link", ran(serverHost, "f="+base+"/server/secrets/login/ui_password; echo of-root >/root/other; rm $f; ln -s /root/other $f"), []string{"ui_password: it is a symbolic link", "ui_password_hash"}},
 	{"a file is removed", removed(agentHost, base+"/agent/spec/deployments.json"), []string{"worker-1 add file " + base + "/agent/spec/deployments.json"}},
 	{"a copied secret is removed", removed(agentHost, base+"/agent/secrets/agent/poll_token"), []string{"worker-1 add secret " + base + "/agent/secrets/agent/poll_token"}},
 	{"a token is removed", removed(serverHost, base+"/server/secrets/caddy/tokens/worker-1.run"), []string{

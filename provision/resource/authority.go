@@ -123,8 +123,7 @@ func (a *Authority) copied(w World) bool {
 
 // Do makes an authority, or (Modify) gives its place to the one that stands beside it.
 func (a *Authority) Do(ctx context.Context, r *Run, c Change) error {
-	script := `mkdir -p "$d" "${note%/*}"; chown "$u:$u" "$d"; chmod 0500 "$d"
-rm -f "$d"/.provision.*
+	script := `secretdir "$d" "$u" ` + secretDirMode + `; mkdir -p "${note%/*}"
 `
 	if c.Act == Modify {
 		for _, f := range authorityFiles {

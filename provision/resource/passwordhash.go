@@ -61,6 +61,8 @@ func (h *PasswordHash) Diff(w World) []Change {
 		return []Change{{ID: h.ID(), Act: Modify, Why: "it is not known to be the hash of the present password"}}
 	case rec.Fields["stat"] != want:
 		return []Change{{ID: h.ID(), Act: Modify, Why: "owner, mode or size differ"}}
+	case dirDiffers(rec, h.UID, secretDirMode) != "":
+		return []Change{{ID: h.ID(), Act: Modify, Why: dirDiffers(rec, h.UID, secretDirMode)}}
 	}
 	return nil
 }
@@ -77,11 +79,10 @@ func (h *PasswordHash) Do(ctx context.Context, r *Run, _ Change) error {
 	}
 	_, err = r.Sh(ctx, h.Host, fmt.Sprintf(`d=%s f=%s u=%s note=%s pw=%s salt=%s
 %s
-mkdir -p "$d"; chown "$u:$u" "$d"; chmod 0500 "$d"
-rm -f "$d"/.provision.*
+secretdir "$d" "$u" %s
 t=$(mktemp "$d/.provision.XXXXXX"); printf '%%s' %s >"$t"; put "$t" "$f" "$u:$u" 0400
 t=$(mktemp "${note%%/*}/.provision.XXXXXX"); hashnote "$pw" "$salt" >"$t"; put "$t" "$note" 0:0 0400
 `, remote.Quote(path.Dir(h.Path)), remote.Quote(h.Path), remote.Quote(h.UID), remote.Quote(h.Note),
-		remote.Quote(h.Password.Name), remote.Quote(h.Salt), hashNote, remote.Quote(string(hash))))
+		remote.Quote(h.Password.Name), remote.Quote(h.Salt), hashNote, secretDirMode, remote.Quote(string(hash))))
 	return err
 }

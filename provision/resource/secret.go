@@ -21,7 +21,7 @@ import (
 // builtin printf, so it is in no process's arguments.
 type SecretFile struct {
 	Host, Path string
-	UID        string // owner of the file and of its directory
+	UID        string // owner of the file; its directory belongs to root, and this number is its group
 	// Source is the owner of the value; zero if this file owns it.
 	Source ID
 	// With is another resource that changes the value of Source; zero if there is none.
@@ -67,7 +67,10 @@ func (f *SecretFile) Needs() []ID {
 const statSecret = `statsecret() {
 if [ -L "$1" ]; then v link "$1"; yes
 elif [ -f "$1" ]; then
-	if st=$(stat -c '%u %a %s' "$1" 2>&1) && sum=$({ printf '%s' "$N"; cat "$1"; } | sha256sum); then v stat "$st"; v sum "${sum%% *}"; yes
+	if st=$(stat -c '%u %a %s %g' "$1" "${1%/*}" 2>&1) && sum=$({ printf '%s' "$N"; cat "$1"; } | sha256sum); then
+		v dir "${st#*
+}"; st=${st%%
+*}; v stat "${st% *}"; v sum "${sum%% *}"; yes
 	else unknown "$st"; fi
 elif [ -e "$1" ]; then unknown "$1 exists and is not a file"
 else no; fi
@@ -90,6 +93,27 @@ func (f *SecretFile) mode() string {
 		return "444"
 	}
 	return "400"
+}
+
+// dirMode is the mode of the directory. Others look into it only where there is no secret.
+func (f *SecretFile) dirMode() string {
+	if f.Public {
+		return "755"
+	}
+	return secretDirMode
+}
+
+const secretDirMode = "550"
+
+// dirDiffers says what is wrong with the directory of a secret, as statsecret has reported it; "" if
+// nothing is. Whoever can write in it can swap the file for a link while root works on it.
+func dirDiffers(rec Record, gid, mode string) string {
+	dir := strings.Fields(rec.Fields["dir"])
+	if len(dir) != 4 || dir[0] == "0" && dir[1] == mode && dir[3] == gid {
+		return ""
+	}
+	return fmt.Sprintf("owner and mode of its directory are %s:%s %s, should be 0:%s %s",
+		remote.Sanitize(dir[0]), remote.Sanitize(dir[3]), remote.Sanitize(dir[1]), gid, mode)
 }
 
 func (f *SecretFile) Diff(w World) []Change {
@@ -131,6 +155,9 @@ func (f *SecretFile) Diff(w World) []Change {
 	}
 	if modify.Why == "" && (stat[0] != f.UID || stat[1] != f.mode()) {
 		modify.Why = fmt.Sprintf("owner and mode are %s %s, should be %s %s", remote.Sanitize(stat[0]), remote.Sanitize(stat[1]), f.UID, f.mode())
+	}
+	if modify.Why == "" {
+		modify.Why = dirDiffers(rec, f.UID, f.dirMode())
 	}
 	if modify.Why == "" {
 		return nil
@@ -178,22 +205,15 @@ func (f *SecretFile) Do(ctx context.Context, r *Run, c Change) error {
 		if c.Act == Add {
 			place = `chown "$u:$u" "$t"; chmod "$m" "$t"; sync "$t"; ln "$t" "$f" 2>/dev/null || [ -f "$f" ]; rm -f "$t"; sync "$d"`
 		} else if value.Empty() {
-			place = `if [ -L "$f" ]; then cat "$f" >"$t"; put "$t" "$f" "$u:$u" "$m"; else rm -f "$t"; chown -h "$u:$u" "$f"; chmod "$m" "$f"; fi`
+			place = `rm -f "$t"; [ ! -L "$f" ] || die "$f has become a symbolic link"; chown -h "$u:$u" "$f"; chmod "$m" "$f"`
 		}
 	}
-	dirMode := "0500"
-	if f.Public {
-		dirMode = "0755"
-	}
 	_, err = r.Sh(ctx, f.Host, fmt.Sprintf(`d=%s f=%s u=%s m=%s
-(umask 022; mkdir -p "${d%%/*}")
-[ -d "$d" ] || { mkdir -p "$d"; }
-chown "$u:$u" "$d"; chmod %s "$d"
-rm -f "$d"/.provision.*
+secretdir "$d" "$u" %s
 t=$(mktemp "$d/.provision.XXXXXX")
 printf '%%s' %s >"$t"
 %s
-`, remote.Quote(path.Dir(f.Path)), remote.Quote(f.Path), remote.Quote(f.UID), f.mode(), dirMode, remote.Quote(value.Reveal()), place))
+`, remote.Quote(path.Dir(f.Path)), remote.Quote(f.Path), remote.Quote(f.UID), f.mode(), f.dirMode(), remote.Quote(value.Reveal()), place))
 	if err == nil && f.Source == (ID{}) {
 		// What others copy is what stands in the file, whoever wrote it.
 		r.forget(f.ID())
@@ -221,10 +241,10 @@ func (f *SecretFile) value(ctx context.Context, r *Run, c Change) (Secret, error
 	return f.Generate(ctx, r)
 }
 
-// Read returns what stands in the file now, or where it is a link to, or an empty value if there is no file.
+// Read returns the file's content, or an empty value if there is no file. It does not follow a link.
 // It is what the probe has digested, byte for byte: who uses it takes no notice of a newline at its end.
 func (f *SecretFile) Read(ctx context.Context, r *Run) (Secret, error) {
-	out, err := r.Get(ctx, f.Host, fmt.Sprintf("f=%s; [ ! -f \"$f\" ] || cat \"$f\"", remote.Quote(f.Path)))
+	out, err := r.Get(ctx, f.Host, fmt.Sprintf("f=%s; [ -L \"$f\" ] || [ ! -f \"$f\" ] || cat \"$f\"", remote.Quote(f.Path)))
 	if err != nil {
 		return Secret{}, fmt.Errorf("read %s: %w", f.Path, err)
 	}

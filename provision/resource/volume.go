@@ -54,8 +54,9 @@ yes*) unknown "$VS" ;;
 esac`, remote.Quote(v.Name), remote.Quote(v.bornPath()))+v.where())
 }
 
-// writtenBy defines major, which says by which PostgreSQL the data in a directory was written.
-const writtenBy = `major() { [ ! -f "$1/PG_VERSION" ] || v major "$(head -c 20 "$1/PG_VERSION")"; }`
+// writtenBy defines major, which says by which PostgreSQL the data in a directory was written. The
+// directory belongs to the database's uid, so a link in it is not followed.
+const writtenBy = `major() { [ -L "$1/PG_VERSION" ] || [ ! -f "$1/PG_VERSION" ] || v major "$(head -c 20 "$1/PG_VERSION")"; }`
 
 // where asks for the directory that the volume was made with, and for the data in the one that it should
 // have: the engine shows that at its mountpoint only while it is in use.
