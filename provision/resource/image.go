@@ -68,7 +68,7 @@ func (i *PulledImage) Do(ctx context.Context, r *Run, _ Change) error {
 	// a while, without the line that is not whole yet: all of a long pull would be too much to print. A
 	// client that asks for a login reads an empty line, and so fails.
 	_, err := r.Sh(ctx, i.Host, fmt.Sprintf(`ref=%s from=%s
-said=$(mktemp); trap 'rm -f "$said" "$said.rc"' EXIT
+private=$(mktemp -d); said=$private/said; : >"$said"; trap 'rm -rf "$private"' EXIT
 drawn() {
 	while part=$(dd bs=64k count=1 status=none | tail -c 2000; echo .); [ "$part" != . ]; do
 		printf '%%s\n' "$part" | tr '\r' '\n' | sed -nE -e '$d' -e 's/.*([0-9a-f]{12}: [A-Z].*)/\1/p'
@@ -86,8 +86,8 @@ else
 	fetch() { timeout 1500 sh -c "$command"; }
 fi
 pull() {
-	{ fetch; echo "$?" >"$said.rc"; } | drawn
-	[ "$(cat "$said.rc")" = 0 ]
+	{ fetch; echo "$?" >"$private/rc"; } | drawn
+	[ "$(cat "$private/rc")" = 0 ]
 }
 n=1
 until pull; do
@@ -97,7 +97,7 @@ until pull; do
 		[ $n -lt 4 ] || { printf '%%s\n' "$out" >&2; die "the registry kept refusing; wait, log in to it on the host (docker login), or set image_mirror in the inventory"; }
 		echo "the registry asks to wait, next try in $((n * 15)) s"; sleep $((n * 15)); n=$((n + 1)) ;;
 	*'denied'*|*'unauthorized'*|*'non TTY'*|*'sername'*) printf '%%s\n' "$out" >&2; die "the registry wants a login for $from, or has no such image: docker login on the host, or image_mirror in the inventory" ;;
-	*) [ "$(cat "$said.rc")" != 124 ] || out="no end within 25 minutes"; printf '%%s\n' "$out" >&2; die "cannot pull $from" ;;
+	*) [ "$(cat "$private/rc")" != 124 ] || out="no end within 25 minutes"; printf '%%s\n' "$out" >&2; die "cannot pull $from" ;;
 	esac
 done
 [ "$from" = "$ref" ] || docker tag "$from" "$ref"
@@ -143,10 +143,14 @@ func (b *BuiltImage) Do(ctx context.Context, r *Run, _ Change) error {
 		fmt.Fprintf(&values, "export %s=%s\n", k, remote.Quote(b.Args[k]))
 		fmt.Fprintf(&args, " --build-arg %s", k)
 	}
-	_, err = r.Sh(ctx, b.Host, fmt.Sprintf(`t=%s
+	// What was uploaded belongs to the login user, who could change it between the check and the build.
+	// A killed build leaves its copy where every run that takes the lock clears up.
+	_, err = r.Sh(ctx, b.Host, fmt.Sprintf(`uploaded=%s
+private=$(mktemp -d /var/tmp/.provision-XXXXXXXX); trap 'rm -rf "$private"' EXIT
+t=$private/context.tar
+cat "$uploaded" >"$t"; rm -f "$uploaded"
 sum=$(sha256sum <"$t"); [ "${sum%%%% *}" = %s ] || die "the build context arrived damaged"
 %sDOCKER_BUILDKIT=1 BUILDKIT_PROGRESS=plain timeout 2400 docker build --pull=false --label %s --tag %s%s - <"$t"
-rm -f "$t"
 `, remote.Quote(path), digest(tar), values.String(), remote.Quote(LabelStack+"="+b.Stack), remote.Quote(b.Ref), args.String()))
 	return err
 }

@@ -81,7 +81,7 @@ type built struct {
 	context files.Context
 }
 
-// Owners of files inside containers: no user of a host has these numbers.
+// Owners of files inside containers. An account of a host with one of these numbers is warned of.
 const (
 	prefectUID  = "10001"
 	caddyUID    = "10002"
@@ -232,7 +232,7 @@ func (b *binder) host(h *inventory.Host) error {
 	if repository == "" {
 		repository = "https://download.docker.com/linux"
 	}
-	b.add(sys)
+	b.add(sys, b.accounts(h))
 	if disk := b.disk(h); disk != nil {
 		b.place = disk
 		identity.Before, identity.Disk = append(identity.Before, disk.ID()), resource.CloudVolumeID(h.Name)
@@ -260,6 +260,18 @@ func (b *binder) host(h *inventory.Host) error {
 		return b.agentRole(h)
 	}
 	return nil
+}
+
+// accounts looks for accounts with the user ids of the containers of a host.
+func (b *binder) accounts(h *inventory.Host) *resource.Accounts {
+	of := map[string]string{}
+	if h.Has(inventory.RoleServer) {
+		of[postgresUID], of[caddyUID], of[prefectUID] = "PostgreSQL", "Caddy", "Prefect"
+	}
+	if h.Has(inventory.RoleAgent) {
+		of[prefectUID] = "Prefect"
+	}
+	return &resource.Accounts{Host: h.Name, Of: of}
 }
 
 func (b *binder) network(host, name string, subnet netip.Prefix, internal bool) {

@@ -192,6 +192,7 @@ func getentMain(p *proc) int {
 	}
 	switch o.args[0] {
 	case "passwd", "group":
+		rc := 0
 		for _, key := range o.args[1:] {
 			found := false
 			for _, f := range p.host.database("/etc/" + o.args[0]) {
@@ -202,10 +203,10 @@ func getentMain(p *proc) int {
 				}
 			}
 			if !found {
-				return 2
+				rc = 2
 			}
 		}
-		return 0
+		return rc
 	case "hosts", "ahosts", "ahostsv4":
 		for _, f := range p.hostsFile() {
 			if w := strings.Fields(f); len(w) > 1 && slices.Contains(w[1:], o.args[1]) {
