@@ -21,9 +21,9 @@ var (
 	_ Warner   = (*Accounts)(nil)
 )
 
-func (a *Accounts) ID() ID                                { return ID{a.Host, "accounts", ""} }
-func (a *Accounts) Needs() []ID                           { return nil }
-func (a *Accounts) Diff(World) []Change                   { return nil }
+func (a *Accounts) ID() ID                                 { return ID{a.Host, "accounts", ""} }
+func (a *Accounts) Needs() []ID                            { return nil }
+func (a *Accounts) Diff(World) []Change                    { return nil }
 func (a *Accounts) Do(context.Context, *Run, Change) error { return nil }
 
 func (a *Accounts) Probe(s *Script) {
