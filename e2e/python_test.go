@@ -20,7 +20,7 @@ func (s *site) registers(worker *lab.Host) {
 	var packed bytes.Buffer
 	zip := gzip.NewWriter(&packed)
 	out := tar.NewWriter(zip)
-	for _, name := range []string{"fake.py", "test_register.py"} {
+	for _, name := range []string{"fake.py", "test_register.py", "test_guard.py"} {
 		text, err := os.ReadFile("../files/prefect/tests/" + name)
 		if err != nil {
 			s.Fatal(err)
@@ -39,8 +39,9 @@ func (s *site) registers(worker *lab.Host) {
 		s.Fatal(err)
 	}
 	said := s.on(worker, `image=$(docker inspect --format '{{.Config.Image}}' prefect-business-logic)
-echo `+base64.StdEncoding.EncodeToString(packed.Bytes())+` | base64 -d | docker run --rm -i --network none --user 10001 --tmpfs /tmp:mode=1777 --read-only --entrypoint sh "$image" -c 'cd /tmp && mkdir t && cd t && tar xz && python -m unittest -v test_register' 2>&1`)
+echo `+base64.StdEncoding.EncodeToString(packed.Bytes())+` | base64 -d | docker run --rm -i --network none --user 10001 --tmpfs /tmp:mode=1777 --read-only --entrypoint sh "$image" -c 'cd /tmp && mkdir t && cd t && tar xz && python -m unittest -v test_register test_guard' 2>&1`)
 	s.contains(said, "test_all_that_is_wrong_is_said")
+	s.contains(said, "test_nothing_that_is_sent_runs")
 	s.contains(said, "\nOK")
 	if strings.Contains(said, "skipped") {
 		s.Errorf("tests were skipped:\n%s", said)

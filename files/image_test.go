@@ -98,6 +98,11 @@ func TestContextsAreDeterministic(t *testing.T) {
 	if h := entries["project/link.py"]; h == nil || h.Linkname != "z.py" {
 		t.Errorf("the link is %+v", h)
 	}
+	for _, name := range []string{"guard/provision_guard.pth", "guard/provision_guard.py"} {
+		if entries[name] == nil {
+			t.Errorf("%s is missing", name)
+		}
+	}
 	for _, name := range []string{"provision/entrypoint", "provision/bin/provision-bridge"} {
 		if h := entries[name]; h == nil || h.Mode != 0o755 {
 			t.Errorf("%s is %+v", name, h)

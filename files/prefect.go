@@ -15,7 +15,7 @@ const PrefectVersion = "2.20.25"
 const ResultBlock = "local-file-system/provision-results"
 
 //go:embed prefect/image.Dockerfile.tmpl prefect/caddy.Dockerfile.tmpl prefect/poetry.txt prefect/received.py prefect/entrypoint prefect/bin
-//go:embed prefect/base/pyproject.toml prefect/base/poetry.lock prefect/hello/*.py prefect/provision_glue/*.py
+//go:embed prefect/base/pyproject.toml prefect/base/poetry.lock prefect/hello/*.py prefect/provision_glue/*.py prefect/guard
 var prefectFiles embed.FS
 
 // PrefectImage is the image of the Prefect server and of the agent.
@@ -105,7 +105,7 @@ func (t tree) pythonContext(r recipe, ca []byte) (Context, error) {
 	if err := t.addFS(prefectFiles, "prefect", "provision", "entrypoint", "bin/*", "provision_glue/*.py"); err != nil {
 		return Context{}, err
 	}
-	if err := t.addFS(prefectFiles, "prefect", "", "poetry.txt", "received.py"); err != nil {
+	if err := t.addFS(prefectFiles, "prefect", "", "poetry.txt", "received.py", "guard/*"); err != nil {
 		return Context{}, err
 	}
 	return t.dockerContext("image.Dockerfile.tmpl", r, ca)

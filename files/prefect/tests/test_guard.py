@@ -1,0 +1,191 @@
+"""What a state or a stored result may make a process do, with Prefect itself. Each attack is shown to work where nothing guards."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+
+try:
+    import prefect
+except ImportError:
+    prefect = None
+
+HERE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "guard")
+
+# In an image the guard is installed; here the directory is made one of those whose .pth files Python reads.
+GUARDED = "import site, sys\nif 'provision_guard' not in sys.modules: site.addsitedir(%r)\n" % HERE
+BARE = "import sys\nsys.meta_path[:] = [f for f in sys.meta_path if type(f).__module__ != 'provision_guard']\n"
+
+PICKLE = """
+import base64, cloudpickle, os
+class X:
+    def __reduce__(self):
+        return os.system, ("touch " + os.environ["MARK"],)
+blob = base64.encodebytes(cloudpickle.dumps(X())).decode()
+"""
+DOCUMENT = '{"type": "COMPLETED", "name": "Completed", "data": {"encoding": "cloudpickle", "blob": blob}}'
+
+ATTACKS = {
+    "a data document in a state": PICKLE + "from prefect.client.schemas import State\nState.parse_obj(%s).result()" % DOCUMENT,
+    "a data document in a state of a failed run": PICKLE + "from prefect.client.schemas import State\nState.parse_obj(dict(%s, type='FAILED')).result(raise_on_failure=False)" % DOCUMENT,
+    "a data document in a list of states": PICKLE + textwrap.dedent("""
+        from prefect import flow
+        from prefect.client.schemas import State
+        @flow
+        def parent(): return [State.parse_obj(%s)]
+        [s.result() for s in parent(return_state=True).result(raise_on_failure=False)]""") % DOCUMENT,
+    "a data document of the server's schema": PICKLE + textwrap.dedent("""
+        from prefect.deprecated.data_documents import DataDocument
+        from prefect.server.schemas.states import State
+        State(type="COMPLETED", data=DataDocument(encoding="cloudpickle", blob=blob)).result()"""),
+    "a data document asked of the client": PICKLE + textwrap.dedent("""
+        import asyncio
+        from prefect.client.orchestration import PrefectClient
+        from prefect.deprecated.data_documents import DataDocument
+        asyncio.run(PrefectClient.resolve_datadoc(None, DataDocument(encoding="cloudpickle", blob=blob)))"""),
+    "an exception of a JSON result": textwrap.dedent("""
+        import json, os
+        from prefect.serializers import JSONSerializer
+        JSONSerializer().loads(json.dumps({"a": [{"__exc_type__": "os.system", "message": "touch " + os.environ["MARK"]}]}).encode())"""),
+    "a type of a JSON result": textwrap.dedent("""
+        import json, os, sys
+        from prefect.serializers import JSONSerializer
+        open("acts_when_imported.py", "w").write("import os; open(os.environ['MARK'], 'w')")
+        sys.path.insert(0, os.getcwd())
+        JSONSerializer().loads(json.dumps({"__class__": "acts_when_imported.x", "data": 1}).encode())"""),
+    "something to import in a JSON result": textwrap.dedent("""
+        import json, os, sys, pydantic.v1
+        from prefect.serializers import JSONSerializer
+        open("acts_when_imported.py", "w").write("import os; open(os.environ['MARK'], 'w')")
+        sys.path.insert(0, os.getcwd())
+        JSONSerializer().loads(json.dumps({"__class__": "pydantic.v1.PyObject", "data": "acts_when_imported.x"}).encode())"""),
+    "a stored result out of its storage": PICKLE + textwrap.dedent("""
+        import asyncio, json, uuid
+        from types import SimpleNamespace as Row
+        from prefect.blocks.core import Block
+        from prefect.filesystems import LocalFileSystem
+        from prefect.results import PersistedResult
+        open("sent.json", "w").write(json.dumps({"serializer": {"type": "pickle"}, "data": blob}))
+        os.mkdir("storage")
+        Block._from_block_document = lambda _: LocalFileSystem(basepath="storage")
+        class Client:
+            async def read_block_document(self, _): return None
+        stored = PersistedResult(serializer_type="pickle", storage_block_id=uuid.uuid4(), storage_key="../sent.json")
+        blob = asyncio.run(stored._read_blob(client=Client()))
+        blob.serializer.loads(blob.data)"""),
+}
+
+EACH = """
+import json, os
+outcomes = {}
+for number, (name, attack) in enumerate(%r.items()):
+    os.mkdir(str(number))
+    os.chdir(str(number))
+    os.environ["MARK"] = os.path.abspath("mark")
+    said = ""
+    try:
+        exec(attack, {})
+    except Exception as error:
+        said = str(error)
+    outcomes[name] = {"ran": os.path.exists("mark"), "said": said}
+    sys.path[:] = [p for p in sys.path if p != os.getcwd()]
+    sys.modules.pop("acts_when_imported", None)
+    os.chdir("..")
+print("\\n" + json.dumps(outcomes))
+"""
+
+# What flows do all day: with results in memory, in storage, as pickles and as JSON, from subflows, after retries, mapped, cached, failed.
+FLOWS = """
+import dataclasses, json, os
+import pydantic.v1 as pydantic
+from prefect import flow, task
+from prefect.tasks import task_input_hash
+
+class Row(pydantic.BaseModel):
+    n: int
+
+tries = []
+
+@task(persist_result=True, result_serializer="json")
+def rows(n): return [Row(n=i) for i in range(n)]
+@task(persist_result=True, cache_key_fn=task_input_hash)
+def twice(n): return {"n": 2 * n}
+@task(retries=1)
+def second_time(n):
+    tries.append(n)
+    if len(tries) == 1: raise RuntimeError("once")
+    return n
+@task(persist_result=True, result_serializer="json")
+def broken(): return ValueError("kept")
+@flow(persist_result=True)
+def child(n): return n + 1
+@flow(retries=1)
+def parent():
+    one = rows(3, return_state=True)
+    one.data._cache = __import__("prefect").utilities.annotations.NotSet
+    assert one.result() == [Row(n=0), Row(n=1), Row(n=2)], one.result()
+    assert [f.result()["n"] for f in twice.map([1, 2])] == [2, 4]
+    again = twice(1, return_state=True)
+    assert again.name == "Cached" and again.result() == {"n": 2}, again
+    assert second_time(5) == 5
+    kept = broken(return_state=True)
+    assert str(kept.result(raise_on_failure=False)) == "kept"
+    assert child(1) == 2
+    return child(2)
+state = parent(return_state=True)
+assert state.is_completed() and state.result() == 3, state
+print("all completed")
+"""
+
+
+@unittest.skipIf(prefect is None, "there is no Prefect here")
+class Guard(unittest.TestCase):
+    def python(self, code, directory):
+        environment = dict(os.environ, PREFECT_HOME=os.path.join(directory, "home"), PYTHONWARNINGS="ignore", PREFECT_LOGGING_LEVEL="CRITICAL",
+                           PREFECT_API_URL="", PREFECT_TASKS_REFRESH_CACHE="false")
+        for name in ("PREFECT_DEFAULT_RESULT_STORAGE_BLOCK", "PREFECT_API_KEY"):
+            environment.pop(name, None)
+        path = os.path.join(directory, "flows.py")
+        with open(path, "w") as file:
+            file.write(code)
+        ended = subprocess.run([sys.executable, path], cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+        return ended.stdout.decode("utf-8", "replace")
+
+    def attacked(self, before):
+        """What became of each attack, all in one process: to import Prefect takes seconds."""
+        with tempfile.TemporaryDirectory() as directory:
+            said = self.python(before + EACH % (ATTACKS,), directory)
+            outcomes = json.loads(said.splitlines()[-1])
+        self.assertEqual(sorted(ATTACKS), sorted(outcomes), said)
+        return outcomes
+
+    def test_nothing_that_is_sent_runs(self):
+        for name, outcome in self.attacked(GUARDED).items():
+            with self.subTest(name):
+                self.assertFalse(outcome["ran"], outcome)
+                self.assertIn("refused", outcome["said"])
+
+    def test_without_the_guard_each_of_it_runs(self):
+        for name, outcome in self.attacked(BARE).items():
+            with self.subTest(name):
+                self.assertTrue(outcome["ran"], outcome)
+
+    def test_flows_run_as_before(self):
+        with tempfile.TemporaryDirectory() as directory:
+            said = self.python(GUARDED + FLOWS, directory)
+            self.assertIn("all completed", said)
+
+    def test_the_build_sees_that_it_holds(self):
+        check = "import runpy\nsys.argv = ['guard']\nrunpy.run_module('provision_guard', run_name='__main__')\n"
+        with tempfile.TemporaryDirectory() as directory:
+            said = self.python(GUARDED + check, directory)
+            self.assertEqual("", said)
+            said = self.python("import sys\n" + BARE + "sys.modules.pop('provision_guard', None)\nsys.path.insert(0, %r)\n" % HERE + check, directory)
+            self.assertIn("guard: ", said)
+
+
+if __name__ == "__main__":
+    unittest.main()
