@@ -1,19 +1,15 @@
 package inventory
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/digitalocean/godo"
@@ -133,9 +129,24 @@ func pending(err error) bool {
 	return errors.As(err, &e) && Status(err) == http.StatusUnprocessableEntity && strings.Contains(strings.ToLower(e.Message), "pending event")
 }
 
+// ErrNotWithin is of what was waited for and did not come in time.
+var ErrNotWithin = errors.New("not within")
+
 // Until looks again and again, less and less often, until done says so. The error says what was waited for.
 func (a *Account) Until(ctx context.Context, what string, done func(context.Context) (bool, error)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.Deadline, fmt.Errorf("%s: not within %s", what, a.Deadline))
+	return a.until(ctx, a.Deadline, what, done)
+}
+
+// UntilGrace waits as Until does, no longer than Grace.
+func (a *Account) UntilGrace(ctx context.Context, what string, done func(context.Context) (bool, error)) error {
+	return a.until(ctx, a.Grace(), what, done)
+}
+
+// Grace is how long something may take that is expected within a minute or so, and for which there is another way.
+func (a *Account) Grace() time.Duration { return a.Deadline / 6 }
+
+func (a *Account) until(ctx context.Context, limit time.Duration, what string, done func(context.Context) (bool, error)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%s: %w %s", what, ErrNotWithin, limit))
 	defer cancel()
 	for wait := a.Pause; ; wait = min(wait*5/4, 5*a.Pause) {
 		ok, err := done(ctx)
@@ -164,6 +175,21 @@ func (a *Account) WhenFree(ctx context.Context, what string, call func(context.C
 	})
 }
 
+// ErrErrored is of an action that has ended at DigitalOcean without its effect.
+var ErrErrored = errors.New("ended with an error at DigitalOcean")
+
+// Ended tells whether an action has ended, and whether with an error. Statuses that the API has beside those that are documented
+// have been seen after its end.
+func Ended(action *godo.Action) (bool, error) {
+	switch action.Status {
+	case "errored":
+		return true, fmt.Errorf("the action %d %w", action.ID, ErrErrored)
+	case godo.ActionInProgress, "":
+		return false, nil
+	}
+	return true, nil
+}
+
 // Done waits for an action. One that was just begun may not be found yet.
 func (a *Account) Done(ctx context.Context, what string, id int) error {
 	return a.Until(ctx, what, func(ctx context.Context) (bool, error) {
@@ -173,170 +199,67 @@ func (a *Account) Done(ctx context.Context, what string, id int) error {
 			return false, nil
 		case err != nil:
 			return false, err
-		case action.Status == "errored":
-			return false, fmt.Errorf("%s: the action %d ended with an error at DigitalOcean", what, id)
 		}
-		return action.Status == godo.ActionCompleted, nil
+		ended, err := Ended(action)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", what, err)
+		}
+		return ended, err
 	})
 }
 
-// CreateDroplet sends the volumes as the published schema has them, by their ids alone; godo would send objects.
-func (a *Account) CreateDroplet(ctx context.Context, q *godo.DropletCreateRequest, volumes ...string) (*godo.Droplet, error) {
+// CreateDroplet sends the volumes as the published schema has them, by their ids alone; godo would send objects. The action is
+// that of the creation, 0 where the answer does not name it: that the creation was accepted does not mean that it succeeds.
+func (a *Account) CreateDroplet(ctx context.Context, q *godo.DropletCreateRequest, volumes ...string) (one *godo.Droplet, action int, err error) {
 	req, err := a.NewRequest(ctx, http.MethodPost, "v2/droplets", struct {
 		*godo.DropletCreateRequest
 		Volumes []string `json:"volumes,omitempty"`
 	}{q, volumes})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var made struct{ Droplet *godo.Droplet }
+	var made struct {
+		Droplet *godo.Droplet
+		Links   godo.Links
+	}
 	if _, err := a.Do(ctx, req, &made); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	if made.Droplet == nil {
-		return nil, errors.New("the answer to the creation holds no droplet")
-	}
-	return made.Droplet, nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(d):
-		return nil
-	}
-}
-
-// about is a wait of our own choosing, not the same for everybody.
-func about(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
-
-// caller carries out single calls.
-type caller struct {
-	token, host    string
-	timeout, pause time.Duration
-	transport      *http.Transport
-	held           func(why string, wait time.Duration)
-
-	mu                sync.Mutex
-	left, limit, made int
-	told              map[string]time.Time // until when the same is not told again
-}
-
-// RoundTrip sends a call, again where that cannot do harm. The limiter's 429 stands before the API itself: what it answers
-// to has not been done, so a create may follow it, too.
-func (c *caller) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Host != c.host {
-		return nil, errors.New("the API named another host; the token stays here")
-	}
-	var body []byte
-	if req.Body != nil {
-		var err error
-		body, err = io.ReadAll(req.Body)
-		_ = req.Body.Close()
-		if err != nil {
-			return nil, err
+	for _, l := range made.Links.Actions {
+		if l.Rel == "create" {
+			action = l.ID
 		}
 	}
-	wait := c.pause
-	for try := 1; ; try++ {
-		resp, err := c.once(req, body)
-		limited := err == nil && resp.StatusCode == http.StatusTooManyRequests
-		failed := err != nil || resp.StatusCode >= 500
-		if try == attempts || req.Context().Err() != nil || !limited && (!failed || req.Method == http.MethodPost) {
-			return resp, err
+	return made.Droplet, action, nil
+}
+
+// Creation is the action by which a droplet was created.
+func (a *Account) Creation(ctx context.Context, droplet int) (*godo.Action, error) {
+	all, err := pages(func(o *godo.ListOptions) ([]godo.Action, *godo.Response, error) {
+		return a.Droplets.Actions(ctx, droplet, o)
+	})
+	for n := range all {
+		if all[n].Type == "create" {
+			return &all[n], err
 		}
-		hold := about(wait)
-		if err == nil {
-			if seconds, problem := strconv.Atoi(resp.Header.Get("Retry-After")); problem == nil && seconds > 0 {
-				hold = time.Duration(seconds)*time.Second + rand.N(c.pause+1)
-			}
-		}
-		if hold > longestHold+c.pause {
-			return resp, err
-		}
-		c.tell(req, resp, err, hold)
-		if problem := sleep(req.Context(), hold); problem != nil {
-			return nil, problem
-		}
-		wait = min(2*wait, 30*time.Second)
 	}
+	return nil, err
 }
 
-// tell says why the next try of a call waits. Many calls that wait for the same are told of once.
-func (c *caller) tell(req *http.Request, resp *http.Response, err error, hold time.Duration) {
-	why := ""
-	switch {
-	case err != nil:
-		why = err.Error() + "; trying again"
-	case resp.Header.Get("Retry-After") != "":
-		why = "the API asks to wait " + inWords(hold)
-	default:
-		why = fmt.Sprintf("the API answered %d to %s %s; trying again", resp.StatusCode, req.Method, req.URL.Path)
-	}
-	c.mu.Lock()
-	quiet := time.Now().Before(c.told[why])
-	if !quiet {
-		c.told[why] = time.Now().Add(hold / 2)
-	}
-	c.mu.Unlock()
-	if !quiet {
-		c.held(why, hold)
-	}
-}
+// Moment is how long something may take that is usually there at once.
+func (a *Account) Moment() time.Duration { return max(a.Deadline/30, 10*a.Pause) }
 
-func inWords(d time.Duration) string {
-	if d < 2*time.Minute {
-		return fmt.Sprintf("%d s", d/time.Second)
-	}
-	return fmt.Sprintf("%d min", (d+30*time.Second)/time.Minute)
-}
+// leastLooks are made before anything is said not to appear: on a busy machine a moment may be over after the first one.
+const leastLooks = 10
 
-// once reads the whole answer, so that one that is cut off is an error of the call and tried again with it.
-func (c *caller) once(req *http.Request, body []byte) (*http.Response, error) {
-	ctx, cancel := context.WithTimeoutCause(req.Context(), c.timeout, fmt.Errorf("no answer within %s", c.timeout))
-	defer cancel()
-	one := req.Clone(ctx)
-	one.Header.Set("Authorization", "Bearer "+c.token)
-	if req.Body != nil {
-		one.Body = io.NopCloser(bytes.NewReader(body))
-		// A GetBody would let the transport send a create again by itself.
-		one.GetBody = nil
-	}
-	resp, err := c.transport.RoundTrip(one)
-	if err != nil {
-		return nil, cmp.Or(timedOut(ctx), err)
-	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	_ = resp.Body.Close()
-	if err != nil {
-		return nil, cmp.Or(timedOut(ctx), err)
-	}
-	// What an answer says is shown in errors, and somebody in between may quote what was sent.
-	text = bytes.ReplaceAll(text, []byte(c.token), []byte("[secret]"))
-	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
-	// What is kept of the request is shown in errors.
-	resp.Request = req
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.made++
-	if left, err := strconv.Atoi(resp.Header.Get("Ratelimit-Remaining")); err == nil {
-		c.left = left
-		c.limit, _ = strconv.Atoi(resp.Header.Get("Ratelimit-Limit"))
-	}
-	return resp, nil
-}
-
-func timedOut(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return nil
-}
-
-// Appears looks for something whose creation may not be listed yet, for a tenth part of the usual time.
+// Appears looks for something whose creation may not be listed yet, for a moment.
 func (a *Account) Appears(ctx context.Context, what string, seen func(context.Context) (bool, error)) error {
-	short := *a
-	short.Deadline = max(a.Deadline/30, 10*a.Pause)
-	return short.Until(ctx, what, seen)
+	looks, end := 0, time.Now().Add(a.Moment())
+	return a.Until(ctx, what, func(ctx context.Context) (bool, error) {
+		ok, err := seen(ctx)
+		if looks++; !ok && err == nil && looks >= leastLooks && time.Now().After(end) {
+			err = fmt.Errorf("%s: %w %s", what, ErrNotWithin, a.Moment())
+		}
+		return ok, err
+	})
 }

@@ -93,6 +93,7 @@ func TestEveryFaultOfEveryCallConverges(t *testing.T) {
 	faults := map[string]inventorytest.Fault{
 		"lost before": {Drop: true}, "lost after": {Drop: true, Late: true}, "500": {Status: 500}, "500 after": {Status: 500, Late: true},
 		"429": {Status: 429}, "hang": {Hang: true}, "hang after": {Hang: true, Late: true}, "killed after": {Late: true},
+		"empty": {Empty: true}, "errored": {Errored: true}, "void": {Void: true},
 	}
 	calls := struckCalls()
 	var all []string
@@ -136,7 +137,7 @@ func strike(t *testing.T, c struck, fault inventorytest.Fault, kill bool) bool {
 		c.differ(p)
 	}
 	a := account()
-	if fault.Hang {
+	if fault.Hang || fault.Void {
 		a.Pace.Call, a.Pace.Deadline = 2*time.Second, 8*time.Second // most of a run waits for what never comes
 	}
 	var hit atomic.Bool // told by the account, whose answer may be lost

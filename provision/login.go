@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"provision/remote"
 )
@@ -143,15 +144,26 @@ func (p *Pass) shows(ctx context.Context, host, sum string) error {
 		return err
 	}
 	t.HostKeySums = []string{sum}
+	// A dial takes the time that it takes, for which connect_timeout is the measure. Only one that was answered says anything of the
+	// key: the other one may be shown for a moment, until sshd has read its own.
 	var last error
-	err = a.Appears(ctx, "the host shows its own key", func(ctx context.Context) (bool, error) {
+	var answered time.Time
+	err = a.Until(ctx, "the host shows its own key", func(ctx context.Context) (bool, error) {
 		var c *remote.Conn
-		if c, last = p.Dialer.Dial(ctx, t); last != nil {
-			return false, nil
+		if c, last = p.Dialer.Dial(ctx, t); last == nil {
+			return true, c.Close()
 		}
-		return true, c.Close()
+		var e *remote.Error
+		switch {
+		case errors.As(last, &e) && e.Kind == remote.Unreachable: // sshd has gone for a moment, or the machine is slow
+		case answered.IsZero():
+			answered = time.Now()
+		case time.Since(answered) > a.Moment():
+			return false, last
+		}
+		return false, nil
 	})
-	if err != nil && last != nil {
+	if err != nil && last != nil && ctx.Err() == nil {
 		return last
 	}
 	return err

@@ -15,7 +15,7 @@ type Key struct {
 
 func (c *Cloud) getAccount(*request) answer {
 	return ok(object{"account": object{
-		"droplet_limit": c.options.DropletLimit, "floating_ip_limit": 3, "reserved_ip_limit": 3, "volume_limit": 100, "email": "ops@example.org", "name": "Ops", "uuid": "b6fr89dbf6d9156cace5f3c78dc9851d957381ef",
+		"droplet_limit": c.options.DropletLimit, "floating_ip_limit": c.options.ReservedIPLimit, "reserved_ip_limit": c.options.ReservedIPLimit, "volume_limit": c.options.VolumeLimit, "email": "ops@example.org", "name": "Ops", "uuid": "b6fr89dbf6d9156cace5f3c78dc9851d957381ef",
 		"email_verified": true, "status": c.options.Status, "status_message": "", "team": object{"uuid": "5df3e3004a17e242b7c20ca6c9fc25b701a47ece", "name": "My Team"},
 	}})
 }

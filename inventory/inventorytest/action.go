@@ -16,13 +16,15 @@ type action struct {
 	looks                   int    // that still see it in progress; -1: all
 	due                     time.Time
 	errored, running, quiet bool // quiet: the API does not show it
+	vanish, void            bool // as the fault of that name
 	finish                  func() error
 }
 
 // start begins an action. finish is its effect; it is called without the lock.
 func (c *Cloud) start(r *request, a *action, finish func() error) *action {
 	a.id, a.status, a.startedAt = c.number("action"), "in-progress", c.stamp()
-	a.looks, a.due, a.errored, a.finish = c.options.ActionLooks, c.now().Add(c.options.ActionTime), r.fault.Errored, finish
+	a.looks, a.due, a.finish = c.options.ActionLooks, c.now().Add(c.options.ActionTime), finish
+	a.errored, a.vanish, a.void = r.fault.Errored, r.fault.Vanish, r.fault.Void && a.kind != "create"
 	if a.quiet {
 		a.looks, a.due = c.options.DeleteLooks, c.now()
 	}
@@ -64,12 +66,18 @@ func (c *Cloud) dueAction() *action {
 
 func (c *Cloud) complete(a *action) {
 	failed := a.errored
-	if !failed {
+	if !failed && !a.void {
 		failed = a.finish() != nil
+	}
+	if failed && a.kind == "create" && a.vanish {
+		c.vanish(a.droplet)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	a.running, a.status, a.completedAt = false, "completed", c.stamp()
+	if a.ip != "" {
+		a.status = c.options.AddressEnd
+	}
 	if failed {
 		a.status = "errored"
 	}

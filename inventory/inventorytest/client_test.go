@@ -90,8 +90,8 @@ func firewallRequest(name string, tags ...string) *godo.FirewallRequest {
 			{Protocol: "udp", PortRange: "443", Sources: &godo.Sources{Addresses: all}},
 		},
 		OutboundRules: []godo.OutboundRule{
-			{Protocol: "tcp", PortRange: "all", Destinations: &godo.Destinations{Addresses: all}},
-			{Protocol: "icmp", PortRange: "all", Destinations: &godo.Destinations{Addresses: all}},
+			{Protocol: "tcp", PortRange: "0", Destinations: &godo.Destinations{Addresses: all}},
+			{Protocol: "icmp", PortRange: "0", Destinations: &godo.Destinations{Addresses: all}},
 		},
 	}
 }

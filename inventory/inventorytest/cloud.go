@@ -33,6 +33,13 @@ type Options struct {
 	// UnlistedLooks is how many lists of droplets lack one that was just created.
 	UnlistedLooks int
 
+	// MemberLooks is how many deletions of a private network are still refused because of members after the last one has gone.
+	MemberLooks int
+	// AddressEnd is the status of an action on a reserved IP that has ended; default "completed". The real one has been seen to say "done".
+	AddressEnd string
+	// ReservedIPLimit and VolumeLimit are how many of these the account may have; default 3 and 100.
+	ReservedIPLimit, VolumeLimit int
+
 	// UnservedLooks is how many questions to the name server do not see a record that was just created.
 	UnservedLooks int
 
@@ -100,6 +107,8 @@ func New(o Options) *Cloud {
 	o.Status = cmp.Or(o.Status, "active")
 	o.ActionLooks = max(cmp.Or(o.ActionLooks, 1), 0)
 	o.Hourly = cmp.Or(o.Hourly, 5000)
+	o.AddressEnd = cmp.Or(o.AddressEnd, "completed")
+	o.ReservedIPLimit, o.VolumeLimit = cmp.Or(o.ReservedIPLimit, 3), cmp.Or(o.VolumeLimit, 100)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -157,6 +157,16 @@ func (c *Cloud) destroy(r *request, d *Droplet) {
 	})
 }
 
+// vanish takes a droplet away for which there was no place.
+func (c *Cloud) vanish(id int) {
+	c.mu.Lock()
+	d := c.droplet(id)
+	c.mu.Unlock()
+	if d != nil {
+		c.forget(d)
+	}
+}
+
 func (c *Cloud) forget(d *Droplet) Droplet {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -18,8 +18,12 @@ type Fault struct {
 	Do         func()        // called first; the call then goes on unless one of the above says otherwise
 	Late       bool          // let the call take effect first, then do the above
 
+	Empty bool // answer as the call says, and leave out what it should hold
+
 	Slow    int  // the actions that the call begins need so many looks more; -1: they never end
 	Errored bool // they end as errored, without effect
+	Vanish  bool // with Errored: the droplet whose creation it was is taken away again
+	Void    bool // they end as completed, without effect; a creation never does
 
 	re   *regexp.Regexp
 	seen int

@@ -19,10 +19,11 @@ type Firewall struct {
 	waiting           bool
 }
 
-// Rule lets traffic through. Ports is "0" for all of them.
+// Rule lets traffic through, or denies it. Ports is "0" for all of them.
 type Rule struct {
 	Protocol, Ports string
-	Peer            Peer // whom from, or to
+	Peer            Peer   // whom from, or to
+	Action          string // "deny", or "" for one that lets through
 }
 
 // Peer is the other end of what a rule lets through.
@@ -39,7 +40,11 @@ var firewallName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9.-]+$`)
 func showRules(rules []Rule, peer string) []object {
 	out := []object{}
 	for _, r := range rules {
-		out = append(out, object{"protocol": r.Protocol, "ports": r.Ports, peer: r.Peer})
+		o := object{"protocol": r.Protocol, "ports": r.Ports, peer: r.Peer}
+		if r.Action != "" {
+			o["action"] = r.Action
+		}
+		out = append(out, o)
 	}
 	return out
 }
@@ -181,14 +186,21 @@ func (c *Cloud) rule(v any, peer string) (Rule, answer) {
 		return Rule{}, a
 	}
 	rule := Rule{Protocol: o["protocol"].(string)}
+	if action, given := o["action"]; given && action != "allow" && action != "deny" {
+		return Rule{}, invalid("action must be one of allow, deny")
+	} else if action == "deny" {
+		rule.Action = "deny"
+	}
 	ports, given := o["ports"].(string)
 	switch {
 	case !slices.Contains([]string{"tcp", "udp", "icmp"}, rule.Protocol):
 		return Rule{}, invalid("protocol must be one of tcp, udp, icmp")
-	case rule.Protocol == "icmp", ports == "all":
-		ports = "0" // which is how all ports read back
-	case !given || !validPorts(ports):
-		return Rule{}, invalid("ports must be a single port, a range of ports, or all")
+	case !given:
+		return Rule{}, invalid("ports is required")
+	case rule.Protocol == "icmp":
+		ports = "0" // which is how it reads back
+	case !validPorts(ports): // "all" is none, whatever older documentation says: 0 is all ports
+		return Rule{}, invalid("you must specify a valid range for ports")
 	}
 	rule.Ports = ports
 	raw, _ := json.Marshal(o[peer]) // it came as JSON

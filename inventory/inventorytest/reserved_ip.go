@@ -74,6 +74,9 @@ func (c *Cloud) createReservedIP(r *request) answer {
 	if !region(where).available {
 		return invalid("region: invalid region")
 	}
+	if len(c.reservedIPs) >= c.options.ReservedIPLimit {
+		return invalid("You have reached the limit of reserved IPs for your account.")
+	}
 	ip := &ReservedIP{IP: c.nextReserved(), Region: where}
 	if ip.IP == "" {
 		return invalid("No more reserved IPs are available in this region.")

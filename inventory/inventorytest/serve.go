@@ -84,6 +84,9 @@ func (c *Cloud) serve(rt route) http.HandlerFunc {
 			return
 		}
 		c.end(n, a.status)
+		if r.fault.Empty && a.body != nil {
+			a.body = object{"links": object{}, "meta": object{}}
+		}
 		c.write(w, a, requestID, rate)
 	}
 }

@@ -80,6 +80,9 @@ func (c *Cloud) createVolume(r *request) answer {
 	case !slices.Contains([]string{"", "ext4", "xfs"}, v.Filesystem):
 		return invalid("filesystem_type must be ext4 or xfs")
 	}
+	if len(c.volumes) >= c.options.VolumeLimit {
+		return refuse(http.StatusForbidden, "failed to create volume: volume/snapshot capacity limit exceeded")
+	}
 	for _, o := range c.volumes {
 		if o.Name == v.Name && o.Region == v.Region {
 			return refuse(http.StatusConflict, "failed to create volume: a volume with this name already exists in the region")

@@ -11,6 +11,7 @@ type VPC struct {
 	ID, Name, Region, Range, Description string
 	Default                              bool
 	CreatedAt                            string
+	refused                              int // deletions since its last member has gone
 }
 
 var vpcName = regexp.MustCompile(`^[a-zA-Z0-9\-.]+$`)
@@ -129,6 +130,9 @@ func (c *Cloud) deleteVPC(r *request) answer {
 	case v.Default:
 		return refuse(403, "Can not delete default VPCs")
 	case len(c.members(v)) > 0:
+		return refuse(403, "Can not delete VPC with members")
+	case v.refused < c.options.MemberLooks:
+		v.refused++
 		return refuse(403, "Can not delete VPC with members")
 	}
 	c.vpcs = without(c.vpcs, v)

@@ -5,22 +5,35 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
 )
 
-// active waits until the droplet is there and has an address, and switches it on if it is off.
-func (d *Droplet) active(ctx context.Context, r *Run, id int) (one *godo.Droplet, err error) {
+// active waits until the droplet is there and has an address, and switches it on if it is off. The
+// error is errUnborn where its creation has failed. action is that of its creation, 0 where that is not known.
+func (d *Droplet) active(ctx context.Context, r *Run, id, action int) (one *godo.Droplet, err error) {
 	said := ""
+	var missing time.Time
 	err = r.Account.Until(ctx, fmt.Sprintf("droplet %s (id %d) becomes active", d.Host.Name, id), func(ctx context.Context) (bool, error) {
 		one, _, err = r.Account.Droplets.Get(ctx, id)
 		switch {
 		case inventory.Missing(err): // it takes a moment until a new one is found
-			return false, nil
+			if missing.IsZero() {
+				missing = time.Now()
+			}
+			if action == 0 && time.Since(missing) > r.Account.Moment() {
+				return false, fmt.Errorf("droplet %d is not there any more: %w", id, errUnborn)
+			}
+			return false, d.comes(ctx, r, id, action)
 		case err != nil:
 			return false, err
+		case one.Status == "new":
+			if err := d.comes(ctx, r, id, action); err != nil {
+				return false, err
+			}
 		case one.Status == "off" && !one.Locked:
 			r.tell(d.ID(), "it is off; switching it on")
 			_, _, err := r.Account.DropletActions.PowerOn(ctx, id)
@@ -84,6 +97,7 @@ func (d *Droplet) attach(ctx context.Context, r *Run, one *godo.Droplet) error {
 	})
 }
 
+// resize stops what works on the droplet, switches it off, changes its size and has everything run again, whatever became of it.
 func (d *Droplet) resize(ctx context.Context, r *Run) error {
 	one, err := named(ctx, r, d.D, d.Host.Name)
 	if err != nil {
@@ -98,28 +112,23 @@ func (d *Droplet) resize(ctx context.Context, r *Run) error {
 		}
 	}
 	if one.Status != "off" {
-		r.tell(d.ID(), "shutting it down")
-		begin := func(ctx context.Context) (*godo.Action, error) {
-			action, _, err := r.Account.DropletActions.Shutdown(ctx, id)
-			return action, err
-		}
-		if err := act(ctx, r, "the droplet is shut down", begin); err != nil {
-			return err
-		}
-		if err := r.Account.Until(ctx, "the droplet is off", func(ctx context.Context) (bool, error) {
-			one, _, err := r.Account.Droplets.Get(ctx, id)
-			return err == nil && one.Status == "off", err
-		}); err != nil {
-			return err
-		}
+		err = d.off(ctx, r, id)
 	}
-	r.tell(d.ID(), "giving it the size %s", size)
-	// The disk is left as it is: one that has grown could never go back.
-	err = act(ctx, r, "the size changes", func(ctx context.Context) (*godo.Action, error) {
-		action, _, err := r.Account.DropletActions.Resize(ctx, id, size, false)
-		return action, err
-	})
-	if _, problem := d.active(ctx, r, id); problem != nil {
+	if err == nil {
+		r.tell(d.ID(), "giving it the size %s", size)
+		// The disk is left as it is: one that has grown could never go back.
+		err = act(ctx, r, "the size changes", func(ctx context.Context) (*godo.Action, error) {
+			action, _, err := r.Account.DropletActions.Resize(ctx, id, size, false)
+			return action, err
+		})
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	if err != nil {
+		r.tell(d.ID(), "it keeps the size that it has: %s", clean(err.Error()))
+	}
+	if _, problem := d.active(ctx, r, id, 0); problem != nil {
 		return errors.Join(err, problem)
 	}
 	if drained {
@@ -127,4 +136,43 @@ func (d *Droplet) resize(ctx context.Context, r *Run) error {
 		return errors.Join(err, Wake(ctx, r, d.Host.Name, d.Stack))
 	}
 	return err
+}
+
+// off shuts the droplet down. The action promises that its system is asked to, and no more: where it does not do so in time, the
+// droplet is switched off.
+func (d *Droplet) off(ctx context.Context, r *Run, id int) error {
+	isOff := func(ctx context.Context) (bool, error) {
+		one, _, err := r.Account.Droplets.Get(ctx, id)
+		return err == nil && one.Status == "off", err
+	}
+	r.tell(d.ID(), "shutting it down")
+	err := act(ctx, r, "the droplet is shut down", func(ctx context.Context) (*godo.Action, error) {
+		action, _, err := r.Account.DropletActions.Shutdown(ctx, id)
+		return action, err
+	})
+	why := "has not shut down within " + r.Account.Grace().String()
+	switch {
+	case errors.Is(err, inventory.ErrErrored):
+		why = "could not be shut down"
+	case err != nil:
+		if already, problem := isOff(ctx); problem != nil || !already {
+			return err
+		}
+		return nil
+	default:
+		err = r.Account.UntilGrace(ctx, "the droplet is off", isOff)
+		if !errors.Is(err, inventory.ErrNotWithin) {
+			return err
+		}
+	}
+	r.tell(d.ID(), "it %s: switching it off; what works on it was stopped before", why)
+	if err := act(ctx, r, "the droplet is switched off", func(ctx context.Context) (*godo.Action, error) {
+		action, _, err := r.Account.DropletActions.PowerOff(ctx, id)
+		return action, err
+	}); err != nil {
+		if already, problem := isOff(ctx); problem != nil || !already {
+			return err
+		}
+	}
+	return r.Account.Until(ctx, "the droplet is off", isOff)
 }

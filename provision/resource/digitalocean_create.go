@@ -16,13 +16,58 @@ import (
 	"provision/remote"
 )
 
-// have returns the host's droplet and makes it if there is none.
+// errUnborn is of a droplet whose creation was accepted and has failed.
+var errUnborn = errors.New("its creation has failed")
+
+// creations are how often a droplet is asked for in one apply.
+const creations = 3
+
+// running returns the host's droplet once it runs, and makes it if there is none. A creation that is accepted may fail later, with
+// or without a droplet that is left over and never starts. That one is removed, and another one is asked for.
+func (d *Droplet) running(ctx context.Context, r *Run) (*godo.Droplet, error) {
+	for try := 1; ; try++ {
+		one, action, err := d.have(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		now, err := d.active(ctx, r, one.ID, action)
+		if !errors.Is(err, errUnborn) {
+			return now, err
+		}
+		r.tell(d.ID(), "DigitalOcean could not make droplet %d: %s; removing what is left of it", one.ID, clean(err.Error()))
+		if problem := Destroy(ctx, r, *one); problem != nil {
+			return nil, errors.Join(err, problem)
+		}
+		if try == creations {
+			return nil, fmt.Errorf("DigitalOcean accepted its creation %d times, and could not make it each time (%w); another size or region may have room", try, err)
+		}
+	}
+}
+
+// comes is errUnborn where a droplet that is not there yet will not come.
+func (d *Droplet) comes(ctx context.Context, r *Run, id, action int) (err error) {
+	var creation *godo.Action
+	if action != 0 {
+		creation, _, err = r.Account.Actions.Get(ctx, action)
+	} else {
+		creation, err = r.Account.Creation(ctx, id)
+	}
+	if creation == nil || err != nil {
+		return unless(err, 404)
+	}
+	if _, err := inventory.Ended(creation); err != nil {
+		return fmt.Errorf("%w: %w", errUnborn, err)
+	}
+	return nil
+}
+
+// have returns the host's droplet and makes it if there is none. action is that of its creation, where this has just made it.
 //
 // The API makes as many as it is asked for and knows no name twice. So the tag of the name is
 // written first: whoever finds the tag without a droplet knows that one may be on its way, and looks
 // for a while before making one. A create is sent once. Where its reply is lost, the droplet is
 // looked for by its tags. Two who come at the same moment both see both, and agree on the one that counts.
-func (d *Droplet) have(ctx context.Context, r *Run) (*godo.Droplet, error) {
+func (d *Droplet) have(ctx context.Context, r *Run) (found *godo.Droplet, action int, err error) {
 	name := d.D.NameTag(d.Host.Name)
 	first := func(ctx context.Context) (*godo.Droplet, error) {
 		found, err := r.Account.Named(ctx, name)
@@ -33,16 +78,16 @@ func (d *Droplet) have(ctx context.Context, r *Run) (*godo.Droplet, error) {
 	}
 	one, err := first(ctx)
 	if one != nil || err != nil {
-		return one, err
+		return one, 0, err
 	}
 	_, _, err = r.Account.Tags.Get(ctx, name)
 	switch {
 	case inventory.Missing(err):
 		if err := makeTag(ctx, r, name); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	case err != nil:
-		return nil, err
+		return nil, 0, err
 	default:
 		r.tell(d.ID(), "somebody meant to create it before; looking for it")
 		err := r.Account.Appears(ctx, "it is listed", func(ctx context.Context) (bool, error) {
@@ -50,24 +95,24 @@ func (d *Droplet) have(ctx context.Context, r *Run) (*godo.Droplet, error) {
 			return one != nil, err
 		})
 		if one != nil || ctx.Err() != nil {
-			return one, err
+			return one, 0, err
 		}
 	}
 	return d.create(ctx, r)
 }
 
-func (d *Droplet) create(ctx context.Context, r *Run) (*godo.Droplet, error) {
+func (d *Droplet) create(ctx context.Context, r *Run) (one *godo.Droplet, action int, err error) {
 	request, sum, err := d.request(ctx, r)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	volumes, err := d.free(ctx, r)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	made, lost := r.Account.CreateDroplet(ctx, request, volumes...)
+	made, action, lost := r.Account.CreateDroplet(ctx, request, volumes...)
 	if lost != nil && inventory.Refused(lost) {
-		return nil, lost
+		return nil, 0, lost
 	}
 	if lost != nil {
 		r.tell(d.ID(), "the reply was lost; looking whether it was made")
@@ -85,22 +130,28 @@ func (d *Droplet) create(ctx context.Context, r *Run) (*godo.Droplet, error) {
 				mine = n
 			}
 		}
+		if err == nil && mine < 0 && made != nil {
+			err = d.comes(ctx, r, made.ID, action)
+		}
 		return mine >= 0, err
 	})
 	switch {
 	case err != nil && lost != nil:
-		return nil, fmt.Errorf("%w; whether the droplet was made is not known: %w", lost, err)
+		return nil, 0, fmt.Errorf("%w; whether the droplet was made is not known: %w", lost, err)
 	case err != nil && made != nil && ctx.Err() == nil:
-		return made, nil // it exists, and whoever comes next sees it by its tag
+		// It exists, and whoever comes next sees it by its tag; or it has failed already, which is seen where it is waited for.
+		made.Tags = request.Tags
+		return made, action, nil
 	case err != nil:
-		return nil, err
+		return nil, 0, err
 	case mine > 0:
 		r.tell(d.ID(), "somebody else has made it at the same moment; removing the second one")
 		if err := Destroy(ctx, r, found[mine]); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
+		return &found[0], 0, nil
 	}
-	return &found[0], nil
+	return &found[0], action, nil
 }
 
 // request is the whole of what it is created with. The private key in it exists in memory only.

@@ -267,11 +267,8 @@ func (d *Droplet) Do(ctx context.Context, r *Run, c Change) error {
 	case dropletSize:
 		return d.resize(ctx, r)
 	}
-	one, err := d.have(ctx, r)
+	one, err := d.running(ctx, r)
 	if err != nil {
-		return err
-	}
-	if one, err = d.active(ctx, r, one.ID); err != nil {
 		return err
 	}
 	return d.complete(ctx, r, one)
