@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"provision/e2e/lab"
@@ -60,6 +61,12 @@ func (s *site) browser(server *lab.Host) {
 	defer stopTab()
 	ctx, cancel := context.WithTimeout(tab, 2*time.Minute)
 	defer cancel()
+	// What the Content-Security-Policy refuses of the UI is collected on every page.
+	if _, err := chromedp.Call(ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{
+		Source: `window.refused = []; document.addEventListener("securitypolicyviolation", e => window.refused.push(e.violatedDirective + " " + e.blockedURI))`,
+	}); err != nil {
+		s.Fatal(err)
+	}
 	if err := chromedp.Do(ctx, chromedp.Navigate(page.String())); err != nil {
 		s.Fatalf("open the UI: %v", err)
 	}
@@ -71,11 +78,29 @@ func (s *site) browser(server *lab.Host) {
 			s.Fatalf("the UI's page of flow runs: %v", err)
 		}
 	}
+	refused := func(where string) {
+		if list, err := chromedp.Run(ctx, chromedp.Evaluate[string](`window.refused.join("\n")`)); err != nil || list != "" {
+			s.Errorf("%s: the browser refused %q: %v", where, list, err)
+		}
+	}
+	refused("the page of flow runs")
 	shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		s.Fatalf("screenshot: %v", err)
 	}
 	s.contains(text, "provision-smoke")
+	// The graph of a run needs the most: it compiles functions and draws on a canvas.
+	run, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector('a[href*="/flow-run/"]').href`))
+	if err != nil {
+		s.Fatalf("a link to a run: %v", err)
+	}
+	if err := chromedp.Do(ctx, chromedp.Navigate(run)); err != nil {
+		s.Fatalf("open a run: %v", err)
+	}
+	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](`document.querySelector("canvas") !== null`)); err != nil {
+		s.Fatalf("the graph of the run: %v", err)
+	}
+	refused("the page of a run")
 	dir := os.Getenv("PROVISION_E2E_ARTIFACTS")
 	if dir == "" {
 		dir = s.TempDir()

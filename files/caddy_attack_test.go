@@ -222,6 +222,16 @@ func TestCaddyAuthentication(t *testing.T) {
 		}
 	}
 
+	t.Run("scripts of the page's own site only", func(t *testing.T) {
+		login := basic("admin", uiPassword)
+		for target, want := range map[string]bool{"/": true, "/flow-runs/flow-run/x": true, "/api/flows/x": true, "/docsx": true, "/docs": false, "/docs/oauth2-redirect": false, "/redoc": false} {
+			policy := l.must(request{method: "GET", target: target, header: []string{login}}).header.Get("Content-Security-Policy")
+			if has := strings.Contains(policy, "script-src 'self' 'unsafe-eval';") && strings.Contains(policy, "frame-ancestors 'none'"); has != want {
+				t.Errorf("%s: the policy is %q", target, policy)
+			}
+		}
+	})
+
 	t.Run("open to all", func(t *testing.T) {
 		for _, target := range []string{"/api/health", "/api/ready"} {
 			if got := l.must(request{method: "GET", target: target}); got.status != 200 {

@@ -201,11 +201,19 @@ func TestLoginWrittenByHand(t *testing.T) {
 	t.Parallel()
 	s := arrange(t, single)
 	s.converge()
+	if hash, err := s.server.ReadFile(base + "/server/secrets/caddy/ui_password_hash"); err != nil {
+		t.Error(err)
+	} else if cost, err := bcrypt.Cost(hash); err != nil || cost != bcrypt.MinCost {
+		t.Errorf("the hash of a generated password has the cost %d, and a flood of guesses takes the server's CPU: %v", cost, err)
+	}
 	sh(t, s, 0, "echo open-sesame >"+base+"/server/secrets/login/ui_password")
 	s.converge()
 	hash, err := s.server.ReadFile(base + "/server/secrets/caddy/ui_password_hash")
 	if err != nil || bcrypt.CompareHashAndPassword(hash, []byte("open-sesame")) != nil {
 		t.Errorf("the hash is not of that password: %v", err)
+	}
+	if cost, err := bcrypt.Cost(hash); err != nil || cost != bcrypt.DefaultCost {
+		t.Errorf("the hash of a short password has the cost %d: %v", cost, err)
 	}
 	a := s.attempt()
 	defer a.end()

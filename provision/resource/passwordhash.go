@@ -11,9 +11,15 @@ import (
 	"provision/remote"
 )
 
-// bcryptCost keeps a wrong password from costing a small server most of a second of a core, while a
-// generated password of 256 bits needs no slow hash at all.
-const bcryptCost = 10
+// bcryptCost is what each guess costs Caddy, and so what a flood of guesses takes from the agents.
+// A long password, as a generated one of 116 bits, is safe without a slow hash: a guess costs about a
+// millisecond. A short one needs the slow hash, with some 50 ms per guess.
+func bcryptCost(password string) int {
+	if len(password) >= generatedLength {
+		return bcrypt.MinCost
+	}
+	return bcrypt.DefaultCost
+}
 
 // PasswordHash is the bcrypt hash of another secret. A hash cannot be compared with its password
 // by a shell, so a note beside the password says, as a digest salted per host, of which value the
@@ -73,7 +79,8 @@ func (h *PasswordHash) Do(ctx context.Context, r *Run, _ Change) error {
 		return err
 	}
 	// Nobody types the newline that an editor has put there.
-	hash, err := bcrypt.GenerateFromPassword([]byte(strings.TrimSuffix(password.Reveal(), "\n")), bcryptCost)
+	typed := strings.TrimSuffix(password.Reveal(), "\n")
+	hash, err := bcrypt.GenerateFromPassword([]byte(typed), bcryptCost(typed))
 	if err != nil {
 		return fmt.Errorf("hash the password: %w", err)
 	}

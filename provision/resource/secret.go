@@ -262,11 +262,14 @@ func FernetKey(context.Context, *Run) (Secret, error) {
 	return NewSecret(base64.URLEncoding.EncodeToString(b)), nil
 }
 
+// generatedLength is the length of a generated password.
+const generatedLength = 20
+
 // RandomPassword makes a password that a person can type: 20 characters that are not mistaken for
 // each other, of 116 bits in all.
 func RandomPassword(context.Context, *Run) (Secret, error) {
 	const letters = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-	b := make([]byte, 20)
+	b := make([]byte, generatedLength)
 	for i := range b {
 		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(letters))))
 		if err != nil {
