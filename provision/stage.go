@@ -15,7 +15,7 @@ func stage(c resource.Change) string {
 		return "cleanup"
 	}
 	switch c.ID.Kind {
-	case "network":
+	case "network", "networks":
 		return "network"
 	case "image":
 		return "images"

@@ -39,7 +39,10 @@ func (c Container) Running() bool {
 }
 
 // Network is what the engine says of one network.
-type Network struct{ Name, ID, Subnet, Internal, Stack string }
+type Network struct{ Name, ID, Subnet, Internal, Stack, Bridge, IPv6 string }
+
+// bridgeOption is the option of a network that names its interface.
+const bridgeOption = "com.docker.network.bridge.name"
 
 // Engine facts of one host, read from the engine's record.
 type dockerFacts struct {
@@ -98,7 +101,7 @@ const (
 	containerFormat = `{{.Name}}|{{.ID}}|{{.Image}}|{{.Config.Image}}|{{.State.Status}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.RestartCount}}|{{.State.ExitCode}}|{{.State.OOMKilled}}|{{.State.StartedAt}}|{{index .Config.Labels "provision.definition"}}|{{index .Config.Labels "provision.mounts"}}|{{index .Config.Labels "com.docker.compose.project"}}|{{index .Config.Labels "com.docker.compose.service"}}`
 	allFormat       = `{{.ID}}|{{.Label "provision.stack"}}|{{.Names}}|{{.Networks}}`
 	imageFormat     = `{{.ID}}{{range .RepoTags}}|{{.}}{{end}}{{range .RepoDigests}}|{{.}}{{end}}`
-	networkFormat   = `{{.Name}}|{{.ID}}|{{range .IPAM.Config}}{{.Subnet}}{{end}}|{{.Internal}}|{{index .Labels "provision.stack"}}`
+	networkFormat   = `{{.Name}}|{{.ID}}|{{range .IPAM.Config}}{{.Subnet}}{{end}}|{{.Internal}}|{{index .Labels "provision.stack"}}|{{index .Options "` + bridgeOption + `"}}|{{.EnableIPv6}}`
 )
 
 // dockerListing is the part of the engine's record that lists what is there. That an image is
@@ -193,9 +196,9 @@ func parseDocker(w World, host string) (dockerFacts, Know) {
 		}
 	}
 	for _, n := range lines(rec.Fields["networks"]) {
-		if len(n) == 5 {
+		if len(n) == 7 {
 			name := remote.Sanitize(n[0])
-			d.Networks[name] = Network{name, n[1], n[2], n[3], n[4]}
+			d.Networks[name] = Network{name, n[1], n[2], n[3], n[4], n[5], n[6]}
 		}
 	}
 	for _, v := range lines(rec.Fields["volumes"]) {

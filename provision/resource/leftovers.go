@@ -27,7 +27,9 @@ type Leftovers struct {
 	Files       []string
 	Agents      []string // names of all agent hosts, whose tokens the server keeps
 	// Keep are the files that stay as long as a volume of the stack is or may be here: its data needs them.
-	Keep  []string
+	Keep []string
+	// Guarded says that the host has networks of the stack, and with them the rules that close these.
+	Guarded bool
 	After []ID // all other resources of the host: what is wanted is there before anything is removed
 }
 
@@ -44,7 +46,7 @@ func (l *Leftovers) Needs() []ID  { return append([]ID{EngineID(l.Host)}, l.Afte
 func (l *Leftovers) base() string { return Root + "/" + l.Stack }
 
 func (l *Leftovers) Probe(s *Script) {
-	s.Record(l.ID(), fmt.Sprintf(`b=%s
+	s.Record(l.ID(), fmt.Sprintf(guardThere+`b=%s
 if [ ! -e "$b" ]; then no
 elif x=$(find "$b" ! -type d ! -name '.provision.*' 2>&1); then v files "$x"; yes
 else unknown "$x"; fi`, remote.Quote(l.base())))
@@ -83,10 +85,13 @@ func (l *Leftovers) Diff(w World) []Change {
 			remove("network", name, "it is no longer wanted here", "")
 		}
 	}
+	rec, filesKnow := w.Fact(l.ID())
+	if guard := NetworkGuardID(l.Host); !l.Guarded && rec.Fields["guard"] != "" {
+		remove(guard.Kind, guard.Name, "no network of the stack is wanted here any more", "")
+	}
 	for _, ref := range l.oldImages(d) {
 		remove("image", ref, "it is no longer used", "")
 	}
-	rec, filesKnow := w.Fact(l.ID())
 	if know == Unknown || filesKnow != Yes {
 		return out
 	}
@@ -177,6 +182,8 @@ func (l *Leftovers) Do(ctx context.Context, r *Run, c Change) error {
 		script = fmt.Sprintf("n=%s; docker stop \"$n\" && docker rm \"$n\" || ! docker inspect --type container \"$n\" >/dev/null 2>&1", name)
 	case "network":
 		script = fmt.Sprintf("n=%s; docker network rm \"$n\" || ! docker network inspect \"$n\" >/dev/null 2>&1", name)
+	case "networks":
+		script = removeGuard()
 	case "image":
 		script = fmt.Sprintf("n=%s; docker image rm \"$n\" || ! docker image inspect \"$n\" >/dev/null 2>&1", name)
 	default:

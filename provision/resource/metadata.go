@@ -28,7 +28,7 @@ const (
 	metadataRule = "PREROUTING -d 169.254.169.254/32 -j DROP"
 	metadataText = `[Unit]
 Description=Containers do not reach the metadata of this machine (provision)
-Before=docker.service
+` + afterFirewalls + `Before=docker.service
 
 [Service]
 Type=oneshot

@@ -2,6 +2,8 @@ package resource
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,6 +27,17 @@ var (
 // NetworkID is the ID of a network.
 func NetworkID(host, name string) ID { return ID{host, "network", name} }
 
+// bridgeName is the name of a network's interface on the host. It is ours and not the engine's, which names it after the
+// network's id, because rules that are there before the engine need to know it. It has the form of the engine's own,
+// because firewalls know these (br-*), and no room for the name of the network.
+func bridgeName(network string) string {
+	sum := sha256.Sum256([]byte(network))
+	return "br-" + hex.EncodeToString(sum[:6])
+}
+
+// Bridge is the network's interface on the host.
+func (n *BridgeNetwork) Bridge() string { return bridgeName(n.Name) }
+
 func (n *BridgeNetwork) ID() ID        { return NetworkID(n.Host, n.Name) }
 func (n *BridgeNetwork) Needs() []ID   { return []ID{EngineID(n.Host)} }
 func (n *BridgeNetwork) Probe(*Script) {} // the engine's record lists it
@@ -43,17 +56,32 @@ func (n *BridgeNetwork) Diff(w World) []Change {
 			ID: n.ID(), Act: Refuse, Risk: Preflight, Why: "a network of this name exists and is not ours",
 			Hint: "remove it (docker network rm " + n.Name + ") or choose another stack name",
 		}}
-	case have.Subnet != n.Subnet || have.Internal != fmt.Sprint(n.Internal):
-		why := fmt.Sprintf("it is %s (internal: %s), should be %s (internal: %t)", remote.Sanitize(have.Subnet), remote.Sanitize(have.Internal), n.Subnet, n.Internal)
+	case n.differs(have) != "":
+		why, hint := n.differs(have), "take each off it (docker network disconnect "+n.Name+" CONTAINER); once the network is another one, it can be put back"
+		if have.Subnet != n.Subnet {
+			hint += "; or leave docker.subnets in stack.toml as they were"
+		}
 		if foreign := d.Foreign[n.Name]; len(foreign) > 0 {
 			return []Change{{
-				ID: n.ID(), Act: Refuse, Risk: Preflight, Why: why + ", but containers of others are on it: " + strings.Join(slices.Sorted(slices.Values(foreign)), ", "),
-				Hint: "take each off it (docker network disconnect " + n.Name + " CONTAINER), or leave docker.subnets in stack.toml as they were",
+				ID: n.ID(), Act: Refuse, Risk: Preflight, Why: why + ", but containers of others are on it: " + strings.Join(slices.Sorted(slices.Values(foreign)), ", "), Hint: hint,
 			}}
 		}
 		return []Change{{ID: n.ID(), Act: Replace, Risk: Interrupts, Why: why, Note: "its containers are stopped and made again"}}
 	}
 	return nil
+}
+
+// differs says in what a network is not as it should be; "" if it is.
+func (n *BridgeNetwork) differs(have Network) string {
+	switch {
+	case have.Subnet != n.Subnet || have.Internal != fmt.Sprint(n.Internal):
+		return fmt.Sprintf("it is %s (internal: %s), should be %s (internal: %t)", remote.Sanitize(have.Subnet), remote.Sanitize(have.Internal), n.Subnet, n.Internal)
+	case have.IPv6 == "true":
+		return "it has IPv6, which the stack does not use and no rule guards"
+	case have.Bridge != n.Bridge():
+		return fmt.Sprintf("its interface on the host is not called %s, by which the rules know it that close the network from outside", n.Bridge())
+	}
+	return ""
 }
 
 // Doubt says that a network cannot be seen without its engine.
@@ -72,8 +100,8 @@ func (n *BridgeNetwork) Do(ctx context.Context, r *Run, c Change) error {
 	if n.Internal {
 		internal = "--internal "
 	}
-	_, err := r.Sh(ctx, n.Host, fmt.Sprintf("n=%s\n%sdocker network inspect \"$n\" >/dev/null 2>&1 || docker network create --driver bridge %s--subnet %s --label %s \"$n\"\n",
-		remote.Quote(n.Name), replace, internal, remote.Quote(n.Subnet), remote.Quote(LabelStack+"="+n.Stack)))
+	_, err := r.Sh(ctx, n.Host, fmt.Sprintf("n=%s\n%sdocker network inspect \"$n\" >/dev/null 2>&1 || docker network create --driver bridge --ipv6=false --opt %s %s--subnet %s --label %s \"$n\"\n",
+		remote.Quote(n.Name), replace, remote.Quote(bridgeOption+"="+n.Bridge()), internal, remote.Quote(n.Subnet), remote.Quote(LabelStack+"="+n.Stack)))
 	return err
 }
 

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -224,7 +225,7 @@ func (s *System) overlaps(table string, d dockerFacts, engine Know) (out []route
 	own := map[string]bool{}
 	for _, id := range s.NetworkIDs {
 		if n, ok := d.Networks[id.Name]; ok && len(n.ID) >= 12 {
-			own["br-"+n.ID[:12]] = true
+			own[cmp.Or(n.Bridge, "br-"+n.ID[:12])] = true
 		}
 	}
 	for l := range strings.Lines(table) {

@@ -44,7 +44,8 @@ func TestSystemDiff(t *testing.T) {
 	docker := EngineID("a")
 	listen443 := "   0: 00000000:01BB 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0\n"
 	caddy := "/prefect-caddy|1|sha256:1|c|running||0|0|false|2026-01-01T00:00:00Z|d|m|p|caddy\n"
-	ours := "net|9da1733b4401aaaa|10.210.0.0/24|false|prefect\n"
+	ours := "net|9da1733b4401aaaa|10.210.0.0/24|false|prefect||false\n"
+	named := "net|0123456789abaaaa|10.210.0.0/24|false|prefect|br-9da1733b4401|false\n"
 	runDiff(t, s, []diffCase{
 		{name: "unknown", facts: facts{s.ID(): unknown("x")}},
 		{name: "fits", facts: facts{s.ID(): answer(), docker: no()}},
@@ -63,6 +64,7 @@ func TestSystemDiff(t *testing.T) {
 		{name: "overlap", facts: facts{s.ID(): answer("routes", row("eth1", "0000D20A", "0000FFFF")), docker: no()}, want: "refuse: the stack's network 10.210.0.0/24 overlaps 10.210.0.0/16 (interface eth1)", risk: Preflight},
 		{name: "default route", facts: facts{s.ID(): answer("routes", row("eth0", "00000000", "00000000")), docker: no()}},
 		{name: "our bridge", facts: facts{s.ID(): answer("routes", row("br-9da1733b4401", "0000D20A", "00FFFFFF")), docker: engine("networks", ours)}},
+		{name: "our bridge, with a name of its own", facts: facts{s.ID(): answer("routes", row("br-9da1733b4401", "0000D20A", "00FFFFFF")), docker: engine("networks", named)}},
 		{name: "a bridge of others", facts: facts{s.ID(): answer("routes", row("br-0123456789ab", "0000D20A", "00FFFFFF")), docker: engine("networks", ours)}, want: "refuse: the stack's network 10.210.0.0/24 overlaps", risk: Preflight},
 		{name: "a bridge, the engine gives no answer", facts: facts{s.ID(): answer("routes", row("br-9da1733b4401", "0000D20A", "00FFFFFF")), docker: unknown("x")}},
 		{name: "overlap, the engine gives no answer", facts: facts{s.ID(): answer("routes", row("eth1", "0000D20A", "0000FFFF")), docker: unknown("x")}, want: "refuse: the stack's network", risk: Preflight},

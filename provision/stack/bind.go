@@ -243,14 +243,16 @@ func (b *binder) host(h *inventory.Host) error {
 	if h.Droplet != nil {
 		b.add(&resource.Metadata{Host: h.Name})
 	}
+	guard := &resource.NetworkGuard{Host: h.Name}
 	// Where networks are replaced, flow runs end while there is a server to tell.
 	if agent {
-		b.network(h.Name, agentNet, nets.Agent, false)
+		b.network(guard, agentNet, nets.Agent, false)
 	}
 	if server {
-		b.network(h.Name, serverNet, nets.Server, false)
-		b.network(h.Name, databaseNet, nets.Database, true)
+		b.network(guard, serverNet, nets.Server, false)
+		b.network(guard, databaseNet, nets.Database, true)
 	}
+	b.add(guard)
 	if server {
 		if err := b.serverRole(h); err != nil {
 			return err
@@ -274,8 +276,10 @@ func (b *binder) accounts(h *inventory.Host) *resource.Accounts {
 	return &resource.Accounts{Host: h.Name, Of: of}
 }
 
-func (b *binder) network(host, name string, subnet netip.Prefix, internal bool) {
-	b.add(&resource.BridgeNetwork{Host: host, Stack: b.stack.Name, Name: name, Subnet: subnet.String(), Internal: internal})
+func (b *binder) network(guard *resource.NetworkGuard, name string, subnet netip.Prefix, internal bool) {
+	n := &resource.BridgeNetwork{Host: guard.Host, Stack: b.stack.Name, Name: name, Subnet: subnet.String(), Internal: internal}
+	guard.Networks = append(guard.Networks, n)
+	b.add(n)
 }
 
 // data is the volume with the stack's data, on the server.
@@ -304,6 +308,8 @@ func (b *binder) leftovers(h *inventory.Host) {
 			l.Containers = append(l.Containers, id.Name)
 		case "network":
 			l.Networks = append(l.Networks, id.Name)
+		case "networks":
+			l.Guarded = true
 		case "image":
 			l.Images = append(l.Images, id.Name)
 		}

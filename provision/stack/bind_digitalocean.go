@@ -166,9 +166,9 @@ func (b *binder) disk(h *inventory.Host) *resource.Disk {
 
 // guarded are what has to be there before a container of the host is started.
 func (b *binder) guarded(host string) []resource.ID {
-	id := resource.MetadataID(host)
-	if slices.ContainsFunc(b.out, func(r resource.Resource) bool { return r.ID() == id }) {
-		return []resource.ID{id}
+	guards := []resource.ID{resource.NetworkGuardID(host)}
+	if id := resource.MetadataID(host); slices.ContainsFunc(b.out, func(r resource.Resource) bool { return r.ID() == id }) {
+		guards = append(guards, id)
 	}
-	return nil
+	return guards
 }

@@ -1,6 +1,7 @@
 package remotetest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -336,7 +337,7 @@ func (h *Host) bridgeRoutes() []string {
 	for _, name := range slices.Sorted(maps.Keys(d.networks)) {
 		n := d.networks[name]
 		for _, c := range n.IPAM.Config {
-			dev := "br-" + n.ID[:12]
+			dev := cmp.Or(n.Options["com.docker.network.bridge.name"], "br-"+n.ID[:12])
 			if name == "bridge" {
 				dev = "docker0"
 			}

@@ -31,7 +31,7 @@ func dockerNetworkCreate(p *proc, o parsed) int {
 	}
 	n := &Network{
 		Name: name, ID: hexID(), Created: d.h.stamp(), Scope: "local", Driver: "bridge", Internal: o.has("internal"), Attachable: o.has("attachable"),
-		IPAM: IPAM{Driver: "default"}, Containers: map[string]NetworkMember{}, Options: map[string]string{}, Labels: labels(o.list["label"]),
+		IPAM: IPAM{Driver: "default"}, Containers: map[string]NetworkMember{}, Options: labels(o.list["opt"]), EnableIPv6: o.has("ipv6") && o.value["ipv6"] != "false", Labels: labels(o.list["label"]),
 	}
 	if v := o.value["d"]; v != "" {
 		n.Driver = v

@@ -290,3 +290,19 @@ func (c *container) copy() Container {
 func (c *container) short() string { return c.ID[:12] }
 
 func (c *container) name() string { return strings.TrimPrefix(c.Name, "/") }
+
+// Networks returns what `docker network inspect` shows of all networks but the engine's own.
+func (h *Host) Networks() []Network {
+	d := h.docker
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []Network
+	for _, name := range slices.Sorted(maps.Keys(d.networks)) {
+		if !slices.Contains([]string{"bridge", "host", "none"}, name) {
+			n := *d.networks[name]
+			n.IPAM.Config, n.Options = slices.Clone(n.IPAM.Config), maps.Clone(n.Options)
+			out = append(out, n)
+		}
+	}
+	return out
+}
