@@ -19,7 +19,7 @@ func TestComposeFails(t *testing.T) {
 	s.server.Fail(remotetest.Failure{Match: "^docker compose .*up .*server$", Nth: -1, Code: 1, Stderr: "Error response from daemon: no space left on device\n"})
 	_, err := s.attempt().apply()
 	errs := provision.Errors(err)
-	if len(errs) == 0 || errs[0].Code != provision.ExitStep || errs[0].Step != "container prefect-server" || !strings.Contains(errs[0].Evidence, "no space left on device") {
+	if len(errs) == 0 || errs[0].Code != provision.ExitStep || errs[0].Step != "container prefect-server" || errs[0].Cause != "docker compose failed with exit code 1: Error response from daemon: no space left on device" {
 		t.Errorf("%s", explain(err))
 	}
 	tried := 0

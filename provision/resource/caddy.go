@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -49,7 +50,7 @@ func (c *CaddyFiles) Diff(w World) []Change {
 	}
 	for _, f := range c.Files {
 		if w.Pending(f) {
-			return []Change{{ID: c.ID(), Act: Modify, Why: fmt.Sprintf("%s changes", f.Name[strings.LastIndex(f.Name, "/")+1:])}}
+			return []Change{{ID: c.ID(), Act: Modify, Why: cmp.Or(f.Name[strings.LastIndex(f.Name, "/")+1:], "the "+f.Kind) + " changes"}}
 		}
 	}
 	if rec.Fields["content"] != string(c.Content(rec.Fields["want"])) {

@@ -50,6 +50,8 @@ type dockerFacts struct {
 	Images     map[string]string // reference to image id, of those asked for
 	Networks   map[string]Network
 	Volumes    map[string]string   // name to owner stack
+	Others     map[string]bool     // names of the containers that are not the stack's
+	Projects   map[string][]string // compose project to the names of such containers
 	Foreign    map[string][]string // network to the names of containers on it that are not the stack's, stopped ones too
 	Built      []string            // references of the images that were built for the stack, newest first
 }
@@ -99,7 +101,7 @@ func inside(s *Script) {
 // has no Health, which is an error for all containers.
 const (
 	containerFormat = `{{.Name}}|{{.ID}}|{{.Image}}|{{.Config.Image}}|{{.State.Status}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.RestartCount}}|{{.State.ExitCode}}|{{.State.OOMKilled}}|{{.State.StartedAt}}|{{index .Config.Labels "provision.definition"}}|{{index .Config.Labels "provision.mounts"}}|{{index .Config.Labels "com.docker.compose.project"}}|{{index .Config.Labels "com.docker.compose.service"}}`
-	allFormat       = `{{.ID}}|{{.Label "provision.stack"}}|{{.Names}}|{{.Networks}}`
+	allFormat       = `{{.ID}}|{{.Label "provision.stack"}}|{{.Label "com.docker.compose.project"}}|{{.Names}}|{{.Networks}}`
 	imageFormat     = `{{.ID}}{{range .RepoTags}}|{{.}}{{end}}{{range .RepoDigests}}|{{.}}{{end}}`
 	networkFormat   = `{{.Name}}|{{.ID}}|{{range .IPAM.Config}}{{.Subnet}}{{end}}|{{.Internal}}|{{index .Labels "provision.stack"}}|{{index .Options "` + bridgeOption + `"}}|{{.EnableIPv6}}`
 )
@@ -163,7 +165,7 @@ func docker(w World, host string) (dockerFacts, Know) {
 }
 
 func parseDocker(w World, host string) (dockerFacts, Know) {
-	d := dockerFacts{Containers: map[string]Container{}, Images: map[string]string{}, Networks: map[string]Network{}, Volumes: map[string]string{}, Foreign: map[string][]string{}}
+	d := dockerFacts{Containers: map[string]Container{}, Images: map[string]string{}, Networks: map[string]Network{}, Volumes: map[string]string{}, Foreign: map[string][]string{}, Others: map[string]bool{}, Projects: map[string][]string{}}
 	rec, know := w.Fact(EngineID(host))
 	if know != Yes {
 		return d, know
@@ -190,6 +192,10 @@ func parseDocker(w World, host string) (dockerFacts, Know) {
 		name := c[max(0, len(c)-2)] // a label of others may hold anything
 		if _, ours := d.Containers[name]; ours {
 			continue
+		}
+		d.Others[name] = true
+		if project := c[max(0, len(c)-3)]; project != "" {
+			d.Projects[project] = append(d.Projects[project], remote.Sanitize(name))
 		}
 		for network := range strings.SplitSeq(c[len(c)-1], ",") {
 			d.Foreign[network] = append(d.Foreign[network], remote.Sanitize(name))

@@ -26,11 +26,12 @@ type Leftovers struct {
 	Images      []string
 	Files       []string
 	Agents      []string // names of all agent hosts, whose tokens the server keeps
+	Cleaned     []string // names of the hosts that are cleaned of the stack, in this plan or before
 	// Keep are the files that stay as long as a volume of the stack is or may be here: its data needs them.
 	Keep []string
 	// Guarded says that the host has networks of the stack, and with them the rules that close these.
 	Guarded bool
-	After []ID // all other resources of the host: what is wanted is there before anything is removed
+	After   []ID // all other resources of the host: what is wanted is there before anything is removed
 }
 
 var _ Resource = (*Leftovers)(nil)
@@ -142,9 +143,8 @@ func (l *Leftovers) oldFiles(rec Record, d dockerFacts) []Change {
 		c := Change{ID: id, Act: Remove, Why: "they are no longer wanted here", Diff: removed(paths)}
 		if id.Kind == "tokens of" {
 			c.Why = "it is no agent host of this stack any more; from now on its tokens open nothing"
-			c.Note = `what runs there is left as it is; to clean that host, put it back with roles = [] first`
-			if slices.Contains(l.Agents, id.Name) {
-				c.Note = ""
+			if !slices.Contains(l.Agents, id.Name) && !slices.Contains(l.Cleaned, id.Name) {
+				c.Note = `what runs there is left as it is; to clean that host, put it back with roles = [] first`
 			}
 		}
 		out = append(out, c)

@@ -54,7 +54,7 @@ func (n *BridgeNetwork) Diff(w World) []Change {
 	case have.Stack != n.Stack:
 		return []Change{{
 			ID: n.ID(), Act: Refuse, Risk: Preflight, Why: "a network of this name exists and is not ours",
-			Hint: "remove it (docker network rm " + n.Name + ") or choose another stack name",
+			Hint: "give the stack another name: " + otherName(n.Stack) + "; or remove the network, if nobody needs it: docker network rm " + n.Name,
 		}}
 	case n.differs(have) != "":
 		why, hint := n.differs(have), "take each off it (docker network disconnect "+n.Name+" CONTAINER); once the network is another one, it can be put back"

@@ -37,6 +37,7 @@ type SecretFile struct {
 	// Precious says that a lost value cannot be made again without losing data: then a file that is
 	// missing, empty or a link is refused while that data exists.
 	Precious ID
+	Stack    string // whose Precious is
 	After    []ID
 
 	nonce string
@@ -122,7 +123,7 @@ func (f *SecretFile) Diff(w World) []Change {
 		return nil
 	}
 	lost := f.lost(rec, know)
-	if lost != "" && f.Precious != (ID{}) {
+	if lost != "" && f.Precious != (ID{}) && !ofOthers(w, f.Precious, f.Stack) {
 		switch _, k := w.Fact(f.Precious); k {
 		case Unknown:
 			return nil // see Doubt
@@ -130,7 +131,7 @@ func (f *SecretFile) Diff(w World) []Change {
 			return []Change{{
 				ID: f.ID(), Act: Refuse, Risk: Data,
 				Why:  fmt.Sprintf("%s, but %s, whose content needs this secret, exists", lost, f.Precious),
-				Hint: "put the file back from a backup; a new one cannot read the existing data",
+				Hint: fmt.Sprintf("put the file back from a backup; a new one cannot read the existing data. To begin with empty data, remove what is there yourself (docker volume rm %s) and say so: provision apply --new-data", f.Precious.Name),
 			}}
 		case No:
 		}

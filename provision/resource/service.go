@@ -84,6 +84,12 @@ func (s *Service) Diff(w World) []Change {
 		return nil
 	}
 	c, ok := d.Containers[s.Container]
+	if !ok && d.Others[s.Container] {
+		return []Change{{
+			ID: s.ID(), Act: Refuse, Risk: Preflight, Why: "a container of this name is there and is not of this stack; it is left as it is",
+			Hint: "see whose it is (docker inspect " + s.Container + "); if it is to stay, give the stack another name: " + otherName(s.Stack),
+		}}
+	}
 	if !ok {
 		return []Change{{ID: s.ID(), Act: Add, Why: "the container does not exist"}}
 	}
@@ -183,9 +189,12 @@ func (s *Service) Do(ctx context.Context, r *Run, c Change) error {
 %s%s
 %s
 %s
-up=0
-docker compose --project-name %s --ansi never --progress plain up --detach --no-deps --no-build --pull never --remove-orphans=false%s %s || up=$?
-n=0 good=0 last=
+said=$(mktemp -d); trap 'rm -rf "$said"' EXIT
+{ up=0; docker compose --project-name %s --ansi never --progress plain up --detach --no-deps --no-build --pull never --remove-orphans=false%s %s 2>&1 || up=$?; echo "$up" >"$said/rc"; } | tee "$said/out"
+up=$(cat "$said/rc")
+# Once it has failed there is nothing to wait for: what runs, if anything, is the container from before.
+[ "$up" -eq 0 ] || die "docker compose failed with exit code $up: $(grep . "$said/out" | tail -n 1)"
+n=0 good=0
 while :; do
 	state=$(docker inspect --type container --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.RestartCount}} {{.State.ExitCode}} {{.State.OOMKilled}}' "$container" 2>&1) || state="missing none 0 $up false"
 	set -- $state
@@ -206,8 +215,7 @@ while :; do
 	fi
 	[ $((n %% 10)) -ne 9 ] || echo "waiting for $container to be healthy (it is $1, health $2), $n s so far"
 	n=$((n + 1)); sleep 1
-done
-[ "$up" -eq 0 ] || die "docker compose failed with exit code $up, so what runs can be the container from before"`, remote.Quote(s.Container), remote.Quote(s.Dir), wait, mountsDigest, mounts, s.Before,
+done`, remote.Quote(s.Container), remote.Quote(s.Dir), wait, mountsDigest, mounts, s.Before,
 		remote.Quote(s.Project), force, remote.Quote(s.Service), timeout))
 	return err
 }
@@ -224,6 +232,16 @@ while [ $n -lt %d ]; do
 	n=$((n + 1)); sleep 1
 done
 `
+
+// otherName is the line of stack.toml that gives a stack another name.
+func otherName(stack string) string { return fmt.Sprintf("name = \"%s-2\" in stack.toml", stack) }
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
 
 // MountsVariable is the name under which the digest of a service's mounted files enters its
 // compose file.
@@ -251,7 +269,7 @@ func (s *Service) Check(w World) []Problem {
 		return []Problem{{ID: s.ID(), What: "the container does not exist"}}
 	case !c.Running():
 		return []Problem{{
-			ID: s.ID(), What: fmt.Sprintf("it is %s, health %s, restarted %d times", remote.Sanitize(c.State), orNone(remote.Sanitize(c.Health)), c.Restarts),
+			ID: s.ID(), What: fmt.Sprintf("it is %s, health %s, restarted %s", remote.Sanitize(c.State), orNone(remote.Sanitize(c.Health)), times(c.Restarts)),
 			Hint: fmt.Sprintf("see its last lines on %s: docker logs --tail 50 %s", s.Host, s.Container),
 		}}
 	}

@@ -1,13 +1,10 @@
 package resource
 
 import (
-	"cmp"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,9 +18,13 @@ import (
 // against the plan is refused before the first change.
 type System struct {
 	Host    string
+	Stack   string
 	Server  string         // name of the server host, with whose clock an agent's must agree
 	Ports   []int          // that the stack publishes here
 	Subnets []netip.Prefix // that the stack uses here
+	// SubnetKeys are the keys below docker.subnets, one for each of Subnets.
+	SubnetKeys []string
+	Projects   []string // of compose, that the stack has here
 	// PortsOf is the container that holds Ports when they are taken by ourselves.
 	PortsOf    string
 	MinMemory  int // MiB in all
@@ -110,9 +111,15 @@ func (s *System) Diff(w World) []Change {
 			}
 		}
 	}
-	for _, route := range s.overlaps(rec.Fields["routes"], d, dk) {
-		refuse(fmt.Sprintf("the stack's network %s overlaps %s (interface %s)", route.ours, route.net, remote.Sanitize(route.dev)),
-			"choose other networks in stack.toml, [docker] subnets")
+	for _, project := range s.Projects {
+		if names := d.Projects[project]; len(names) > 0 {
+			refuse(fmt.Sprintf("the compose project %s is somebody else's here (%s), and Compose would take its containers for ours", project, strings.Join(slices.Sorted(slices.Values(names)), ", ")),
+				"give the stack another name: "+otherName(s.Stack))
+		}
+	}
+	all := routes(rec.Fields["routes"])
+	for _, route := range s.overlaps(all, d, dk) {
+		refuse(fmt.Sprintf("the stack's network %s overlaps %s (interface %s)", route.ours, route.net, remote.Sanitize(route.dev)), s.elsewhere(all))
 	}
 	return append(out, s.skew(w, rec)...)
 }
@@ -209,51 +216,6 @@ func listener(ss string, port int) string {
 		}
 	}
 	return "another program"
-}
-
-type route struct {
-	ours, net netip.Prefix
-	dev       string
-}
-
-// engineBridge is the name that the engine gives to a network's interface.
-var engineBridge = regexp.MustCompile(`^br-[0-9a-f]{12}$`)
-
-// overlaps compares the stack's networks with the rows of /proc/net/route, except those of the
-// stack's own bridges. Whose a bridge is, only the engine can tell: bridges outlive a stopped one.
-func (s *System) overlaps(table string, d dockerFacts, engine Know) (out []route) {
-	own := map[string]bool{}
-	for _, id := range s.NetworkIDs {
-		if n, ok := d.Networks[id.Name]; ok && len(n.ID) >= 12 {
-			own[cmp.Or(n.Bridge, "br-"+n.ID[:12])] = true
-		}
-	}
-	for l := range strings.Lines(table) {
-		f := strings.Fields(l)
-		if len(f) < 8 || own[f[0]] || engine == Unknown && engineBridge.MatchString(f[0]) {
-			continue
-		}
-		addr, err1 := hex.DecodeString(f[1])
-		mask, err2 := hex.DecodeString(f[7])
-		if err1 != nil || err2 != nil || len(addr) != 4 || len(mask) != 4 || f[7] == "00000000" {
-			continue
-		}
-		slices.Reverse(addr)
-		slices.Reverse(mask)
-		bits := 0
-		for _, b := range mask {
-			for ; b&0x80 != 0; b <<= 1 {
-				bits++
-			}
-		}
-		net := netip.PrefixFrom(netip.AddrFrom4([4]byte(addr)), bits)
-		for _, ours := range s.Subnets {
-			if ours.Overlaps(net) {
-				out = append(out, route{ours, net, f[0]})
-			}
-		}
-	}
-	return out
 }
 
 // settingsOf is what `docker info` shows of an engine that runs with this daemon.json.

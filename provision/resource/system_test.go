@@ -38,7 +38,7 @@ func TestSystemDiff(t *testing.T) {
 	t.Parallel()
 	s := &System{
 		Host: "a", Server: "s", Ports: []int{80, 443}, PortsOf: "prefect-caddy", MinMemory: 900, MinDisk: 3000, Image: "i:1", MaxSkew: 10e9,
-		Subnets: []netip.Prefix{netip.MustParsePrefix("10.210.0.0/24")}, NetworkIDs: []ID{NetworkID("a", "net")},
+		Subnets: []netip.Prefix{netip.MustParsePrefix("10.210.0.0/24")}, NetworkIDs: []ID{NetworkID("a", "net")}, SubnetKeys: []string{"server"},
 	}
 	server := SystemID("s")
 	docker := EngineID("a")

@@ -91,6 +91,13 @@ func (v *Volume) Diff(w World) []Change {
 	device, placed := rec.Fields["device"]
 	device = strings.TrimSpace(device)
 	switch {
+	case ofOthers(w, v.ID(), v.Stack):
+		return []Change{{
+			ID: v.ID(), Act: Refuse, Risk: Data,
+			Why: "a volume of this name is there and was not made for this stack: it may be somebody else's, and is left as it is",
+			Hint: "see whose it is (docker volume inspect " + v.Name + "); if it is to stay, give the stack another name: " + otherName(v.Stack) +
+				"; if nobody needs it, remove it yourself (docker volume rm " + v.Name + ") and begin with empty data: provision apply --new-data",
+		}}
 	case know == Yes && v.Moved && placed && device != v.directory():
 		return []Change{{
 			ID: v.ID(), Act: Refuse, Risk: Data,
@@ -114,6 +121,15 @@ func (v *Volume) Diff(w World) []Change {
 		}}
 	}
 	return []Change{{ID: v.ID(), Act: Add, Why: "the volume does not exist"}}
+}
+
+// ofOthers says that a volume is there, without the label of the stack, on a host where the stack never made it. One that was
+// put back from a backup by hand has the mark.
+func ofOthers(w World, id ID, stack string) bool {
+	d, _ := docker(w, id.Host)
+	rec, know := w.Fact(id)
+	owner, listed := d.Volumes[id.Name]
+	return know == Yes && listed && owner != stack && rec.Fields["born"] == ""
 }
 
 func (v *Volume) Do(ctx context.Context, r *Run, c Change) error {

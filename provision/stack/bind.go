@@ -206,7 +206,7 @@ func (b *binder) host(h *inventory.Host) error {
 		b.add(identity, &resource.Engine{Host: h.Name, Stack: b.stack.Name, AsIs: true})
 		return nil
 	}
-	sys := &resource.System{Host: h.Name, Server: b.server.Name, Image: b.prefect.ref, MaxSkew: time.Minute, Before: b.machine(h)}
+	sys := &resource.System{Host: h.Name, Stack: b.stack.Name, Server: b.server.Name, Image: b.prefect.ref, MaxSkew: time.Minute, Before: b.machine(h)}
 	if b.inv.TLS.Mode == inventory.TLSInternal {
 		sys.MaxSkew = 10 * time.Second
 	}
@@ -215,12 +215,14 @@ func (b *binder) host(h *inventory.Host) error {
 		if b.inv.TLS.Mode == inventory.TLSOff {
 			sys.Ports = []int{4200}
 		}
-		sys.Subnets = append(sys.Subnets, nets.Server, nets.Database)
+		sys.Projects = append(sys.Projects, b.stack.Name+"-server")
+		sys.Subnets, sys.SubnetKeys = append(sys.Subnets, nets.Server, nets.Database), append(sys.SubnetKeys, "server", "database")
 		sys.NetworkIDs = append(sys.NetworkIDs, resource.NetworkID(h.Name, serverNet), resource.NetworkID(h.Name, databaseNet))
 		sys.MinMemory, sys.MinDisk = sys.MinMemory+serverMemory, serverDisk
 	}
 	if agent {
-		sys.Subnets = append(sys.Subnets, nets.Agent)
+		sys.Projects = append(sys.Projects, b.stack.Name+"-agent")
+		sys.Subnets, sys.SubnetKeys = append(sys.Subnets, nets.Agent), append(sys.SubnetKeys, "agent")
 		sys.NetworkIDs = append(sys.NetworkIDs, resource.NetworkID(h.Name, agentNet))
 		sys.MinMemory, sys.MinDisk = sys.MinMemory+agentMemory, max(sys.MinDisk, agentDisk)
 	}
@@ -296,6 +298,11 @@ func (b *binder) leftovers(h *inventory.Host) {
 	postgres, artifacts, caddy := files.Volumes(b.stack.Name)
 	for _, v := range []string{postgres, artifacts, caddy} {
 		l.Keep = append(l.Keep, b.base+"/volume."+v)
+	}
+	for _, other := range b.inv.Hosts {
+		if len(other.Roles) == 0 {
+			l.Cleaned = append(l.Cleaned, other.Name)
+		}
 	}
 	for _, r := range b.out {
 		id := r.ID()

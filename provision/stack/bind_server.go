@@ -51,7 +51,7 @@ func (b *binder) serverRole(h *inventory.Host) error {
 	// The key is there before the data that it encrypts: a run that is killed between the two must not
 	// leave a volume without its key. Whether there is data is not known before the engine answers.
 	encryption := &resource.SecretFile{
-		Host: host, Path: b.encryptionKey(), UID: prefectUID, Generate: resource.FernetKey, Precious: data,
+		Host: host, Path: b.encryptionKey(), UID: prefectUID, Generate: resource.FernetKey, Precious: data, Stack: name,
 		After: append([]resource.ID{resource.EngineID(host)}, identity...),
 	}
 	b.add(password, serverPassword, encryption)

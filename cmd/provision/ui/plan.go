@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -135,7 +136,7 @@ func counts(s Style, p *provision.Plan) string {
 func interruptions(w io.Writer, s Style, p *provision.Plan) {
 	for _, c := range p.Changes {
 		if c.Interrupts {
-			fmt.Fprintf(w, "%s %s on %s: %s\n", s.yellow("interrupts"), strings.TrimPrefix(c.Step, "container "), c.Host, c.Note)
+			fmt.Fprintf(w, "%s %s on %s: %s\n", s.yellow("interrupts"), strings.TrimPrefix(c.Step, "container "), c.Host, cmp.Or(c.Note, c.Why))
 		}
 	}
 }

@@ -65,7 +65,7 @@ func Status(w io.Writer, s Style, url string, hosts []provision.HostStatus, next
 			}
 			fmt.Fprintf(w, "  %s  %s  %s  since %s", fit(c.Name, name), state, fit(c.Image, image), c.Since.UTC().Format("2006-01-02 15:04Z"))
 			if c.Restarts > 0 {
-				fmt.Fprintf(w, "  restarted %d times", c.Restarts)
+				fmt.Fprintf(w, "  restarted %s", Count(c.Restarts, "time"))
 			}
 			fmt.Fprintln(w)
 		}

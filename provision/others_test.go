@@ -1,0 +1,142 @@
+package provision_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"provision/provision"
+	"provision/remote/remotetest"
+)
+
+// TestNamesOfOthers has things of others under names of ours on a host. Each is named before anything is changed, in one
+// line, with another name for the stack as a way out; that way works, and what is of others stays as it was.
+func TestNamesOfOthers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		make, look string
+		code       int
+		want       []string
+	}{
+		"a container": {
+			"docker run -d --name prefect-server python:3.8-slim sleep 100000", "docker inspect --format '{{.Id}} {{.State.Status}}' prefect-server", provision.ExitPreflight,
+			[]string{"container prefect-server: a container of this name is there and is not of this stack"},
+		},
+		"a stopped container": {
+			"docker run -d --name prefect-caddy python:3.8-slim sleep 100000; docker stop prefect-caddy", "docker inspect --format '{{.Id}} {{.State.Status}}' prefect-caddy", provision.ExitPreflight,
+			[]string{"container prefect-caddy: a container of this name is there and is not of this stack"},
+		},
+		"the database's volume": {
+			"docker volume create prefect-postgres", "docker volume ls --format '{{.Name}} {{.Label \"provision.stack\"}}'", provision.ExitData,
+			[]string{"volume prefect-postgres: a volume of this name is there and was not made for this stack", "docker volume inspect prefect-postgres", "--new-data"},
+		},
+		"another volume": {
+			"docker volume create --label of=others prefect-caddy", "docker volume ls --format '{{.Name}} {{.Label \"provision.stack\"}}'", provision.ExitData,
+			[]string{"volume prefect-caddy: a volume of this name is there and was not made for this stack"},
+		},
+		"a network": {
+			"docker network create prefect-agent-network", "docker network ls --no-trunc --format '{{.ID}} {{.Name}}'", provision.ExitPreflight,
+			[]string{"network prefect-agent-network: a network of this name exists and is not ours"},
+		},
+		"a compose project": {
+			"docker run -d --name own --label com.docker.compose.project=prefect-server --label com.docker.compose.service=server python:3.8-slim sleep 100000",
+			"docker inspect --format '{{.Id}} {{.State.Status}}' own", provision.ExitPreflight,
+			[]string{"the compose project prefect-server is somebody else's here (own)"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := arrange(t, layout{stack: "[prefect]\n", host: func(_ string, o *remotetest.HostOptions) { o.Docker = "running" }})
+			sh(t, s, 0, "docker pull -q python:3.8-slim; "+c.make)
+			before := looked(t, s, c.look)
+			report, err := s.attempt().apply()
+			if !isCode(err, c.code) || len(report.Outcomes) != 0 || len(provision.Errors(err)) != 1 {
+				t.Errorf("%d changes: %s", len(report.Outcomes), explain(err))
+			}
+			for _, w := range append(c.want, `name = "prefect-2" in stack.toml`) {
+				if !strings.Contains(explain(err), w) {
+					t.Errorf("%q is not said: %s", w, explain(err))
+				}
+			}
+			s.stack("name = \"prefect-2\"\n")
+			s.converge()
+			after := looked(t, s, c.look)
+			for line := range strings.Lines(before) {
+				if !strings.Contains(after, line) {
+					t.Errorf("of others there was\n%s, and is\n%s", line, after)
+				}
+			}
+		})
+	}
+}
+
+// looked is what a command on the server prints.
+func looked(t *testing.T, s *site, script string) string {
+	t.Helper()
+	sh(t, s, 0, script+" >/root/looked")
+	text, err := s.server.ReadFile("/root/looked")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestKeyLostBesideOurVolume: here the volume is the stack's own.
+func TestKeyLostBesideOurVolume(t *testing.T) {
+	t.Parallel()
+	s := arrange(t, single)
+	s.converge()
+	s.server.Remove(base + "/server/secrets/server/encryption_key")
+	s.refused("encryption_key", "put the file back from a backup", "docker volume rm prefect-postgres")
+}
+
+// TestVolumePutBackByHand: one that somebody made again, without our label, on the host that has its mark.
+func TestVolumePutBackByHand(t *testing.T) {
+	t.Parallel()
+	s := arrange(t, single)
+	s.converge()
+	sh(t, s, 0, "docker rm -f $(docker ps -aq); docker volume rm prefect-postgres; docker volume create prefect-postgres")
+	if _, err := s.attempt().apply(); err != nil {
+		t.Error(explain(err))
+	}
+}
+
+// TestComposeFailsAndNothingIsWaitedFor: compose's own words are the cause, and a container that it left as it was is not waited for.
+func TestComposeFailsAndNothingIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := arrange(t, layout{stack: "[prefect]\n"})
+	s.converge()
+	sh(t, s, 0, "docker stop prefect-server")
+	s.server.Fail(remotetest.Failure{Match: "^docker compose .*up .*server$", Nth: -1, Code: 1, Stderr: "Error response from daemon: driver failed programming external connectivity\n\n"})
+	waited := len(s.server.Ran("sleep"))
+	_, err := s.attempt().apply()
+	errs := provision.Errors(err)
+	if len(errs) == 0 || errs[0].Code != provision.ExitStep || errs[0].Cause != "docker compose failed with exit code 1: Error response from daemon: driver failed programming external connectivity" {
+		t.Errorf("%s", explain(err))
+	}
+	if ran := s.server.Ran("sleep"); len(ran) != waited {
+		t.Errorf("it waited: %q", ran[waited:])
+	}
+}
+
+// TestCleanedAndRevoked: the plan that cleans a host does not say that what runs there is left as it is.
+func TestCleanedAndRevoked(t *testing.T) {
+	t.Parallel()
+	s := arrange(t, layout{agents: 2})
+	s.converge()
+	table := strings.Replace(s.cut("worker-2"), `roles = ["agent"]`, "roles = []", 1)
+	rest, err := os.ReadFile(s.inventory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(s.inventory, string(rest)+table)
+	p, err := s.attempt().plan()
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	i := slices.IndexFunc(p.Changes, func(c provision.Change) bool { return c.Step == "tokens of worker-2" })
+	if i < 0 || strings.Contains(p.Changes[i].Note, "left as it is") {
+		t.Errorf("%+v", p.Changes)
+	}
+}
