@@ -78,7 +78,8 @@ func (s *site) closedFromOutside(server, neighbour *lab.Host) {
 	s.shut(server, neighbour)
 
 	// An account's service on the host answers containers, as it did before.
-	s.on(server, `systemd-run --quiet --unit own --uid `+account+` --working-directory / perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 5999, Listen => 5, ReuseAddr => 1) or die; while ($c = $s->accept) { print $c "hello\n"; close $c }'`)
+	s.on(server, `systemd-run --quiet --expand-environment=no --unit own --uid `+account+` --working-directory / perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 5999, Listen => 5, ReuseAddr => 1) or die; while ($c = $s->accept) { print $c "hello\n"; close $c }'`)
+	s.until("the account's service listens", time.Minute, func() bool { return s.tries(server, "0", "127.0.0.1", "5999") == "open" })
 	s.want(server, `docker exec prefect-server python -c 'import socket
 print(socket.create_connection(("10.210.0.1",5999),5).makefile().read().strip())'`, "hello")
 	s.on(server, "systemctl stop own")
