@@ -84,6 +84,7 @@ func TestRefused(t *testing.T) {
 		{"schedule of neither kind", "stack", flow + "schedule = { timezone = \"UTC\" }", "/deployments/0/schedule"},
 		{"tags as a string", "stack", flow + "tags = \"a\"", "/deployments/0/tags"},
 		{"source", "stack", "[docker]\nsource = \"snap\"", "/docker/source"},
+		{"a short key", "stack", "[docker]\nkey = \"0EBFCD88\"", "/docker/key"},
 		{"subnet", "stack", "[docker.subnets]\nserver = \"10.210.0.0\"", "/docker/subnets/server"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -65,6 +65,7 @@ var (
 			s.OneOf = []*jsonschema.Schema{{Required: []string{"cron"}}, {Required: []string{"interval"}}}
 		},
 
+		"docker.key":    pattern(`^(0[xX])?( *[0-9A-Fa-f]){40} *$`),
 		"docker.source": oneOf(stack.DockerAuto, stack.DockerOfficial, stack.DockerDistro, stack.DockerPresent),
 	}
 )

@@ -2,14 +2,11 @@ package resource
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/ProtonMail/go-crypto/openpgp"
 
 	"provision/remote"
 )
@@ -21,6 +18,7 @@ type Engine struct {
 	Host, Stack string
 	Source      string // "auto", "official", "distro", "present"
 	Repository  string // of Docker's packages; a mirror of it may be given
+	Key         string // fingerprint of the key that signs them, in lower case
 	DaemonJSON  []byte
 	// AsIs says that nothing of the stack needs an engine here: it is asked what is there, and left alone.
 	AsIs bool
@@ -74,9 +72,6 @@ var officialPackages = []string{"docker-ce", "docker-ce-cli", "containerd.io", "
 
 // conflicting packages stand in the way of an installation; they are named, never removed.
 var conflicting = []string{"podman-docker", "docker-ce", "docker.io", "docker-engine", "moby-engine"}
-
-// repositoryKey is the fingerprint of the key that signs Docker's packages.
-const repositoryKey = "9dc858229fc7dd38854ae2d88d81803c0ebfcd88"
 
 func findFamily(id string) (family, bool) {
 	for _, f := range families {
@@ -217,6 +212,7 @@ func (e *Engine) Do(ctx context.Context, r *Run, c Change) error {
 	// What others installed is started, and judged when it answers. Nothing is installed over it.
 	state, err := r.Sh(ctx, e.Host, `. /etc/os-release
 if ! command -v docker >/dev/null; then echo missing
+elif [ -e `+marker+` ] && ! command -v dockerd >/dev/null; then echo missing
 elif docker compose version >/dev/null 2>&1; then echo installed
 elif [ ! -e `+marker+` ] && command -v dockerd >/dev/null; then echo theirs
 else echo missing; fi
@@ -249,102 +245,6 @@ fi
 `, marker, daemonPath, remote.Quote(string(e.DaemonJSON))))
 	return err
 }
-
-func (e *Engine) install(ctx context.Context, r *Run, id, versionID, codename string) error {
-	fam, ok := findFamily(id)
-	if !ok {
-		return fmt.Errorf("this system (%s) is not one that provision installs Docker on", remote.Sanitize(id))
-	}
-	if out, err := r.Sh(ctx, e.Host, aptReady+"dpkg-query -W -f '${db:Status-Status} ${Package}\\n' "+strings.Join(conflicting, " ")+" 2>/dev/null || true"); err != nil {
-		return err
-	} else if found := installedOf(out); len(found) > 0 && e.Source != "distro" && e.Source != "auto" {
-		return fmt.Errorf("the packages %s are installed and stand in the way; remove them, or repair the engine that they bring", strings.Join(found, ", "))
-	}
-	distro, hasDistro := fam.distro[versionID]
-	switch e.Source {
-	case "distro":
-		return e.apt(ctx, r, distro)
-	case "official":
-		return e.official(ctx, r, fam, codename)
-	}
-	err := e.official(ctx, r, fam, codename)
-	if err == nil || !hasDistro || ctx.Err() != nil {
-		return err
-	}
-	r.Note(e.Host, "Docker's own repository is not usable here (%v); taking the distribution's packages", err)
-	return e.apt(ctx, r, distro)
-}
-
-func installedOf(out string) (found []string) {
-	for l := range strings.Lines(out) {
-		if status, name, ok := strings.Cut(strings.TrimSpace(l), " "); ok && status == "installed" {
-			found = append(found, remote.Sanitize(name))
-		}
-	}
-	return found
-}
-
-func (e *Engine) apt(ctx context.Context, r *Run, packages []string) error {
-	_, err := r.Sh(ctx, e.Host, aptReady+"aptget update\naptget install "+strings.Join(packages, " ")+"\n")
-	return err
-}
-
-// official sets up Docker's repository. Its key is read back and its fingerprint compared here,
-// before the host trusts it.
-func (e *Engine) official(ctx context.Context, r *Run, fam family, codename string) error {
-	base := strings.TrimSuffix(e.Repository, "/") + "/" + fam.path
-	key, err := r.Sh(ctx, e.Host, aptReady+fmt.Sprintf(`aptget update
-aptget install ca-certificates
-d=$(mktemp -d); trap 'rm -rf "$d"' EXIT
-for f in gpg dists/%s/Release; do timeout 30 /usr/lib/apt/apt-helper -o Acquire::Retries=1 -o Acquire::http::Timeout=10 -o Acquire::https::Timeout=10 download-file %s/$f "$d/${f##*/}" >&2; done
-cat "$d/gpg"`, remote.Quote(codename), remote.Quote(base)))
-	if err != nil {
-		return fmt.Errorf("ask %s for its key: %w", base, err)
-	}
-	ring, err := openpgp.ReadArmoredKeyRing(strings.NewReader(key))
-	if err != nil {
-		return fmt.Errorf("read the key of %s: %w", base, err)
-	}
-	for _, entity := range ring {
-		if got := hex.EncodeToString(entity.PrimaryKey.Fingerprint); got != repositoryKey {
-			return fmt.Errorf("the key of %s has the fingerprint %s, not Docker's %s", base, got, repositoryKey)
-		}
-	}
-	_, err = r.Sh(ctx, e.Host, aptReady+fmt.Sprintf(`(umask 022; mkdir -p /etc/apt/keyrings)
-t=$(mktemp /etc/apt/keyrings/.provision.XXXXXX); printf '%%s' %s >"$t"; put "$t" /etc/apt/keyrings/docker.asc 0:0 0644
-t=$(mktemp /etc/apt/sources.list.d/.provision.XXXXXX)
-printf 'Types: deb\nURIs: %%s\nSuites: %%s\nComponents: stable\nArchitectures: %%s\nSigned-By: /etc/apt/keyrings/docker.asc\n' %s %s "$(dpkg --print-architecture)" >"$t"
-put "$t" /etc/apt/sources.list.d/docker.sources 0:0 0644
-aptget update
-aptget install %s
-`, remote.Quote(key), remote.Quote(base), remote.Quote(codename), strings.Join(officialPackages, " ")))
-	return err
-}
-
-// firstBoot waits until cloud-init has ended what it does at the first boot of a machine.
-const firstBoot = `n=0
-while command -v cloud-init >/dev/null && s=$(cloud-init status 2>/dev/null || true) && case $s in *running*|*'not started'*|*'not run'*) true ;; *) false ;; esac; do
-	[ $n -lt 180 ] || die "cloud-init did not end within 15 minutes: $s"
-	[ $((n % 6)) -ne 0 ] || echo "waiting for cloud-init to end its first boot work"
-	n=$((n + 1)); sleep 5
-done
-`
-
-// aptReady waits for first boot and for other package managers, says what it waits for, and
-// finishes an installation that was interrupted. Locks are never removed and nobody is killed.
-const aptReady = `export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
-holder() { ino=$(stat -c %i "$1" 2>/dev/null) || return 1
-	while read -r _ _ _ _ pid dev _; do case $dev in *:"$ino") printf 'process %s (%s)' "$pid" "$(cat "/proc/$pid/comm" 2>/dev/null)"; return 0 ;; esac; done </proc/locks
-	return 1; }
-` + firstBoot + `n=0
-while h=$(holder /var/lib/dpkg/lock-frontend) || h=$(holder /var/lib/dpkg/lock) || h=$(holder /var/lib/apt/lists/lock); do
-	[ $n -lt 120 ] || die "the package lock was not free within 10 minutes: $h holds it"
-	[ $((n % 3)) -ne 0 ] || echo "waiting for the package lock: $h holds it"
-	n=$((n + 1)); sleep 5
-done
-[ -z "$(dpkg --audit 2>/dev/null)" ] || { echo "finishing an interrupted package installation"; dpkg --configure -a; }
-aptget() { apt-get -q -y --no-install-recommends -o APT::Get::Remove=false -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o APT::Update::Error-Mode=any -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@" || die "apt-get $1 failed: the host's package sources, or the way to them, do not work"; }
-`
 
 const startEngine = `systemctl daemon-reload
 systemctl enable --now docker

@@ -61,6 +61,8 @@ stack.toml:3: business_logic.api: "flow" is unknown here; did you mean "flows"?
 stack.toml:4: business_logic.stop_grace: must be longer than nothing
 stack.toml:6: docker.source: "Distro" is unknown here; did you mean "distro"?`},
 
+	{"a short key", "[docker]\nkey = \"0EBFCD88\"", "stack.toml:2: docker.key: \"0EBFCD88\" is not a fingerprint; all 40 hexadecimal digits of the primary key, which `gpg --show-keys FILE` prints: a shorter id can be imitated"},
+
 	{"subnets", "[docker.subnets]\nserver = \"10.210.0.0/23\"\ndatabase = \"10.210.2.5/24\"\nagent = \"10.210.0.128/25\"", `
 stack.toml:3: docker.subnets.database: "10.210.2.5/24" has bits set behind its prefix; did you mean "10.210.2.0/24"?
 stack.toml:4: docker.subnets.agent: 10.210.0.128/25 (agent) overlaps 10.210.0.0/23 (server); each network needs its own`},
@@ -217,6 +219,9 @@ stack.toml:1: deployments[0].queue: no agent host of onprem.toml polls the queue
 			"droplets poll, too", "url = \"https://prefect.example.org\"\nstack = \"stack.toml\"\n[digitalocean]\nname = \"a\"\nregion = \"fra1\"\nssh_keys = [\"id.pub\"]\nadmin_cidrs = [\"10.0.0.0/8\"]\ntoken = { env = \"T\" }\n[droplets.a]\nroles = [\"server\"]\n[droplets.w]\nroles = [\"agent\"]\ncount = 2",
 			hello + "queue = \"host-w-2\"\n" + hello + "name = \"b\"", "", `onprem.toml:6: digitalocean.ssh_keys[0]: "id.pub" does not exist`,
 		},
+		{"a mirror's key without the mirror", "stack = \"stack.toml\"\n" + strings.NewReplacer("10.210.1.9", "10.0.1.9", "10.210.2.7", "10.0.0.12").Replace(hosts), "[docker]\nkey = \"0x00112233 44556677 8899AABB CCDDEEFF 00112233\"\n", "", `
+stack.toml:2: docker.key: the key is that of a mirror, and onprem.toml names none; set site.docker_repository there, or remove docker.key for Docker's own repository and key`},
+		{"Docker's own key", "stack = \"stack.toml\"\n" + strings.NewReplacer("10.210.1.9", "10.0.1.9", "10.210.2.7", "10.0.0.12").Replace(hosts), "[docker]\nkey = \"9DC8 5822 9FC7 DD38 854A  E2D8 8D81 803C 0EBF CD88\"\n", "", ""},
 		{"neither is TOML", "stack = \"stack.toml\"\n[", "x", "stack.toml", `
 onprem.toml:2: not TOML: unexpected end of table name (table names cannot be empty)
 stack.toml:1: not TOML: unexpected EOF; expected key separator '='`},

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -240,7 +241,7 @@ func (b *binder) host(h *inventory.Host) error {
 		identity.Before, identity.Disk = append(identity.Before, disk.ID()), resource.CloudVolumeID(h.Name)
 	}
 	b.add(identity,
-		&resource.Engine{Host: h.Name, Stack: b.stack.Name, Source: b.stack.Docker.Source, Repository: repository, DaemonJSON: daemon},
+		&resource.Engine{Host: h.Name, Stack: b.stack.Name, Source: b.stack.Docker.Source, Repository: repository, Key: cmp.Or(b.stack.Docker.Key, resource.DockerKey), DaemonJSON: daemon},
 	)
 	if h.Droplet != nil {
 		b.add(&resource.Metadata{Host: h.Name})

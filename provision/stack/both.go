@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"provision/inventory"
+	"provision/provision/resource"
 )
 
 // LoadBoth reads the inventory and its stack and reports the mistakes of both together, the inventory's first, then the stack's,
@@ -36,9 +37,17 @@ func LoadBoth(inventoryPath, stackPath string) (*inventory.Inventory, *Stack, in
 	return inv, s, problems
 }
 
-// Check finds the mistakes that show only when both files are known: queues that nobody polls, and networks that hide hosts.
+// Check finds the mistakes that show only when both files are known: queues that nobody polls, networks that hide hosts, and the key of a mirror that is not named.
 func Check(inv *inventory.Inventory, s *Stack) inventory.Problems {
-	return append(unpolled(inv, s), hidden(inv, s)...)
+	return slices.Concat(unpolled(inv, s), hidden(inv, s), keyWithoutMirror(inv, s))
+}
+
+// keyWithoutMirror is a key that Docker's own repository is not signed by.
+func keyWithoutMirror(inv *inventory.Inventory, s *Stack) inventory.Problems {
+	if s.Docker.Key == "" || s.Docker.Key == resource.DockerKey || inv.Site.DockerRepository != "" {
+		return nil
+	}
+	return inventory.Problems{s.problem("docker.key", "the key is that of a mirror, and "+inv.File+" names none", "set site.docker_repository there, or remove docker.key for Docker's own repository and key")}
 }
 
 // problem is at the stack's own line, or without one for the built-in stack.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/distribution/reference"
 
@@ -49,8 +50,9 @@ func load(doc *inventory.Document) (*Stack, inventory.Problems) {
 type checker struct{ *inventory.Document }
 
 var (
-	stackName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
-	userName  = regexp.MustCompile(`^[A-Za-z0-9._@][A-Za-z0-9._@-]{0,63}$`)
+	stackName   = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
+	fingerprint = regexp.MustCompile(`^[0-9a-f]{40}$`)
+	userName    = regexp.MustCompile(`^[A-Za-z0-9._@][A-Za-z0-9._@-]{0,63}$`)
 )
 
 // reservedNames have another meaning below the directory that stacks live in.
@@ -78,6 +80,13 @@ func (c checker) image(key, image string) {
 
 func (c checker) docker(d *Docker) {
 	c.OneOf("docker.source", d.Source, DockerAuto, DockerOfficial, DockerDistro, DockerPresent)
+	if d.Key != "" {
+		key := strings.TrimPrefix(strings.ToLower(strings.Join(strings.Fields(d.Key), "")), "0x")
+		if !fingerprint.MatchString(key) {
+			c.Add("docker.key", inventory.Show(d.Key)+" is not a fingerprint", "all 40 hexadecimal digits of the primary key, which `gpg --show-keys FILE` prints: a shorter id can be imitated")
+		}
+		d.Key = key
+	}
 	subnets := d.Subnets.named()
 	for n, subnet := range subnets {
 		key := inventory.Key("docker.subnets", subnet.name)

@@ -1,6 +1,7 @@
 package remotetest
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -139,7 +140,7 @@ func (p *proc) aptLock(file string, wait time.Duration) (free func()) {
 
 // aptGetMain is apt-get [-qy] [-o ...] update | install PACKAGE... | remove PACKAGE... | clean.
 func aptGetMain(p *proc) int {
-	o := p.anywhere("qyfsdm", "o:t:", map[string]string{"yes": "y", "assume-yes": "y", "quiet": "q", "no-install-recommends": "nr", "option": "o:", "allow-downgrades": "ad", "no-upgrade": "nu", "purge": "purge", "autoremove": "ar", "reinstall": "ri"})
+	o := p.anywhere("qyfsdm", "o:t:", map[string]string{"simulate": "s", "yes": "y", "assume-yes": "y", "quiet": "q", "no-install-recommends": "nr", "option": "o:", "allow-downgrades": "ad", "no-upgrade": "nu", "purge": "purge", "autoremove": "ar", "reinstall": "ri"})
 	if len(o.args) == 0 {
 		p.unsupported("apt-get without a command")
 	}
@@ -166,8 +167,14 @@ func aptGetMain(p *proc) int {
 			p.errorf("E: Some index files failed to download. They have been ignored, or old ones used instead.\n")
 			return 100
 		}
+		parts := cmp.Or(settings["Dir::Etc::sourceparts"], sourceParts)
+		errs, docker := h.updateSources(parts)
+		if errs != "" {
+			p.errorf("%s", errs)
+			return 100
+		}
 		h.mu.Lock()
-		h.lists = true
+		h.lists, h.dockerLists = true, docker
 		h.mu.Unlock()
 		p.printf("Hit:1 http://deb.example.org stable InRelease\nReading package lists...\n")
 		return 0
@@ -176,12 +183,7 @@ func aptGetMain(p *proc) int {
 	case "remove", "purge", "autoremove":
 		defer p.aptLock("/var/lib/dpkg/lock-frontend", wait)()
 		for _, n := range o.args[1:] {
-			for _, path := range h.family().catalog()[n].programs {
-				_ = h.tree.remove(cred{}, path, false, true)
-			}
-			h.mu.Lock()
-			delete(h.packages, n)
-			h.mu.Unlock()
+			h.removePackage(n)
 		}
 		return 0
 	case "clean":
@@ -199,15 +201,21 @@ func (p *proc) aptInstall(o parsed, wait time.Duration, mirror error) int {
 		p.errorf("E: Could not open lock file /var/lib/dpkg/lock-frontend - open (13: Permission denied)\nE: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), are you root?\n")
 		return 100
 	}
-	defer p.aptLock("/var/lib/dpkg/lock-frontend", wait)()
-	defer p.aptLock("/var/lib/dpkg/lock", wait)()
+	if !o.has("s") {
+		defer p.aptLock("/var/lib/dpkg/lock-frontend", wait)()
+		defer p.aptLock("/var/lib/dpkg/lock", wait)()
+	}
+	if errs := contradiction(h.sources(sourceParts)); errs != "" {
+		p.errorf("%s", errs)
+		return 100
+	}
 	p.printf("Reading package lists...\nBuilding dependency tree...\nReading state information...\n")
-	if broken := h.halfConfigured(); len(broken) > 0 {
+	if (len(h.halfConfigured()) > 0 || h.journal()) && !o.has("s") {
 		p.errorf("E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem. \n")
 		return 100
 	}
 	catalog := h.family().catalog()
-	_, official := h.readable("/etc/apt/sources.list.d/docker.sources", "/etc/apt/sources.list.d/docker.list")
+	official := h.hasDocker()
 	var todo []string
 	var visit func(string) bool
 	visit = func(n string) bool {
@@ -242,6 +250,20 @@ func (p *proc) aptInstall(o parsed, wait time.Duration, mirror error) int {
 		return 0
 	}
 	p.printf("The following NEW packages will be installed:\n  %s\n", strings.Join(todo, " "))
+	if o.has("s") {
+		for _, n := range todo {
+			p.printf("Inst %s (%s Simulated [%s])\n", n, catalog[n].version, h.debArch())
+		}
+		return 0
+	}
+	if r := h.repository(); r != nil && r.Fetch != nil {
+		for _, n := range todo {
+			if catalog[n].needsOf == "docker" {
+				p.errorf("E: Failed to fetch %s/dists/%s/pool/stable/%s.deb  %v\nE: Unable to fetch some archives, maybe run apt-get update or try with --fix-missing?\n", r.URL, h.family().codename, n, r.Fetch)
+				return 100
+			}
+		}
+	}
 	if mirror != nil {
 		p.errorf("E: Failed to fetch http://deb.example.org/pool/main/%s.deb  %v\nE: Unable to fetch some archives, maybe run apt-get update or try with --fix-missing?\n", todo[0], mirror)
 		return 100
@@ -253,19 +275,28 @@ func (p *proc) aptInstall(o parsed, wait time.Duration, mirror error) int {
 		p.printf("Unpacking %s (%s) ...\n", n, catalog[n].version)
 		p.sleep(time.Second)
 	}
+	ok = true
 	for _, n := range todo {
-		p.configure(n)
+		ok = p.configure(n) && ok
+	}
+	if !ok {
+		p.errorf("E: Sub-process /usr/bin/dpkg returned an error code (1)\n")
+		return 100
 	}
 	return 0
 }
 
 // configure is what dpkg does last: from here on the package's programs are there, and a service is
-// started.
-func (p *proc) configure(n string) {
+// started. It reports whether the package's own script ended well.
+func (p *proc) configure(n string) bool {
 	h := p.host
 	k := h.family().catalog()[n]
 	p.printf("Setting up %s (%s) ...\n", n, k.version)
 	p.sleep(500 * time.Millisecond)
+	if r := h.repository(); r != nil && r.Broken == n {
+		p.errorf("dpkg: error processing package %s (--configure):\n installed %[1]s package post-installation script subprocess returned error exit status 1\nErrors were encountered while processing:\n %[1]s\n", n)
+		return false
+	}
 	h.unpack(n)
 	if k.brings == "docker engine" {
 		h.mu.Lock()
@@ -277,15 +308,22 @@ func (p *proc) configure(n string) {
 		}
 		h.control("start", "docker")
 	}
+	return true
 }
 
-func (h *Host) readable(names ...string) ([]byte, bool) {
-	for _, n := range names {
-		if b, err := h.tree.readFile(n); err == nil {
-			return b, true
-		}
+// journal tells whether a dpkg that was killed left its journal.
+func (h *Host) journal() bool {
+	files, _ := h.tree.readDir(cred{}, "/var/lib/dpkg/updates")
+	return len(files) > 0
+}
+
+func (h *Host) removePackage(n string) {
+	for _, path := range h.family().catalog()[n].programs {
+		_ = h.tree.remove(cred{}, path, false, true)
 	}
-	return nil, false
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.packages, n)
 }
 
 func (h *Host) halfConfigured() []string {
@@ -305,9 +343,14 @@ func aptCacheMain(p *proc) int {
 	if len(o.args) < 2 || o.args[0] != "policy" {
 		p.unsupported("apt-cache other than policy")
 	}
+	if errs := contradiction(p.host.sources(sourceParts)); errs != "" {
+		p.errorf("%s", errs)
+		return 100
+	}
+	docker := p.host.hasDocker()
 	for _, n := range o.args[1:] {
 		k, ok := p.host.family().catalog()[n]
-		if !ok {
+		if !ok || k.needsOf == "docker" && !docker {
 			continue
 		}
 		p.host.mu.Lock()
@@ -326,20 +369,9 @@ func aptConfigMain(p *proc) int {
 	return 1
 }
 
-// aptHelperMain downloads nothing: there is no network behind the simulated hosts.
-func aptHelperMain(p *proc) int {
-	o := p.anywhere("", "o:", nil)
-	if len(o.args) != 3 || o.args[0] != "download-file" {
-		p.unsupported("apt-helper other than download-file")
-	}
-	p.sleep(time.Second)
-	p.errorf("E: Failed to fetch %s  Could not resolve host\nE: Download Failed\n", o.args[1])
-	return 100
-}
-
 // dpkgMain is dpkg --audit, --configure -a and --print-architecture.
 func dpkgMain(p *proc) int {
-	o := p.anywhere("aCsl", "", map[string]string{"audit": "C", "configure": "c", "print-architecture": "p", "pending": "a"})
+	o := p.anywhere("aCslr", "", map[string]string{"audit": "C", "configure": "c", "print-architecture": "p", "pending": "a", "remove": "r", "force-remove-reinstreq": "fr"})
 	h := p.host
 	switch {
 	case o.has("p"):
@@ -356,8 +388,18 @@ func dpkgMain(p *proc) int {
 			p.fatalf(2, "error: requested operation requires superuser privilege")
 		}
 		defer p.aptLock("/var/lib/dpkg/lock-frontend", 0)()
+		ok := true
 		for _, n := range h.halfConfigured() {
-			p.configure(n)
+			ok = p.configure(n) && ok
+		}
+		_ = h.tree.remove(cred{}, "/var/lib/dpkg/updates/0000", false, true) // the journal of a dpkg that was killed
+		if !ok {
+			return 1
+		}
+	case o.has("r"):
+		defer p.aptLock("/var/lib/dpkg/lock-frontend", 0)()
+		for _, n := range o.args {
+			h.removePackage(n)
 		}
 	case o.has("s") && len(o.args) == 1:
 		h.mu.Lock()

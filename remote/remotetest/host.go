@@ -110,6 +110,9 @@ type Host struct {
 	inside       map[string]func(*proc) int // the same in containers of the stack
 	disks        map[string]*Disk           // attached, by device
 	rules        map[string]bool            // of iptables
+
+	dockerRepository *DockerRepository
+	dockerLists      bool // apt-get update read it
 }
 
 func newHost(f *Fleet, name string, o HostOptions) (*Host, error) {

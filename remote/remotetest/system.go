@@ -64,7 +64,7 @@ func (h *Host) install() error {
 	t := h.tree
 	for _, d := range []string{
 		"/bin", "/etc", "/root", "/run", "/sbin", "/srv", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin",
-		"/usr/lib/openssh", "/var/lib", "/var/lib/dpkg", "/var/lib/apt/lists", "/var/log", "/etc/apt/sources.list.d", "/home", "/opt", "/mnt",
+		"/usr/lib/openssh", "/var/lib", "/var/lib/dpkg/updates", "/var/lib/apt/lists", "/var/log", "/etc/apt/sources.list.d", "/home", "/opt", "/mnt",
 	} {
 		if err := t.mkdirAll(d); err != nil {
 			return err

@@ -1,0 +1,273 @@
+package provision_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/ProtonMail/go-crypto/openpgp/armor"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+
+	"provision/provision"
+	"provision/remote/remotetest"
+)
+
+// signer is a key that a mirror of Docker's packages may be signed with.
+type signer struct {
+	fingerprint string
+	public      []byte
+}
+
+var signers = sync.OnceValue(func() (two [2]signer) {
+	for n := range two {
+		key, err := openpgp.NewEntity(fmt.Sprintf("mirror %d", n), "", "", &packet.Config{Algorithm: packet.PubKeyAlgoEdDSA})
+		if err != nil {
+			panic(err)
+		}
+		var b bytes.Buffer
+		w, err := armor.Encode(&b, openpgp.PublicKeyType, nil)
+		if err = errors.Join(err, key.Serialize(w), w.Close()); err != nil {
+			panic(err)
+		}
+		two[n] = signer{hex.EncodeToString(key.PrimaryKey.Fingerprint), append(b.Bytes(), '\n')}
+	}
+	return two
+})
+
+const mirrorURL = "http://mirror.example.org/docker"
+
+// mirrored is a single host whose files name a mirror that is signed by the first of the signers.
+func mirrored(t *testing.T, distro, source string) (*site, *remotetest.DockerRepository) {
+	t.Helper()
+	key := signers()[0]
+	s := arrange(t, layout{
+		top:   "url = \"https://prefect.demo.test\"\n[site]\ndocker_repository = \"" + mirrorURL + "\"\n",
+		stack: fmt.Sprintf("[docker]\nsource = %q\nkey = %q\n", source, key.fingerprint),
+		host:  func(_ string, o *remotetest.HostOptions) { o.Distro = distro },
+	})
+	return s, &remotetest.DockerRepository{URL: mirrorURL, Key: key.public, Signer: key.fingerprint}
+}
+
+const (
+	dockerSources = "/etc/apt/sources.list.d/docker.sources"
+	dockerKey     = "/etc/apt/keyrings/docker.asc"
+)
+
+// aptFiles are the files of apt's configuration, with the mode of each.
+func aptFiles(h *remotetest.Host) (names []string) {
+	for _, f := range h.Files("/etc/apt") {
+		if !f.IsDir() || strings.Contains(f.Path, ".provision") {
+			names = append(names, fmt.Sprintf("%s %s", f.Path, f.Mode()))
+		}
+	}
+	return names
+}
+
+// TestDockersOwnRepository installs from a mirror that its owner signs: the default way of Debian 12, which has no other.
+func TestDockersOwnRepository(t *testing.T) {
+	t.Parallel()
+	for _, distro := range []string{"debian 12", "debian 13", "ubuntu 24.04"} {
+		t.Run(distro, func(t *testing.T) {
+			t.Parallel()
+			s, mirror := mirrored(t, distro, "auto")
+			mirror.Key = append(bytes.Clone(mirror.Key), signers()[1].public...)
+			s.server.SetDockerRepository(mirror)
+			s.converge()
+			sh(t, s, 0, "apt-get update; dpkg -s docker-ce; dpkg -s docker-buildx-plugin; ! dpkg -s docker.io")
+			trusted, err := s.server.ReadFile(dockerKey)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ring, err := openpgp.ReadArmoredKeyRing(bytes.NewReader(trusted)); err != nil || len(ring) != 1 || bytes.Count(trusted, []byte("BEGIN")) != 1 {
+				t.Errorf("%d keys are trusted: %v", len(ring), err)
+			}
+			if got := aptFiles(s.server); len(got) != 2 {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
+// TestARepositoryThatDoesNotWork wants the host's package sources, and its packages, to be as before after each way in
+// which an installation can fail; then the repository works, and the same command goes through.
+func TestARepositoryThatDoesNotWork(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, want string
+		broken     func(m *remotetest.DockerRepository)
+	}{
+		{"another key", "not " + signers()[0].fingerprint, func(m *remotetest.DockerRepository) { m.Key = signers()[1].public }},
+		{"signed by another key", "NO_PUBKEY", func(m *remotetest.DockerRepository) { m.Signer = signers()[1].fingerprint }},
+		{"a wrong suite", "404", func(m *remotetest.DockerRepository) { m.Update = errors.New("404  Not Found") }},
+		{"expired", "is expired", func(m *remotetest.DockerRepository) { m.Update = errors.New("Release file is expired") }},
+		{"another hash", "Hash Sum mismatch", func(m *remotetest.DockerRepository) { m.Update = errors.New("Hash Sum mismatch") }},
+		{"a package is gone", "404", func(m *remotetest.DockerRepository) { m.Fetch = errors.New("404  Not Found") }},
+		{"a package's hash", "Hash Sum mismatch", func(m *remotetest.DockerRepository) { m.Fetch = errors.New("Hash Sum mismatch") }},
+		{"a broken package", "error processing package docker-ce", func(m *remotetest.DockerRepository) { m.Broken = "docker-ce" }},
+		{"a broken dependency", "error processing package containerd.io", func(m *remotetest.DockerRepository) { m.Broken = "containerd.io" }},
+		{"nobody answers", "Could not resolve host", func(m *remotetest.DockerRepository) { m.URL = "http://elsewhere.example.org" }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s, mirror := mirrored(t, "debian 13", "official")
+			bad := *mirror
+			tt.broken(&bad)
+			s.server.SetDockerRepository(&bad)
+			before := aptFiles(s.server)
+			_, err := s.attempt().apply()
+			if !isCode(err, provision.ExitStep) || !strings.Contains(explain(err), tt.want) {
+				t.Errorf("%s", explain(err))
+			}
+			if got := aptFiles(s.server); !slices.Equal(got, before) {
+				t.Errorf("left behind: %q, before %q", got, before)
+			}
+			sh(t, s, 0, `apt-get -o APT::Update::Error-Mode=any update; [ -z "$(dpkg --audit)" ]; ! dpkg -s docker-ce; apt-get -y install curl`)
+			s.server.SetDockerRepository(mirror)
+			s.converge()
+			sh(t, s, 0, "dpkg -s docker-ce")
+		})
+	}
+}
+
+// With source auto a repository that does not work is noted, and the distribution's packages are taken.
+func TestFromTheDistributionInstead(t *testing.T) {
+	t.Parallel()
+	s, mirror := mirrored(t, "debian 13", "auto")
+	mirror.Broken = "docker-ce"
+	s.server.SetDockerRepository(mirror)
+	s.converge()
+	if got := aptFiles(s.server); len(got) > 0 {
+		t.Errorf("left behind: %q", got)
+	}
+	sh(t, s, 0, "apt-get update; dpkg -s docker.io; ! dpkg -s docker-ce")
+}
+
+// TestDockersSourceIsThere has an entry of others for Docker's packages: one that works is used as it is, and nothing is
+// written beside one that does not.
+func TestDockersSourceIsThere(t *testing.T) {
+	t.Parallel()
+	const key = "/usr/share/keyrings/ours.asc"
+	works := map[string]string{
+		"/etc/apt/sources.list.d/internal.list":    "deb [arch=amd64 signed-by=" + key + "] " + mirrorURL + "/debian trixie stable\n",
+		"/etc/apt/sources.list.d/internal.sources": "Types: deb\nURIs: " + mirrorURL + "/debian\nSuites: trixie\nComponents: stable\nSigned-By: " + key + "\n",
+		dockerSources: "Types: deb\nURIs: " + mirrorURL + "/debian\nSuites: trixie\nComponents: stable\nSigned-By: " + key + "\n",
+	}
+	for file, content := range works {
+		t.Run("works as "+file, func(t *testing.T) {
+			t.Parallel()
+			s, mirror := mirrored(t, "debian 13", "auto")
+			mirror.Signer = signers()[1].fingerprint // another than the inventory's
+			s.server.SetDockerRepository(mirror)
+			s.put(key, string(signers()[1].public))
+			s.put(file, content)
+			s.converge()
+			if got := aptFiles(s.server); len(got) != 1 {
+				t.Errorf("%q", got)
+			}
+			if got, _ := s.server.ReadFile(file); string(got) != content {
+				t.Errorf("%q", got)
+			}
+			sh(t, s, 0, "apt-get update; dpkg -s docker-ce")
+		})
+	}
+	for name, tt := range map[string]struct{ file, content, want string }{
+		"contradicts ours": {"/etc/apt/sources.list.d/internal.list", "deb [signed-by=" + key + "] " + mirrorURL + "/debian trixie test\n", "Conflicting values set for option Signed-By"},
+		"has our name":     {dockerSources, "Types: deb\nURIs: " + mirrorURL + "/debian\nSuites: trixie\nComponents: test\nSigned-By: " + key + "\n", dockerSources + " is there already, but gives no docker-ce"},
+		"has another key":  {dockerKey, string(signers()[1].public), dockerKey + " is there already, with other keys than"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, mirror := mirrored(t, "debian 13", "official")
+			s.server.SetDockerRepository(mirror)
+			s.put(key, string(signers()[0].public))
+			s.put(tt.file, tt.content)
+			before := aptFiles(s.server)
+			_, err := s.attempt().apply()
+			if !isCode(err, provision.ExitStep) || !strings.Contains(explain(err), tt.want) {
+				t.Errorf("%s", explain(err))
+			}
+			if got := aptFiles(s.server); !slices.Equal(got, before) {
+				t.Errorf("%q, before %q", got, before)
+			}
+			if got, _ := s.server.ReadFile(tt.file); string(got) != tt.content {
+				t.Errorf("%q", got)
+			}
+			sh(t, s, 0, "apt-get -o APT::Update::Error-Mode=any update")
+		})
+	}
+}
+
+// put writes a file of others on the host.
+func (s *site) put(name, content string) {
+	s.t.Helper()
+	if err := s.server.WriteFile(name, content, 0o644); err != nil {
+		s.t.Fatalf("%v", err)
+	}
+}
+
+// TestKilledWhileSourcesAreAdded pulls the plug at moments of an installation from Docker's repository, which does not
+// work any more when the host is back: what was added is gone after the next run, and apt works.
+func TestKilledWhileSourcesAreAdded(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{
+		"^mv .*docker.asc", "^apt-get .*sourceparts", "^mv .*docker.sources", "^apt-get .* install docker-ce",
+	} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			s, mirror := mirrored(t, "debian 13", "auto")
+			s.server.SetDockerRepository(mirror)
+			s.server.Fail(remotetest.Failure{Match: at, Late: !strings.HasPrefix(at, "^apt"), Do: func() { go s.server.Reboot() }, Hang: true})
+			if _, err := s.attempt().apply(); err == nil {
+				t.Fatal("it was not killed")
+			}
+			s.server.SetDockerRepository(&remotetest.DockerRepository{URL: mirrorURL, Update: errors.New("Hash Sum mismatch")})
+			s.converge()
+			sh(t, s, 0, "apt-get -o APT::Update::Error-Mode=any update; dpkg -s docker.io")
+			if got := aptFiles(s.server); len(got) > 0 {
+				t.Errorf("left behind: %q", got)
+			}
+		})
+	}
+}
+
+// A source that an older provision left and that does not work is taken away; one of others is not.
+func TestAnOldSourceThatDoesNotWork(t *testing.T) {
+	t.Parallel()
+	old := "Types: deb\nURIs: http://gone.example.org/docker/debian\nSuites: trixie\nComponents: stable\nArchitectures: amd64\nSigned-By: " + dockerKey + "\n"
+	for _, ours := range []bool{true, false} {
+		s, mirror := mirrored(t, "debian 13", "official")
+		s.server.SetDockerRepository(mirror)
+		if ours {
+			s.put("/var/lib/provision/engine", "installed by provision\n")
+			s.server.AdvanceClock(time.Second)
+		}
+		s.put(dockerSources, old)
+		s.put(dockerKey, string(signers()[1].public))
+		if ours {
+			s.converge()
+			continue
+		}
+		_, err := s.attempt().apply()
+		if !isCode(err, provision.ExitStep) || !strings.Contains(explain(err), "apt-get update failed: Failed to fetch http://gone.example.org") {
+			t.Errorf("%s", explain(err))
+		}
+		if got, _ := s.server.ReadFile(dockerSources); string(got) != old {
+			t.Errorf("%q", got)
+		}
+	}
+}
+
+// A dpkg that was killed and left nothing but its journal is finished.
+func TestOnlyTheJournalIsLeft(t *testing.T) {
+	t.Parallel()
+	s := arrange(t, single)
+	s.put("/var/lib/dpkg/updates/0000", "")
+	s.converge()
+}
