@@ -23,15 +23,19 @@ const (
 	maxOffers       = 5
 	agentTimeout    = 3 * time.Second  // to answer which keys it has
 	agentSignPeriod = 30 * time.Second // to sign; a person may have to touch a token
+	bannerLimit     = 2000             // bytes of what the server said that are kept
 )
 
 // offer is one key that may be shown to the server, and what became of it.
 type offer struct {
-	signer ssh.AlgorithmSigner
-	from   string
-	tried  bool
-	signed bool
-	err    error // signing was not possible
+	signer  ssh.AlgorithmSigner
+	from    string
+	byAgent bool
+	rsa     []string // signature algorithms that an RSA key was offered with
+	tried   bool
+	shown   bool // the server was asked whether it takes the key
+	signed  bool
+	err     error // signing was not possible
 }
 
 func (o *offer) String() string {
@@ -42,7 +46,11 @@ func (o *offer) String() string {
 	case o.err != nil:
 		became = "accepted by the server, but not usable: " + o.err.Error()
 	case o.signed:
-		became = "accepted by the server, its signature refused"
+		became = "accepted by the server"
+	case !o.shown:
+		became = "not offered: the server takes RSA keys with SHA-1 (ssh-rsa) alone, which is not safe"
+	case o.isRSA():
+		became = "refused by the server with " + strings.Join(o.rsa, " and ") + "; ssh-rsa (SHA-1) is not offered"
 	default:
 		became = "refused by the server"
 	}
@@ -50,8 +58,34 @@ func (o *offer) String() string {
 	return fmt.Sprintf("%s %s (%s): %s", key.Type(), ssh.FingerprintSHA256(key), o.from, became)
 }
 
-// PublicKey, Sign and SignWithAlgorithm make the offer a signer that remembers.
-func (o *offer) PublicKey() ssh.PublicKey { return o.signer.PublicKey() }
+// rsaAlgorithms are for RSA keys and certificates, in order of preference. SHA-1 is not among them.
+var rsaAlgorithms = []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
+
+func (o *offer) isRSA() bool { return plainKey(o.signer.PublicKey()).Type() == ssh.KeyAlgoRSA }
+
+// shownKey notes that a key is written to the server: the ssh library leaves out a key for which it
+// finds no signature algorithm.
+type shownKey struct {
+	ssh.PublicKey
+	o *offer
+}
+
+func (k shownKey) Marshal() []byte {
+	k.o.shown = true
+	return k.PublicKey.Marshal()
+}
+
+// PublicKey, Algorithms, Sign and SignWithAlgorithm make the offer a signer that remembers.
+func (o *offer) PublicKey() ssh.PublicKey { return shownKey{o.signer.PublicKey(), o} }
+
+// Algorithms is one alone: servers that announce more than they take are asked for the next by
+// another try.
+func (o *offer) Algorithms() []string {
+	if o.isRSA() {
+		return o.rsa[len(o.rsa)-1:]
+	}
+	return []string{plainKey(o.signer.PublicKey()).Type()}
+}
 
 func (o *offer) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
 	return o.SignWithAlgorithm(rand, data, "")
@@ -63,15 +97,21 @@ func (o *offer) SignWithAlgorithm(rand io.Reader, data []byte, algo string) (*ss
 	return sig, err
 }
 
-var _ ssh.AlgorithmSigner = (*offer)(nil)
+var _ ssh.MultiAlgorithmSigner = (*offer)(nil)
 
 // keyring is what one handshake may log in with.
 type keyring struct {
-	offers []*offer
-	notes  []string // what could not be offered, and why
-	locked []string // encrypted key files that no one can be asked about
-	asks   []string // methods that the server still wanted when the keys ran out
-	agent  net.Conn
+	offers  []*offer
+	notes   []string // what could not be offered, and why
+	bad     []*keyFileError
+	locked  []string // encrypted key files that no one can be asked about
+	asks    []string // methods that the server still wanted when the keys ran out
+	passed  []string // methods that it has accepted, though they do not suffice
+	agent   net.Conn
+	empty   string // the socket of an agent that has no keys
+	factor  *factor
+	banner  tail // what the server said on the way
+	parting bool // some of it after it had accepted a key
 }
 
 func (k *keyring) close() {
@@ -85,19 +125,49 @@ var errNoKey = errors.New("no key was accepted")
 
 // next is asked by the ssh library before each attempt.
 func (k *keyring) next(c *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
-	k.asks = c.AllowedMethods
-	if slices.Contains(c.AllowedMethods, "publickey") {
-		for _, o := range k.offers {
-			if !o.tried {
-				o.tried = true
-				return ssh.PublicKeys(o), nil
-			}
+	k.asks, k.passed = c.AllowedMethods, c.PartialSuccessMethods
+	if o := k.nextOffer(); o != nil && slices.Contains(c.AllowedMethods, "publickey") {
+		o.tried = true
+		if o.isRSA() {
+			o.rsa = append(o.rsa, rsaAlgorithms[len(o.rsa)])
 		}
+		return ssh.PublicKeys(o), nil
 	}
-	if len(c.PartialSuccessMethods) > 0 {
-		return nil, fmt.Errorf("%w: the server wants more than a key", errNoKey)
+	if m, err := k.factor.next(c); m != nil || err != nil {
+		return m, err
 	}
 	return nil, errNoKey
+}
+
+// nextOffer is a key that was not tried yet, then an RSA key whose first algorithm was refused, as
+// long as the server has not seen too many.
+func (k *keyring) nextOffer() *offer {
+	for _, o := range k.offers {
+		if !o.tried {
+			return o
+		}
+	}
+	if k.offered() >= maxOffers {
+		return nil
+	}
+	for _, o := range k.offers {
+		if o.isRSA() && len(o.rsa) < len(rsaAlgorithms) && !o.signed && o.err == nil {
+			return o
+		}
+	}
+	return nil
+}
+
+// ended tells whether an error of the handshake is one that next ended it with.
+func (k *keyring) ended(err error) bool {
+	return errors.Is(err, errNoKey) || errors.Is(err, errNoFactor) || errors.Is(err, errFactorRefused) || k.factor.err != nil && errors.Is(err, k.factor.err)
+}
+
+// heard keeps what the server says during the login.
+func (k *keyring) heard(message string) error {
+	k.banner.add([]byte(message + "\n"))
+	k.parting = k.parting || k.used() != nil
+	return nil
 }
 
 // evidence says which keys were shown, from where, and what the server made of them.
@@ -106,6 +176,9 @@ func (k *keyring) evidence() string {
 	for _, o := range k.offers {
 		lines = append(lines, o.String())
 	}
+	for _, b := range k.bad {
+		lines = append(lines, b.Error())
+	}
 	lines = append(lines, k.notes...)
 	if len(k.offers) == 0 {
 		lines = append(lines, "no key to offer")
@@ -113,34 +186,39 @@ func (k *keyring) evidence() string {
 	if len(k.asks) > 0 {
 		lines = append(lines, "the server accepts: "+strings.Join(k.asks, ", "))
 	}
+	if said := strings.TrimSpace(k.banner.String()); said != "" {
+		lines = append(lines, "the server said:", said)
+	}
 	return Sanitize(strings.Join(lines, "\n"))
 }
 
 // keyring collects the keys: the files in order of preference, held by the agent
 // where it has them, then the agent's others.
 func (d *Dialer) keyring(ctx context.Context, h *hop, wait *patience) *keyring {
-	k := &keyring{}
+	k := &keyring{factor: &factor{ctx: ctx, d: d, hop: h, wait: wait}, banner: tail{limit: bannerLimit}}
 	held := d.agentKeys(k, wait)
 	seen := make(map[string]bool)
-	add := func(s ssh.AlgorithmSigner, from string) {
+	add := func(s ssh.AlgorithmSigner, from string, byAgent bool) {
 		id := string(s.PublicKey().Marshal())
 		if !seen[id] {
 			seen[id] = true
-			k.offers = append(k.offers, &offer{signer: s, from: from})
+			k.offers = append(k.offers, &offer{signer: s, from: from, byAgent: byAgent})
 		}
 	}
 	for _, path := range h.identities {
 		for _, f := range d.fileKeys(ctx, k, path, wait) {
 			if i := slices.IndexFunc(held, func(s ssh.AlgorithmSigner) bool { return sameKey(s.PublicKey(), f.public) }); i >= 0 {
-				add(held[i], path+", by the agent")
+				add(held[i], path+", by the agent", true)
 			} else if f.signer != nil {
-				add(f.signer, path)
+				add(f.signer, path, false)
+			} else {
+				k.needsAgent(path, f.public)
 			}
 		}
 	}
 	if !h.onlyIdentities {
 		for _, s := range held {
-			add(s, "agent")
+			add(s, "agent", true)
 		}
 	}
 	if n := len(k.offers) - maxOffers; n > 0 {
@@ -172,6 +250,10 @@ func (d *Dialer) agentKeys(k *keyring, wait *patience) []ssh.AlgorithmSigner {
 		k.notes = append(k.notes, fmt.Sprintf("agent %s: list keys: %v", socket, err))
 		return nil
 	}
+	if len(signers) == 0 {
+		k.empty = socket
+		k.notes = append(k.notes, fmt.Sprintf("agent %s: shows no key: none was added, or it is locked", socket))
+	}
 	var out []ssh.AlgorithmSigner
 	for _, s := range signers {
 		if as, ok := s.(ssh.AlgorithmSigner); ok {
@@ -191,7 +273,13 @@ type agentSigner struct {
 func (a *agentSigner) SignWithAlgorithm(rand io.Reader, data []byte, algo string) (*ssh.Signature, error) {
 	defer a.wait.pause()()
 	_ = a.conn.SetDeadline(time.Now().Add(agentSignPeriod))
-	return a.AlgorithmSigner.SignWithAlgorithm(rand, data, algo)
+	sig, err := a.AlgorithmSigner.SignWithAlgorithm(rand, data, algo)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, fmt.Errorf("the agent did not answer within %v", agentSignPeriod)
+	} else if err != nil {
+		return nil, fmt.Errorf("the agent refused: %w", err)
+	}
+	return sig, nil
 }
 
 // fileKey is a key that a file names; signer is nil if only the agent can use it.
@@ -217,8 +305,16 @@ func (d *Dialer) fileKeys(ctx context.Context, k *keyring, path string, wait *pa
 			key.public = p
 			break
 		}
+		if p := embeddedPublic(content); isHardware(p) {
+			key.public = p
+			break
+		}
 		signer, err := d.privateKey(ctx, k, path, content, public, wait)
-		if err != nil {
+		var bad *keyFileError
+		if errors.As(err, &bad) {
+			k.bad = append(k.bad, bad)
+			break
+		} else if err != nil {
 			k.notes = append(k.notes, fmt.Sprintf("%s: %v", path, err))
 			break
 		}
@@ -278,6 +374,12 @@ func (d *Dialer) privateKey(ctx context.Context, k *keyring, path string, conten
 		}
 		lazy := &lockedKey{public: public, open: func() (ssh.AlgorithmSigner, error) {
 			defer wait.pause()()
+			if s := d.opened(path); s != nil {
+				return s, nil
+			}
+			if d.Prompt != nil {
+				defer wait.borrow(&d.asking)()
+			}
 			s, err := d.unlock(ctx, path, content)
 			if errors.Is(err, errNobodyToAsk) {
 				k.locked = append(k.locked, path)
@@ -290,7 +392,7 @@ func (d *Dialer) privateKey(ctx context.Context, k *keyring, path string, conten
 		return lazy.open()
 	}
 	if err != nil {
-		return nil, err
+		return nil, describeKeyFile(path, content, err)
 	}
 	as, ok := signer.(ssh.AlgorithmSigner)
 	if !ok {
@@ -324,17 +426,20 @@ func (l *lockedKey) SignWithAlgorithm(rand io.Reader, data []byte, algo string) 
 
 var errNobodyToAsk = errors.New("the key is encrypted and there is no terminal to ask for its passphrase")
 
+// opened is a key whose passphrase was given before.
+func (d *Dialer) opened(path string) ssh.AlgorithmSigner {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	as, _ := d.unlocked[path].(ssh.AlgorithmSigner)
+	return as
+}
+
 // unlock asks for a passphrase, once for all hosts that want the key.
 func (d *Dialer) unlock(ctx context.Context, path string, content []byte) (ssh.AlgorithmSigner, error) {
 	if d.Prompt == nil {
 		return nil, errNobodyToAsk
 	}
-	d.asking.Lock()
-	defer d.asking.Unlock()
-	d.mu.Lock()
-	known := d.unlocked[path]
-	d.mu.Unlock()
-	if as, ok := known.(ssh.AlgorithmSigner); ok {
+	if as := d.opened(path); as != nil {
 		return as, nil
 	}
 	question := fmt.Sprintf("passphrase of %s: ", path)

@@ -146,7 +146,7 @@ func TestAuthentication(t *testing.T) {
 		{name: "IdentitiesOnly", identity: path("other1"), agent: held, config: "IdentitiesOnly yes", words: []string{"1 offered"}},
 		{name: "no such file", identity: path("nothing"), words: []string{"0 offered", "no such file", "no key to offer"}},
 		{name: "encrypted", identity: path("locked"), words: []string{"encrypted", "ssh-add '" + path("locked") + "'"}},
-		{name: "broken file", identity: path("broken"), words: []string{"0 offered", "broken: "}},
+		{name: "broken file", identity: path("broken"), words: []string{"broken: is damaged", "ssh-keygen -y"}},
 		{name: "private key open to others", identity: path("public"), words: []string{"0 offered", "chmod 600"}},
 		{name: "dead agent and nothing else", agent: path("nothing"), words: []string{"0 offered", "agent " + path("nothing")}},
 	} {

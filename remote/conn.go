@@ -38,7 +38,8 @@ type Conn struct {
 	once  sync.Once
 	why   atomic.Pointer[error] // why we ended it ourselves
 
-	sudo sudoer
+	sudo   sudoer
+	judged atomic.Bool // whether the server runs commands for us is known
 
 	sftpMu sync.Mutex
 	sftp   *sftp.Client
@@ -157,6 +158,23 @@ func (c *Conn) lost(op string, err error) *Error {
 	return &Error{Host: c.hop.label, Op: op, Kind: Lost, Err: err}
 }
 
+// unheard is lost for a connection on which no command was ever answered: nothing was run. Servers end
+// it there when the login may not run commands, and when its session cannot be set up.
+func (c *Conn) unheard(op string, err error) *Error {
+	if c.why.Load() != nil || c.judged.Swap(true) {
+		return c.lost(op, err)
+	}
+	e := &Error{
+		Host: c.hop.label, Op: op, Kind: Privilege,
+		Err:  fmt.Errorf("the server let %s log in and ended the connection when it was asked to run a command; nothing was run", c.hop.user),
+		Hint: "see the server's own words: journalctl -u ssh -n 20",
+	}
+	if c.hop.user == "root" {
+		e.Hint = "PermitRootLogin forced-commands-only in sshd_config of the host does that: allow prohibit-password, or log in as a user with sudo\n" + e.Hint
+	}
+	return e
+}
+
 // settle gives a connection that is ending a moment to end, so that the next
 // operation finds it gone instead of racing with its end.
 func (c *Conn) settle() {
@@ -220,7 +238,7 @@ func (c *Conn) channel(ctx context.Context, op string) (*ssh.Session, func(), er
 		case o = <-got:
 		case <-c.gone:
 			// A channel that is opened while the connection ends may never be answered.
-			return nil, nil, c.lost(op, nil)
+			return nil, nil, c.unheard(op, nil)
 		case <-ctx.Done():
 			go func() { // the answer may still come
 				select {
@@ -241,7 +259,7 @@ func (c *Conn) channel(ctx context.Context, op string) (*ssh.Session, func(), er
 		var refused *ssh.OpenChannelError
 		if !errors.As(o.err, &refused) || c.isGone() {
 			free()
-			return nil, nil, c.lost(op, o.err)
+			return nil, nil, c.unheard(op, o.err)
 		}
 		// A server that allows fewer sessions than we use frees them as ours end;
 		// one that refuses the only one will not change its mind.
@@ -256,7 +274,7 @@ func (c *Conn) channel(ctx context.Context, op string) (*ssh.Session, func(), er
 		case <-time.After(pause):
 		case <-c.gone:
 			free()
-			return nil, nil, c.lost(op, nil)
+			return nil, nil, c.unheard(op, nil)
 		case <-ctx.Done():
 			free()
 			return nil, nil, c.abandoned(ctx, op)

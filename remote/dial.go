@@ -93,6 +93,9 @@ func (d *Dialer) connect(ctx context.Context, via *ssh.Client, h *hop, before []
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
+		if errors.Is(err, errStale) {
+			continue // its turn has come, and stays
+		}
 		if try == attempts || !hs.worthRetrying(err) {
 			return nil, hs.explain(err)
 		}
@@ -151,8 +154,10 @@ func (d *Dialer) attempt(ctx context.Context, via *ssh.Client, hs *handshake, wa
 	hs.keys = d.keyring(ctx, h, wait)
 	defer hs.keys.close()
 	c, chans, reqs, err := ssh.NewClientConn(hs.wire, h.addr(), &ssh.ClientConfig{
+		Config:            ssh.Config{KeyExchanges: ssh.SupportedAlgorithms().KeyExchanges, Ciphers: ssh.SupportedAlgorithms().Ciphers, MACs: ssh.SupportedAlgorithms().MACs},
 		User:              h.user,
 		AuthCallback:      hs.keys.next,
+		BannerCallback:    hs.keys.heard,
 		HostKeyCallback:   check,
 		HostKeyAlgorithms: algorithms,
 		ClientVersion:     "SSH-2.0-provision",
@@ -175,30 +180,27 @@ func (hs *handshake) explain(err error) *Error {
 		return hs.refused
 	}
 	var negotiation *ssh.AlgorithmNegotiationError
+	var forbidden *ssh.OpenChannelError
 	switch {
 	case errors.Is(err, errConnectTimeout):
 		e.Err = fmt.Errorf("no SSH session within %v (%w)", h.timeout, err)
 		e.Evidence = hs.progress()
 		e.Hint = "check address, port and firewall\n" + hs.sshLine()
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &forbidden) && hs.wire == nil && len(hs.before) > 0:
+		hs.forwarding(e, forbidden)
 	case errors.As(err, &negotiation):
-		e.Hint = "the server is too old or too restricted; what both can do is in the output of:\n" + hs.sshLine()
-	case hs.trusted && errors.Is(err, errNoKey) && hs.wire.ended.Load():
+		hs.negotiation(e, negotiation)
+	case hs.trusted && hs.wire.ended.Load() && errors.Is(err, errNoKey) && !hs.keys.parting:
 		// No answer to a key is no refusal of it.
 		e.Err = errors.New("the connection ended during authentication")
 		e.Hint = hs.sshLine()
-	case hs.trusted && (errors.Is(err, errNoKey) || strings.Contains(err.Error(), "ssh: disconnect, reason")):
-		e.Kind, e.Op = Auth, fmt.Sprintf("log in to %s as %s", h.addr(), h.user)
-		switch {
-		case !errors.Is(err, errNoKey):
-			e.Err = errors.New(Sanitize(strings.TrimPrefix(err.Error(), "ssh: handshake failed: ")))
-		case len(hs.keys.locked) > 0:
-			e.Err = fmt.Errorf("%s would do: %w", hs.keys.locked[0], errNobodyToAsk)
-		default:
-			e.Err = fmt.Errorf("%w, %d offered", errNoKey, hs.keys.offered())
+		if hs.keys.used() != nil {
+			e.Err = errors.New("the server accepted the key, then the connection ended")
+			e.Hint = "run it again; if it stays, the server refuses the login without a word:\n" + hs.refusedHint()
 		}
-		e.Evidence = hs.keys.evidence()
-		e.Hint = hs.authHint()
+	case hs.trusted && (hs.keys.ended(err) || strings.Contains(err.Error(), "ssh: disconnect, reason")):
+		hs.refusal(e, err)
 	case hs.wire == nil:
 		e.Hint = "check address, port and firewall\n" + hs.sshLine()
 	default:
@@ -235,19 +237,11 @@ func (hs *handshake) progress() string {
 func (k *keyring) offered() int {
 	n := 0
 	for _, o := range k.offers {
-		if o.tried {
+		if o.shown {
 			n++
 		}
 	}
 	return n
-}
-
-func (hs *handshake) authHint() string {
-	if len(hs.keys.locked) > 0 {
-		return "ssh-add " + Quote(hs.keys.locked[0])
-	}
-	h := hs.hop
-	return fmt.Sprintf("add one of the keys to ~%s/.ssh/authorized_keys on the host, or name the right identity file and user\n%s", h.user, hs.sshLine())
 }
 
 // sshLine is a command that does the same with OpenSSH.

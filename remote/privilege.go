@@ -56,34 +56,67 @@ func (s *sudoer) refuse() {
 	s.refused = true
 }
 
+// The gate is the line that is sent before a script. Our own shell takes it and goes on with nothing
+// else; another one, which a login script became, carries it out and ends. So what is left of a script
+// whose beginning somebody else read is never run.
+const (
+	gate        = "exit 87"
+	otherShell  = 87 // the status of a shell that carried the gate out
+	lineMissing = 88 // the status of ours, to which another line came
+	takeGate    = `read -r first; test "$first" = "` + gate + `" || exit 88; exec /bin/sh`
+)
+
+// commandLine is what the login shell is given: a shell of ours that says that it was reached, and
+// becomes the one that reads the script. It is plain enough to mean the same in any login shell.
+func commandLine(reached, become string) string {
+	if become == "" {
+		return fmt.Sprintf(`/bin/sh -c 'echo %s; %s'`, reached, takeGate)
+	}
+	return fmt.Sprintf(`/bin/sh -c 'echo "$0"; exec "$@"' %s %s /bin/sh -c '%s'`, reached, become, takeGate)
+}
+
 // shell starts /bin/sh on a new channel, as root if asked, with j as its first
-// job. The command lines are plain enough to mean the same in any login shell.
+// job.
 func (c *Conn) shell(ctx context.Context, op string, root bool, j *job) (*session, error) {
+	// Everybody on the host sees the command line in the list of processes, so it shares nothing with
+	// the marks that frame output.
+	nonce := newNonce()
+	reached := nonce + "-REACHED"
+	become := ""
 	switch {
 	case !root || c.hop.user == "root":
-		return c.open(ctx, op, "/bin/sh", j.out, j.err)
 	case c.sudo.ask == nil:
-		return c.open(ctx, op, "sudo -n /bin/sh", j.out, j.err)
-	}
-	if c.sudo.isRefused() {
+		become = "sudo -n"
+	case c.sudo.isRefused():
 		return nil, c.wrongPassword(op, "")
+	default:
+		return c.sudoShell(ctx, op, nonce, reached, j)
 	}
-	// The password is written only after our own prompt was seen, so that it can
-	// never become input of the shell; the script only after the ready mark, so
-	// that it can never become a password.
-	// Both are seen by everybody in the host's process list, so they share nothing
-	// with the marks that frame output.
-	nonce := newNonce()
-	prompt, ready := nonce+"-PASSWORD", nonce+"-READY"
-	out, errs := newFrame(ready, nonce+"-NEVER", func([]byte) {}), newFrame(nonce+"-NEVER", nonce+"-NEVER", func([]byte) {})
-	s, err := c.open(ctx, op, fmt.Sprintf("sudo -S -p %s /bin/sh -c 'echo %s; exec /bin/sh'", prompt, ready), out, errs)
+	s, err := c.open(ctx, op, commandLine(reached, become), j.out, j.err)
 	if err != nil {
 		return nil, err
 	}
+	s.reached, s.sudo, s.before = reached, become != "", gate+"\n"
+	return s, nil
+}
+
+// sudoShell is shell as root by sudo with a password, which is written only after our own prompt was
+// seen, so that it can never become input of the shell; the script only after the ready mark, so that
+// it can never become a password.
+func (c *Conn) sudoShell(ctx context.Context, op, nonce, reached string, j *job) (*session, error) {
+	prompt, ready := nonce+"-PASSWORD", nonce+"-READY"
+	out, errs := newFrame(ready, nonce+"-NEVER", func([]byte) {}), newFrame(nonce+"-NEVER", nonce+"-NEVER", func([]byte) {})
+	line := fmt.Sprintf(`/bin/sh -c 'echo "$0"; exec "$@"' %s sudo -S -p %s /bin/sh -c 'echo %s; exec /bin/sh'`, reached, prompt, ready)
+	s, err := c.open(ctx, op, line, out, errs)
+	if err != nil {
+		return nil, err
+	}
+	s.reached, s.sudo = reached, true
 	if err := s.sudoPassword(ctx, prompt, out, errs); err != nil {
 		s.abandon()
 		return nil, err
 	}
+	s.up = true
 	s.begin(j.out, j.err)
 	return s, nil
 }
@@ -121,69 +154,16 @@ func (c *Conn) wrongPassword(op, printed string) *Error {
 	}
 }
 
+func (c *Conn) startPeriod() time.Duration {
+	if c.d.startPeriod > 0 {
+		return c.d.startPeriod
+	}
+	return startPeriod
+}
+
 // awaitStart is await, within startPeriod.
 func (s *session) awaitStart(ctx context.Context, cond func() bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startPeriod, errSlowStart)
+	ctx, cancel := context.WithTimeoutCause(ctx, s.c.startPeriod(), errSlowStart)
 	defer cancel()
 	return s.await(ctx, cond)
-}
-
-// startError explains why a shell that was awaited did not come up.
-func (s *session) startError(ctx context.Context, err error) error {
-	switch {
-	case errors.Is(err, errSlowStart):
-		return &Error{
-			Host: s.c.hop.label, Op: s.op, Kind: Privilege, Evidence: s.printed(),
-			Err:  fmt.Errorf("no shell came up within %v", startPeriod),
-			Hint: fmt.Sprintf("%q waits for something; a login script (~/.bashrc, ~/.profile) must not ask or read", s.line),
-		}
-	case !errors.Is(err, errEnded):
-		return s.c.abandoned(ctx, s.op)
-	}
-	how := s.outcome()
-	var exit *ExitError
-	if how == nil {
-		exit = &ExitError{} // ended with status 0 and without our mark
-	} else if !errors.As(how, &exit) {
-		return how
-	}
-	return s.noShell(exit)
-}
-
-// noShell is the error of a shell that ended before it ran anything of ours. Text
-// of other programs is only used to choose the words, never the kind.
-func (s *session) noShell(exit *ExitError) *Error {
-	user, printed := s.c.hop.user, s.printed()
-	e := &Error{Host: s.c.hop.label, Op: s.op, Kind: Privilege, Evidence: printed}
-	said := func(parts ...string) bool {
-		for _, p := range parts {
-			if strings.Contains(strings.ToLower(printed), p) {
-				return true
-			}
-		}
-		return false
-	}
-	sudoers := fmt.Sprintf("%s ALL=(ALL) NOPASSWD: ALL", user)
-	sudo := strings.HasPrefix(s.line, "sudo ")
-	switch {
-	case !sudo, said("account is currently not available", "not allowed to execute", "restricted"):
-		e.Err = fmt.Errorf("the login shell of %s does not run commands (exit status %d)", user, exit.Code)
-		e.Hint = fmt.Sprintf("give %s a shell (chsh -s /bin/sh %s), or correct what its login scripts (~/.bashrc, ~/.config/fish/config.fish, ~/.cshrc) end with", user, user)
-	case exit.Code == 127 || said("sudo: not found", "sudo: command not found", "unknown command: sudo", "unknown command 'sudo'"):
-		e.Err = errors.New("sudo is not installed")
-		e.Hint = fmt.Sprintf("log in as root, or as root: apt-get install sudo, then add to /etc/sudoers.d/provision: %s", sudoers)
-	case said("must have a tty", "no tty present"):
-		e.Err = errors.New("sudo wants a terminal (requiretty)")
-		e.Hint = fmt.Sprintf("as root, add to /etc/sudoers.d/provision:\nDefaults:%s !requiretty\n%s", user, sudoers)
-	case said("not in the sudoers", "may not run sudo", "is not allowed to"):
-		e.Err = fmt.Errorf("%s may not use sudo", user)
-		e.Hint = "as root, add to /etc/sudoers.d/provision: " + sudoers
-	case s.c.sudo.ask == nil:
-		e.Err = errors.New("sudo wants a password")
-		e.Hint = "as root, add to /etc/sudoers.d/provision: " + sudoers + "\nor give the sudo password"
-	default:
-		e.Err = fmt.Errorf("sudo refused (exit status %d)", exit.Code)
-		e.Hint = "as root, add to /etc/sudoers.d/provision: " + sudoers
-	}
-	return e
 }

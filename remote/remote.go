@@ -51,7 +51,8 @@ type Dialer struct {
 	Home        string // "" = the user's home directory
 	AgentSocket string // "" = $SSH_AUTH_SOCK; "none" = no agent
 
-	// Prompt asks a person for a passphrase; called by one dial at a time.
+	// Prompt asks a person for a passphrase or for what a server wants beside a key. The question may
+	// have several lines; the answer is not to be shown. Called by one dial at a time.
 	// nil: there is no terminal.
 	Prompt func(ctx context.Context, question string) (string, error)
 
@@ -65,7 +66,9 @@ type Dialer struct {
 	mu       sync.Mutex
 	inflight map[string]*semaphore.Weighted // handshakes in flight, by host:port
 	unlocked map[string]ssh.Signer          // decrypted private keys, by path
-	asking   sync.Mutex                     // one passphrase question at a time
+	asking   sync.Mutex                     // one question at a time
+
+	staleTurn, startPeriod time.Duration // 0: the usual ones; shorter in tests
 }
 
 // OpName names a remote operation.

@@ -20,6 +20,11 @@ type session struct {
 	stdin io.WriteCloser
 	line  string // the command line that was run
 
+	reached string // what our command line prints when it is run
+	up      bool   // it was, in frames that are gone
+	sudo    bool   // it is one that goes through sudo
+	before  string // what is sent before the first script
+
 	writing sync.Mutex // x/crypto's channel must not be told of its end while something is written
 
 	mu       sync.Mutex
@@ -139,13 +144,15 @@ func (c *Conn) open(ctx context.Context, op, line string, out, errs *frame) (*se
 			// A refusal is an answer; without one the channel or connection has ended.
 			if errors.Is(err, io.EOF) || c.isGone() {
 				c.settle()
-				return nil, c.lost(op, err)
+				return nil, c.unheard(op, err)
 			}
+			c.judged.Store(true)
 			return nil, &Error{
 				Host: c.hop.label, Op: op, Kind: Privilege, Err: fmt.Errorf("the server refused to run %s: %w", line, err),
 				Hint: "the login may be restricted to file transfer or to one command",
 			}
 		}
+		c.judged.Store(true)
 		return s, nil
 	case <-ctx.Done():
 		_ = ch.Close()
@@ -157,6 +164,7 @@ func (c *Conn) open(ctx context.Context, op, line string, out, errs *frame) (*se
 // needs no answer here: the channel has ended, and that says why.
 func (s *session) send(text string) {
 	s.writing.Lock()
+	text, s.before = s.before+text, ""
 	go func() {
 		defer s.writing.Unlock()
 		_, _ = io.WriteString(s.stdin, text)

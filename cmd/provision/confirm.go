@@ -48,7 +48,7 @@ func (c *cli) ask(ctx context.Context, question string) (string, error) {
 	}
 }
 
-// passphrase asks for a key's passphrase on the terminal; nil without one.
+// passphrase asks for what is not to be shown, as a key's passphrase, on the terminal; nil without one.
 func (c *cli) passphrase() func(context.Context, string) (string, error) {
 	if !c.terminal() {
 		return nil
@@ -59,7 +59,7 @@ func (c *cli) passphrase() func(context.Context, string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		c.face.Pause()
+		defer c.face.Question()()
 		fmt.Fprintf(c.stderr, "%s: ", strings.TrimSuffix(question, ": "))
 		defer fmt.Fprintln(c.stderr)
 		type typed struct {

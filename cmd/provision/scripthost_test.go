@@ -203,6 +203,14 @@ func setOption(o *remotetest.HostOptions, name, value string) (err error) {
 		o.LoginShell = value
 	case "noise":
 		o.Noise = value + "\n"
+	case "script":
+		o.LoginScript = value
+	case "forwarding":
+		o.Login.NoForwarding = value == "no"
+	case "login":
+		o.Login.Refused = value == "refused"
+	case "factor":
+		o.Login.Password = value
 	case "sftp":
 		o.NoSFTP = value == "no"
 	case "silent":

@@ -37,8 +37,11 @@ type HostOptions struct {
 	HostKey    []byte // private one in PEM, as user data brings it; default a fresh one
 	LoginShell string // default /bin/sh; /usr/bin/fish, /bin/csh, /usr/sbin/nologin
 	Noise      string // printed by every login shell before anything else
-	NoSFTP     bool   // neither the subsystem nor its program
-	Silent     bool   // TCP connections are taken and nothing is ever said
+	// LoginScript is run by a login shell before the command, as bash runs ~/.bashrc.
+	LoginScript string
+	Login       Login // what sshd wants and refuses beside the key
+	NoSFTP      bool  // neither the subsystem nor its program
+	Silent      bool  // TCP connections are taken and nothing is ever said
 	// Heard is given what comes in on the exec channels, scripts above all, as it comes.
 	Heard func(text []byte)
 	// SFTPSize changes what the SFTP server says of a file's size.

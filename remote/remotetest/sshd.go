@@ -25,10 +25,12 @@ func (h *Host) serve(l net.Listener) (err error) {
 		HostSigners: []ssh.Signer{h.key},
 		Handler:     h.session,
 		PublicKeyHandler: func(ctx ssh.Context, key ssh.PublicKey) bool {
-			return ctx.User() == h.options.User && ssh.KeysEqual(key, h.fleet.key.PublicKey())
+			return h.takesKey(ctx.User(), key)
 		},
 		ConnCallback:                func(_ ssh.Context, c net.Conn) net.Conn { return h.wrap(c) },
-		LocalPortForwardingCallback: func(ssh.Context, string, uint32) bool { return true },
+		LocalPortForwardingCallback: func(ssh.Context, string, uint32) bool { return !h.options.Login.NoForwarding },
+		ServerConfigCallback:        h.loginConfig,
+		BannerHandler:               func(ssh.Context) string { return h.options.Login.Banner },
 		PtyCallback:                 func(ssh.Context, ssh.Pty) bool { return false },
 		ChannelHandlers: map[string]ssh.ChannelHandler{
 			"direct-tcpip": ssh.DirectTCPIPHandler,
@@ -64,6 +66,9 @@ func (h *Host) serve(l net.Listener) (err error) {
 		SubsystemHandlers: map[string]ssh.SubsystemHandler{},
 		// Keepalives are answered, like any global request that sshd does not know, with a refusal.
 		RequestHandlers: map[string]ssh.RequestHandler{},
+	}
+	if l := h.options.Login; l.Refused || l.Password != "" || l.Challenge != nil {
+		h.server.PublicKeyHandler = nil // see loginConfig
 	}
 	if !h.options.NoSFTP {
 		h.server.SubsystemHandlers["sftp"] = func(s ssh.Session) {
@@ -193,7 +198,7 @@ func (h *Host) loginShell(p *proc, line string) int {
 		}
 		return p.run(words, nil)
 	default:
-		return newShell(p, shell, nil).main(strings.NewReader(line))
+		return newShell(p, shell, nil).main(strings.NewReader(h.options.LoginScript + "\n" + line))
 	}
 }
 
@@ -201,16 +206,17 @@ func plainWords(line string) ([]string, bool) {
 	var out []string
 	for line = strings.TrimSpace(line); line != ""; line = strings.TrimSpace(line) {
 		word, rest, _ := strings.Cut(line, " ")
+		special := "'\"\\$`!*?[]{}()<>|&;#^\n"
 		if line[0] == '\'' {
 			quoted, after, ok := strings.Cut(line[1:], "'")
 			if !ok || after != "" && after[0] != ' ' {
 				return nil, false
 			}
-			word, rest = quoted, after
+			word, rest, special = quoted, after, "\\!\n"
 		} else if word[0] == '~' {
 			return nil, false
 		}
-		if strings.ContainsAny(word, "'\"\\$`!*?[]{}()<>|&;#^\n") {
+		if strings.ContainsAny(word, special) {
 			return nil, false
 		}
 		out, line = append(out, word), rest

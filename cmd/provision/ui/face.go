@@ -14,6 +14,8 @@ type Face interface {
 	Say(text string)
 	// Pause leaves the terminal to somebody else, for a question or a result, until the next event.
 	Pause()
+	// Question is Pause until the returned function is called, whatever events come meanwhile.
+	Question() (answered func())
 	// Close is Pause for good.
 	Close()
 }

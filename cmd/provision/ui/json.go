@@ -30,9 +30,10 @@ func (j *JSON) Event(e provision.Event) {
 	j.enc.Encode(e)
 }
 
-func (j *JSON) Say(text string) { fmt.Fprintln(j.remarks, text) }
-func (j *JSON) Pause()          {}
-func (j *JSON) Close()          {}
+func (j *JSON) Say(text string)  { fmt.Fprintln(j.remarks, text) }
+func (j *JSON) Pause()           {}
+func (j *JSON) Question() func() { return func() {} }
+func (j *JSON) Close()           {}
 
 // PlanJSON writes a plan as one line.
 func PlanJSON(w io.Writer, p *provision.Plan) {

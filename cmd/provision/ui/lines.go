@@ -58,6 +58,8 @@ func (l *Lines) Say(text string) {
 
 func (l *Lines) Pause() {}
 
+func (l *Lines) Question() func() { return func() {} }
+
 func (l *Lines) Close() {
 	l.closing.Do(func() { close(l.quit) })
 	l.beating.Wait()

@@ -33,6 +33,7 @@ type Live struct {
 	program *tea.Program  // nil while the terminal is somebody else's
 	ended   chan struct{} // closed when the program has let it go
 	hidden  bool          // the picture is empty
+	asked   bool          // a question is on the terminal
 	broken  bool          // the library gave up: lines are all that is shown
 }
 
@@ -73,7 +74,7 @@ func (l *Live) Say(text string) {
 	defer l.mu.Unlock()
 	l.board.remark = l.s.yellow(text)
 	l.board.scroll(l.s.yellow(text))
-	if l.program == nil {
+	if l.program == nil && !l.asked {
 		l.flush()
 	}
 }
@@ -96,13 +97,26 @@ func (l *Live) Pause() {
 	l.flush()
 }
 
+func (l *Live) Question() func() {
+	l.mu.Lock()
+	l.asked = true
+	l.mu.Unlock()
+	l.Pause()
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.asked = false
+		l.show()
+	}
+}
+
 // show begins to draw, if that is not so already. The caller holds l.mu.
 func (l *Live) show() {
 	if l.broken {
 		l.flush()
 		return
 	}
-	if l.program != nil {
+	if l.program != nil || l.asked {
 		return
 	}
 	l.hidden = false
