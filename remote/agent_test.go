@@ -6,8 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/creack/pty"
+	"time"
 
 	"provision/remote"
 )
@@ -24,6 +23,9 @@ func realAgent(t *testing.T, key string, addArgs ...string) (socket string, run 
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "answer"), []byte("#!/bin/sh\necho lock\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	socket = filepath.Join(dir, "s")
 	cmd := exec.Command("ssh-agent", "-D", "-a", socket)
 	cmd.Env = append(os.Environ(), "SSH_ASKPASS=/bin/false", "SSH_ASKPASS_REQUIRE=force", "DISPLAY=:none")
@@ -36,20 +38,15 @@ func realAgent(t *testing.T, key string, addArgs ...string) (socket string, run 
 		_ = os.RemoveAll(dir)
 	})
 	run = func(args ...string) error {
-		add := exec.Command("ssh-add", args...)
-		add.Env = append(os.Environ(), "SSH_AUTH_SOCK="+socket)
-		screen, err := pty.Start(add) // locking asks for a password, twice
-		if err != nil {
-			return err
-		}
-		defer screen.Close()
-		_, _ = screen.WriteString("lock\nlock\n")
-		return add.Wait()
+		add := exec.Command("ssh-add", args...) // which asks for the password of a lock by this program
+		add.Env = append(os.Environ(), "SSH_AUTH_SOCK="+socket, "SSH_ASKPASS="+filepath.Join(dir, "answer"), "SSH_ASKPASS_REQUIRE=force", "DISPLAY=:none")
+		return add.Run()
 	}
 	for range 500 {
 		if err = run("-l"); err == nil || strings.Contains(err.Error(), "exit status 1") {
 			break // it answers that it holds none
 		}
+		time.Sleep(10 * time.Millisecond)
 	}
 	if err := run(append(addArgs, key)...); err != nil {
 		t.Fatalf("ssh-add: %v", err)

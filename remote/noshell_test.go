@@ -26,8 +26,8 @@ func TestLoginScripts(t *testing.T) {
 		"late":     {account: scripts("sleep 1\n")},
 		"zsh":      {scripts("exec zsh\n"), []string{"starts another shell", "nothing was run", "[ -t 0 ] || return 0"}, "zsh"},
 		"zshl":     {scripts("exec zsh -l\n"), []string{"starts another shell"}, "zsh"},
-		"fish":     {scripts("exec fish\n"), []string{"within 5s", "starts another program"}, "fish"}, // waits for the end of its input
-		"waits":    {scripts("cat >/dev/null\n"), []string{"within 5s", "a login script waits for something, reads"}, ""},
+		"fish":     {scripts("exec fish\n"), []string{"within 2s", "starts another program"}, "fish"}, // waits for the end of its input
+		"waits":    {scripts("cat >/dev/null\n"), []string{"within 2s", "a login script waits for something, reads"}, ""},
 		"bash":     {scripts("exec bash -l\n"), []string{"starts another shell"}, ""},
 		"tmux":     {scripts("exec tmux\n"), []string{"does not run commands", "start another program"}, "tmux"},
 		"reads":    {scripts("read -r x\n"), []string{"reads what is meant for our shell", "must not ask, read"}, ""},
@@ -61,8 +61,8 @@ func TestLoginScripts(t *testing.T) {
 			target := s.target()
 			target.User = name
 			d := s.dialer(t)
-			if strings.Contains(strings.Join(tt.words, " "), "within 5s") {
-				remote.StartPeriod(d, 5*time.Second)
+			if strings.Contains(strings.Join(tt.words, " "), "within 2s") {
+				remote.StartPeriod(d, 2*time.Second)
 			}
 			c := dial(t, d, target)
 			witness := filepath.Join(s.dir, "home-"+name, "ran")

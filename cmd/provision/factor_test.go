@@ -70,7 +70,7 @@ func TestSecondFactor(t *testing.T) {
 				seen = len(s.text())
 				s.typed("123456\n")
 			}
-			s.wait("add docker")
+			s.wait("Docker is not installed")
 			s.exit(0)
 			for _, secret := range []string{"open prefect", "open worker", "123456"} {
 				if strings.Contains(s.text(), secret) {
