@@ -59,7 +59,7 @@ func newConn(d *Dialer, t Target, h *hop, way []*link, took time.Duration) *Conn
 		_ = c.last.client.Wait()
 		// Without the target the way to it is of no use.
 		for _, l := range slices.Backward(way) {
-			_ = l.client.Close()
+			l.close()
 		}
 		close(c.gone)
 	}()
@@ -78,8 +78,14 @@ func (c *Conn) keepalive(every, limit time.Duration) {
 		if quiet >= limit {
 			err := fmt.Errorf("nothing heard for %v", limit)
 			c.why.CompareAndSwap(nil, &err)
-			// The first link is the one over TCP: closing it ends a write that hangs.
-			_ = c.way[0].wire.Close()
+			// The first link is the one over TCP: closing it ends a write that hangs. One that others
+			// use, too, is not ours to end.
+			for _, l := range c.way {
+				if l.release == nil {
+					_ = l.wire.Close()
+					break
+				}
+			}
 			return
 		}
 		if quiet >= every {

@@ -35,16 +35,22 @@ func (d *Dialer) Dial(ctx context.Context, t Target) (*Conn, error) {
 	var way []*link
 	closeAll := func() {
 		for _, l := range slices.Backward(way) {
-			_ = l.client.Close()
+			l.close()
 		}
 	}
 	for i, h := range hops {
+		key := ""
+		if i < len(hops)-1 {
+			if key = wayTo(h, hops[:i]); d.sharedLink(key, &way) {
+				continue
+			}
+		}
 		done := d.observe(Op{Host: h.label, Name: OpDial})
 		var via *ssh.Client
 		if i > 0 {
 			via = way[i-1].client
 		}
-		l, err := d.connect(ctx, via, h, hops[:i])
+		l, err := d.connect(ctx, via, h, hops[:i], key)
 		done(err)
 		if err != nil {
 			closeAll()
@@ -59,6 +65,8 @@ func (d *Dialer) Dial(ctx context.Context, t Target) (*Conn, error) {
 type link struct {
 	client *ssh.Client
 	wire   *wire
+
+	release func() // closes it for one of those who share it; nil: nobody does
 }
 
 // handshake is what is known while a connection comes about; it tells how far it
@@ -68,11 +76,13 @@ type handshake struct {
 	before  []*hop
 	wire    *wire
 	keys    *keyring
+	key     string // of a jump host, by which its connection is shared
 	trusted bool   // the host key was verified: from here on it is authentication
 	refused *Error // by our own check of the host key
 }
 
-func (d *Dialer) connect(ctx context.Context, via *ssh.Client, h *hop, before []*hop) (*link, error) {
+// connect makes one connection. key is the name of a jump host, by which others may share it.
+func (d *Dialer) connect(ctx context.Context, via *ssh.Client, h *hop, before []*hop, key string) (*link, error) {
 	gate := d.handshakes(h.addr())
 	if err := gate.Acquire(ctx, 1); err != nil {
 		return nil, &Error{Host: h.label, Op: "connect", Kind: Unreachable, Err: context.Cause(ctx)}
@@ -84,10 +94,13 @@ func (d *Dialer) connect(ctx context.Context, via *ssh.Client, h *hop, before []
 	const attempts = 5
 	delay := 150 * time.Millisecond
 	for try := 1; ; try++ {
-		hs := &handshake{hop: h, before: before}
+		hs := &handshake{hop: h, before: before, key: key}
 		l, err := d.attempt(ctx, via, hs, wait)
 		if err == nil {
 			d.logf("%s: connected to %s as %s in attempt %d", h.label, l.client.RemoteAddr(), h.user, try)
+			if key != "" && len(hs.keys.factor.tries) > 0 {
+				d.share(key, l)
+			}
 			return l, nil
 		}
 		if ctx.Err() != nil {
@@ -95,6 +108,13 @@ func (d *Dialer) connect(ctx context.Context, via *ssh.Client, h *hop, before []
 		}
 		if errors.Is(err, errStale) {
 			continue // its turn has come, and stays
+		}
+		if errors.Is(err, errShared) {
+			var way []*link
+			if d.sharedLink(key, &way) {
+				return way[0], nil
+			}
+			continue // it has ended just now
 		}
 		if try == attempts || !hs.worthRetrying(err) {
 			return nil, hs.explain(err)
@@ -152,6 +172,7 @@ func (d *Dialer) attempt(ctx context.Context, via *ssh.Client, hs *handshake, wa
 	ended := context.AfterFunc(ctx, func() { _ = raw.Close() })
 
 	hs.keys = d.keyring(ctx, h, wait)
+	hs.keys.factor.key = hs.key
 	defer hs.keys.close()
 	c, chans, reqs, err := ssh.NewClientConn(hs.wire, h.addr(), &ssh.ClientConfig{
 		Config:            ssh.Config{KeyExchanges: ssh.SupportedAlgorithms().KeyExchanges, Ciphers: ssh.SupportedAlgorithms().Ciphers, MACs: ssh.SupportedAlgorithms().MACs},
@@ -169,7 +190,7 @@ func (d *Dialer) attempt(ctx context.Context, via *ssh.Client, hs *handshake, wa
 	if err != nil {
 		return nil, err
 	}
-	return &link{ssh.NewClient(c, chans, reqs), hs.wire}, nil
+	return &link{client: ssh.NewClient(c, chans, reqs), wire: hs.wire}, nil
 }
 
 // explain turns what ended a handshake into an Error.

@@ -15,7 +15,7 @@ func (s *session) startError(ctx context.Context, err error) error {
 		e := &Error{Host: s.c.hop.label, Op: s.op, Kind: Privilege, Evidence: s.said()}
 		if s.locked(s.wasReached) {
 			e.Err = fmt.Errorf("sudo did not start a shell within %v", s.c.startPeriod())
-			e.Hint = fmt.Sprintf("see what it waits for: ssh -t %s sudo true", s.c.hop.user+"@"+s.c.hop.alias)
+			e.Hint = fmt.Sprintf("see what it waits for: %s sudo true", s.c.byHand())
 		} else {
 			e.Err = fmt.Errorf("the login shell of %s did not run our command within %v: a login script waits for something, reads, or starts another program", s.c.hop.user, s.c.startPeriod())
 			e.Hint = s.scriptsHint()
@@ -42,6 +42,15 @@ func (s *session) wasReached() bool {
 // said is what was printed, without our own mark.
 func (s *session) said() string {
 	return strings.TrimSpace(strings.ReplaceAll(s.printed(), s.reached, ""))
+}
+
+// byHand is how a person logs in to the same account.
+func (c *Conn) byHand() string {
+	port := ""
+	if c.hop.port != 22 {
+		port = fmt.Sprintf("-p %d ", c.hop.port)
+	}
+	return fmt.Sprintf("ssh -t %s%s@%s", port, c.hop.user, c.hop.alias)
 }
 
 func (s *session) scriptsHint() string {
@@ -77,7 +86,7 @@ func (s *session) noShell(exit *ExitError) *Error {
 		e.Hint = fmt.Sprintf("log in as that user: user = %q", other[1])
 	case !reached && said("password has expired", "password is expired", "password change required", "change your password", "password expired"):
 		e.Err = fmt.Errorf("the password of %s has expired, and the host runs nothing before it is changed", user)
-		e.Hint = fmt.Sprintf("change it: ssh -t %s@%s\nor, as root on the host, let it live on: chage -d today -M -1 %s", user, s.c.hop.alias, user)
+		e.Hint = fmt.Sprintf("change it: %s\nor, as root on the host, let it live on: chage -d today -M -1 %s", s.c.byHand(), user)
 	case !reached && said("account has expired", "account is expired", "account expired"):
 		e.Err = fmt.Errorf("the account of %s has expired", user)
 		e.Hint = fmt.Sprintf("as root on the host: chage -E -1 %s", user)

@@ -39,7 +39,7 @@ func TestLoginScripts(t *testing.T) {
 		"false":    {account{shell: "/bin/false"}, []string{"does not run commands (exit status 1)", "chsh"}, ""},
 		"cloud":    {scripts("echo 'Please login as the user \"debian\" rather than the user \"root\".'; exit 142\n"), []string{"wants the user debian", `user = "debian"`}, ""},
 		"amazon":   {scripts("echo 'Please login as the ec2-user user rather than root user.'; exit 1\n"), []string{`user = "ec2-user"`}, ""},
-		"expired":  {account{password: "x", shadow: "1:0:10:7:::"}, []string{"the password of expired has expired", "ssh -t expired@"}, ""},
+		"expired":  {account{password: "x", shadow: "1:0:10:7:::"}, []string{"the password of expired has expired", " expired@127.0.0.1"}, ""},
 		"tcsh":     {account: account{shell: "/bin/csh"}, needs: "csh"},
 		"fishuser": {account: account{shell: "/usr/bin/fish"}, needs: "fish"},
 		"zshuser":  {account: account{shell: "/usr/bin/zsh"}, needs: "zsh"},

@@ -67,6 +67,7 @@ type Dialer struct {
 	inflight map[string]*semaphore.Weighted // handshakes in flight, by host:port
 	unlocked map[string]ssh.Signer          // decrypted private keys, by path
 	asking   sync.Mutex                     // one question at a time
+	shares   map[string]*shared             // connections to jump hosts that are used by several
 
 	staleTurn, startPeriod time.Duration // 0: the usual ones; shorter in tests
 }

@@ -33,6 +33,7 @@ type factor struct {
 	ctx    context.Context
 	d      *Dialer
 	hop    *hop
+	key    string // of a jump host: see share
 	wait   *patience
 	keys   bool           // publickey was among the methods
 	wanted []string       // methods that the server wanted and nobody could be asked for
@@ -157,6 +158,9 @@ func (f *factor) ask(question string) (string, error) {
 	f.wait.take(&f.d.asking)
 	if err := context.Cause(f.ctx); err != nil {
 		return "", err
+	}
+	if f.key != "" && f.d.hasShared(f.key) {
+		return "", errShared
 	}
 	if time.Since(begun) > f.d.stale() {
 		return "", errStale

@@ -197,13 +197,46 @@ func TestSecondFactorOfJumpHost(t *testing.T) {
 	}}
 	d := hermetic(t)
 	d.Prompt = person.prompt
-	c, err := d.Dial(ctx(t), last)
-	if err != nil {
-		t.Fatal(full(err))
+	conns := make([]*remote.Conn, 3)
+	var wg sync.WaitGroup
+	for i := range conns {
+		wg.Go(func() {
+			c, err := d.Dial(ctx(t), last)
+			if err != nil {
+				t.Error(full(err))
+				return
+			}
+			conns[i] = c
+		})
 	}
-	_ = c.Close()
-	if len(person.asked) != 2 {
-		t.Errorf("asked %q", person.asked)
+	wg.Wait()
+	if t.Failed() {
+		return
+	}
+	count := func(part string) (n int) {
+		for _, q := range person.asked {
+			if strings.HasPrefix(q, part) {
+				n++
+			}
+		}
+		return n
+	}
+	if outer, inner := count("last (jump"), count("last:"); outer != 1 || inner != 3 {
+		t.Errorf("asked %d times for the jump host that three connections go through, %d times for what is behind it: %q", outer, inner, person.asked)
+	}
+	// Whoever closes leaves the others theirs; after the last the way is made anew.
+	for i, c := range conns {
+		if _, err := c.Run(ctx(t), remote.Command{Script: "true"}); err != nil {
+			t.Errorf("connection %d: %s", i, full(err))
+		}
+		_ = c.Close()
+	}
+	again := dial(t, d, last)
+	if _, err := again.Run(ctx(t), remote.Command{Script: "true"}); err != nil {
+		t.Error(full(err))
+	}
+	if count("last (jump") != 2 {
+		t.Errorf("after all were closed: %q", person.asked)
 	}
 }
 

@@ -19,6 +19,8 @@ type account struct {
 	shadow   string            // what follows the hash; "": valid for ever
 	shell    string            // default /bin/bash
 	scripts  map[string]string // files in its home, as .bashrc
+	sudo     string            // "ALL" or "NOPASSWD: ALL"; "": sudo refuses it
+	defaults string            // of sudo for this account
 }
 
 // startAccounts starts a real sshd with PAM that knows these accounts and none of the machine's but
@@ -43,6 +45,7 @@ func startAccounts(t *testing.T, accounts map[string]account, config ...string) 
 	}
 	passwd := "root:x:0:0:root:/root:/bin/bash\nsshd:x:105:65534::/run/sshd:/usr/sbin/nologin\n"
 	shadow := "root:*:19000:0:99999:7:::\nsshd:!:19000::::::\n"
+	sudoers := "Defaults lecture=always\nroot ALL=(ALL:ALL) ALL\n"
 	n := 0
 	for name, a := range accounts {
 		n++
@@ -76,6 +79,12 @@ func startAccounts(t *testing.T, accounts map[string]account, config ...string) 
 			}
 			hash = strings.TrimSpace(string(out))
 		}
+		if a.sudo != "" {
+			sudoers += fmt.Sprintf("%s ALL=(ALL) %s\n", name, a.sudo)
+		}
+		if a.defaults != "" {
+			sudoers += fmt.Sprintf("Defaults:%s %s\n", name, a.defaults)
+		}
 		passwd += fmt.Sprintf("%s:x:%d:%d::%s:%s\n", name, uid, uid, home, shell)
 		shadow += fmt.Sprintf("%s:%s:%s\n", name, hash, rest)
 	}
@@ -84,6 +93,8 @@ func startAccounts(t *testing.T, accounts map[string]account, config ...string) 
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(pam, "sshd"), []byte("auth required pam_unix.so\naccount requisite pam_nologin.so file="+filepath.Join(dir, "nologin")+"\naccount required pam_unix.so\nsession required pam_permit.so\npassword required pam_unix.so\n"))
+	write(t, filepath.Join(pam, "sudo"), []byte("auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_permit.so\n"))
+	write(t, filepath.Join(dir, "sudoers"), []byte(sudoers))
 	write(t, filepath.Join(dir, "passwd"), []byte(passwd))
 	if err := os.Chmod(filepath.Join(dir, "passwd"), 0o644); err != nil {
 		t.Fatal(err)
@@ -111,7 +122,7 @@ func startAccounts(t *testing.T, accounts map[string]account, config ...string) 
 		"Subsystem sftp internal-sftp", "HostKey "+filepath.Join(dir, "host_ed25519"))
 	write(t, filepath.Join(dir, "sshd_config"), []byte(strings.Join(lines, "\n")+"\n"))
 	cmd := exec.Command("unshare", "--mount", "--propagation", "private", "/bin/sh", "-c",
-		`mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/shadow" /etc/shadow && mount --bind "$1/pam.d" /etc/pam.d && exec /usr/sbin/sshd -D -e -f "$1/sshd_config"`, "-", dir)
+		`mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/shadow" /etc/shadow && mount --bind "$1/pam.d" /etc/pam.d && { [ ! -e /etc/sudoers ] || mount --bind "$1/sudoers" /etc/sudoers; } && exec /usr/sbin/sshd -D -e -f "$1/sshd_config"`, "-", dir)
 	cmd.Stderr = s.log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
