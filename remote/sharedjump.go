@@ -15,11 +15,11 @@ type shared struct {
 	users int
 }
 
-// way names a jump host with all that decides how it is reached and logged in to.
+// wayTo names a jump host with all that decides how it is reached and logged in to.
 func wayTo(h *hop, before []*hop) string {
 	key := ""
 	for _, one := range append(before[:len(before):len(before)], h) {
-		key += fmt.Sprintf("%s@%s %q %q %q %q\n", one.user, one.addr(), one.identities, one.userKnown, one.pinned, one.hostAlias)
+		key += fmt.Sprintf("%s@%s %q %q %q %q %q %q %v\n", one.user, one.addr(), one.identities, one.userKnown, one.globalKnown, one.pinned, one.sums, one.hostAlias, one.acceptNew)
 	}
 	return key
 }
