@@ -19,7 +19,9 @@ type shared struct {
 func wayTo(h *hop, before []*hop) string {
 	key := ""
 	for _, one := range append(before[:len(before):len(before)], h) {
-		key += fmt.Sprintf("%s@%s %q %q %q %q %q %q %v\n", one.user, one.addr(), one.identities, one.userKnown, one.globalKnown, one.pinned, one.sums, one.hostAlias, one.acceptNew)
+		same := *one
+		same.label = "" // which names the target
+		key += fmt.Sprintf("%+v\n", same)
 	}
 	return key
 }
