@@ -121,6 +121,7 @@ func newCaddy(t *testing.T, c Caddyfile) *liveCaddy {
 	l.moved = strings.NewReplacer(
 		"server:4200", back.Listener.Addr().String(),
 		"/run/secrets/", l.secrets+"/",
+		"/etc/caddy/", dir+"/etc/",
 		"unix//run/caddy/admin.sock", "unix/"+dir+"/admin.sock",
 		fmt.Sprintf("\thttps_port %d\n", site.port), fmt.Sprintf("\thttp_port %s\n\thttps_port %s\n", port("80"), port("443")),
 		":4200 {", ":"+port("4200")+" {",
@@ -140,12 +141,10 @@ func newCaddy(t *testing.T, c Caddyfile) *liveCaddy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.roots = x509.NewCertPool()
-	l.roots.AppendCertsFromPEM(ca.Root)
+	l.authority(ca, "0123456789abcdef")
 	for name, content := range map[string][]byte{
 		"ui_password_hash": append(hash, '\n'),
-		"root.crt":         ca.Root, "intermediate.crt": ca.Intermediate, "intermediate.key": ca.Key,
-		"site.crt": other.Intermediate, "site.key": other.Key, "acme_root.crt": other.Root,
+		"site.crt":         other.Intermediate, "site.key": other.Key, "acme_root.crt": other.Root,
 	} {
 		l.write("secrets/"+name, content)
 	}
@@ -156,6 +155,17 @@ func newCaddy(t *testing.T, c Caddyfile) *liveCaddy {
 	}
 	l.configure(c)
 	return l
+}
+
+// authority gives it an authority under a name, and has the test trust that alone.
+func (l *liveCaddy) authority(ca pki.CA, name string) {
+	l.t.Helper()
+	l.roots = x509.NewCertPool()
+	l.roots.AppendCertsFromPEM(ca.Root)
+	l.write("secrets/root.crt", ca.Root)
+	l.write("secrets/intermediate.crt", ca.Intermediate)
+	l.write("secrets/intermediate.key", ca.Key)
+	l.write("etc/authority", []byte(l.moved.Replace(string(CaddyAuthority(name)))))
 }
 
 func (l *liveCaddy) write(name string, content []byte) {

@@ -6,8 +6,11 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"provision/files/pki"
 )
 
 // TestCaddyValidates has the real Caddy provision every variant, modules and certificates included.
@@ -243,5 +246,54 @@ func TestCaddyQuoting(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-written +read\n%s", diff)
+	}
+}
+
+// TestCaddyAuthority holds why an authority has a name of its own: under the old one Caddy goes on with the
+// certificate that it has. Under another one a reload is enough, and so it is on the way back from another mode.
+func TestCaddyAuthority(t *testing.T) {
+	t.Parallel()
+	c := caddyVariants()["internal"]
+	l := newCaddy(t, c)
+	l.configure(c)
+	l.start()
+	newAuthority := func(name string) {
+		t.Helper()
+		ca, err := pki.NewCA(l.host, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.authority(ca, name)
+		if err := l.reload(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	certified := func() bool {
+		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+			if l.certified() {
+				return true
+			}
+		}
+		return false
+	}
+	newAuthority("fedcba9876543210")
+	if !certified() {
+		t.Errorf("after a reload the certificate is not of the new authority\n%s", l.log)
+	}
+	newAuthority("fedcba9876543210")
+	if l.certified() {
+		t.Error("under the same name the certificate is another one: then the name is not needed")
+	}
+	newAuthority("00000000000000aa")
+	files := c
+	files.TLS = TLSFiles
+	l.configure(files)
+	if err := l.reload(); err != nil {
+		t.Fatal(err)
+	}
+	l.configure(c)
+	newAuthority("00000000000000bb")
+	if !certified() {
+		t.Errorf("back from another mode the certificate is not of the new authority\n%s", l.log)
 	}
 }

@@ -43,6 +43,28 @@ type Caddyfile struct {
 // claims more than what was loaded.
 func CaddyMounts(digest string) []byte { return []byte(`mounts "` + digest + "\"\n") }
 
+// CaddyAuthority is the content of the file "authority" beside the Caddyfile: the stack's own authority under a name, which must be another one for each
+// authority. Caddy keeps the certificates that it has issued by the name of who issued them, in its volume and in memory, and asks for no other one as
+// long as that stays.
+func CaddyAuthority(name string) []byte {
+	return []byte(`(authority) {
+	ca ` + name + `
+}
+(authority-files) {
+	ca ` + name + ` {
+		name provision
+		root {
+			cert /run/secrets/root.crt
+		}
+		intermediate {
+			cert /run/secrets/intermediate.crt
+			key /run/secrets/intermediate.key
+		}
+	}
+}
+`)
+}
+
 // CaddyAnswer is the body that http://caddy:2020/ gives once the configuration with this digest was loaded while the file "mounts" named mounts.
 func CaddyAnswer(digest, mounts string) string { return digest + " " + mounts }
 

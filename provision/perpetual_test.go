@@ -121,7 +121,7 @@ func files(t *rapid.T, dir string) layout {
 }
 
 // certificate writes one for a host, as site.crt and site.key.
-func certificate(t *rapid.T, dir, host string) {
+func certificate(t reporter, dir, host string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatalf("%v", err)

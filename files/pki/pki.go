@@ -20,6 +20,8 @@ import (
 )
 
 const (
+	intermediateName = "provision intermediate for " // and the host
+
 	backdating = 48 * time.Hour // a client whose clock is behind ours must not refuse it
 	lifetime   = 10 * 365 * 24 * time.Hour
 )
@@ -41,7 +43,7 @@ func NewCA(host string, now time.Time) (CA, error) {
 		return CA{}, err
 	}
 	root.MaxPathLen = 1
-	intermediate, err := template("provision intermediate for "+host, now)
+	intermediate, err := template(intermediateName+host, now)
 	if err != nil {
 		return CA{}, err
 	}
@@ -160,6 +162,41 @@ func Covers(root []byte, host string) (bool, error) {
 		same = c.PermittedIPRanges[i].String() == want.PermittedIPRanges[i].String()
 	}
 	return same, nil
+}
+
+// Issued says why a client that trusts root alone refuses leaf, a certificate in DER form, when it asks for host and is shown intermediate along; nil if
+// it takes it.
+func Issued(leaf, root, intermediate []byte, host string, now time.Time) error {
+	c, err := x509.ParseCertificate(leaf)
+	if err != nil {
+		return fmt.Errorf("read the certificate: %w", err)
+	}
+	roots, between := x509.NewCertPool(), x509.NewCertPool()
+	roots.AppendCertsFromPEM(root)
+	between.AppendCertsFromPEM(intermediate)
+	_, err = c.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: now})
+	var invalid x509.CertificateInvalidError
+	switch {
+	case err == nil && c.VerifyHostname(strings.Trim(host, "[]")) != nil:
+		return fmt.Errorf("is not for %s", host)
+	case err == nil:
+		return nil
+	case now.After(c.NotAfter):
+		return fmt.Errorf("ended on %s", c.NotAfter.Format(time.DateOnly))
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return errors.New("is not valid at this time")
+	default:
+		return errors.New("is of another authority")
+	}
+}
+
+// Ours says whether a certificate in DER form was issued by an authority that NewCA made.
+func Ours(leaf []byte) (bool, error) {
+	c, err := x509.ParseCertificate(leaf)
+	if err != nil {
+		return false, fmt.Errorf("read the certificate: %w", err)
+	}
+	return strings.HasPrefix(c.Issuer.CommonName, intermediateName), nil
 }
 
 func first(text []byte) (*x509.Certificate, error) {

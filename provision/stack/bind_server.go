@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"encoding/pem"
 	"fmt"
 	"os"
 	"regexp"
@@ -100,7 +101,7 @@ func (b *binder) serverRole(h *inventory.Host) error {
 			})
 			b.add(caddy, &resource.CaddyLoaded{
 				Host: host, Container: caddy.Container, Digest: caddyConfig.digest, Config: caddyConfig.ID(), Files: caddyFiles,
-				Admin: "unix//run/caddy/admin.sock", Answer: files.CaddyAnswer,
+				Admin: "unix//run/caddy/admin.sock", Answer: files.CaddyAnswer, Certificate: caddyConfig.certificate,
 			})
 		}
 	}
@@ -133,7 +134,8 @@ func (b *binder) allTokens() (ids []resource.ID) {
 
 type caddyfile struct {
 	*resource.File
-	digest string
+	digest      string
+	certificate *resource.Certificate // that it leads to; nil without TLS
 }
 
 // caddyFiles adds what Caddy reads: its configuration, certificates, the hash of the UI's password
@@ -162,13 +164,17 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 		return nil
 	}
 	tls := b.inv.TLS
+	certificate := &resource.Certificate{Name: b.inv.Hostname(), Port: 443}
 	switch tls.Mode {
+	case inventory.TLSOff:
+		certificate = nil
 	case inventory.TLSInternal:
 		authority := &resource.Authority{Host: host, Dir: secrets, UID: caddyUID, Note: login + "/authority", Next: login + "/authority.next", Name: b.inv.Hostname(), After: identity}
 		for _, agent := range b.agents {
 			authority.Copies = append(authority.Copies, b.caID(agent))
 		}
 		b.add(authority, resource.NextAuthority{Present: authority})
+		certificate.Authority = authority
 		loaded = append(loaded, authority.ID())
 	case inventory.TLSFiles:
 		if err := fromFile("site.crt", tls.Certificate); err != nil {
@@ -176,6 +182,13 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 		}
 		if err := fromFile("site.key", tls.Key); err != nil {
 			return nil, caddyfile{}, err
+		}
+		text, err := os.ReadFile(tls.Certificate)
+		if err != nil {
+			return nil, caddyfile{}, err
+		}
+		if block, _ := pem.Decode(text); block != nil {
+			certificate.Given = block.Bytes
 		}
 	case inventory.TLSACME:
 		if tls.ACMECARoot != "" {
@@ -199,13 +212,16 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 	}
 	note := &resource.CaddyFiles{
 		Host: host, Path: dir + "/caddy/mounts", Dir: secrets, Salt: b.salt(), Files: loaded, After: identity,
-		Content: func(d string) []byte { return files.CaddyMounts(d) },
+		Content: func(d string) []byte { return files.CaddyMounts(d) }, Named: files.CaddyAuthority,
+	}
+	if certificate != nil {
+		note.Authority = certificate.Authority
 	}
 	config := caddyfile{&resource.File{
 		Host: host, Path: dir + "/caddy/Caddyfile", Content: text, Owner: "0:0", Mode: "0644",
 		After:    append([]resource.ID{resource.ImageID(host, b.caddy.ref), note.ID()}, append(identity, b.allTokens()...)...),
 		Validate: fmt.Sprintf(validateCaddyfile, dir, b.caddy.ref),
-	}, digest}
+	}, digest, certificate}
 	b.add(note, config)
 	return note, config, nil
 }

@@ -219,7 +219,7 @@ type container struct {
 	agents   []string  // agent hosts whose tokens that configuration knows
 	runPolls bool      // their run tokens may poll
 	runAll   bool      // and do all else
-	root     string    // CA certificate in use
+	shown    shown     // its certificate
 }
 
 type volume struct {

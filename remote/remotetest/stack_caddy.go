@@ -31,7 +31,14 @@ func caddyMain(p *proc) int {
 	case "run", "reload", "validate":
 		text, err := p.caddyfile(o.value["c"])
 		if err == nil {
+			text, err = p.imported(text)
+		}
+		if err == nil {
 			err = p.adapt(text)
+		}
+		var certificate shown
+		if err == nil {
+			certificate, err = p.configured(text)
 		}
 		if err != nil {
 			p.errorf("Error: %v\n", err)
@@ -41,7 +48,13 @@ func caddyMain(p *proc) int {
 			p.printf("Valid configuration\n")
 			return 0
 		}
-		p.locked(func() { p.loadCaddy(text) })
+		p.locked(func() {
+			if verb == "run" {
+				p.container.shown = shown{}
+			}
+			p.loadCaddy(text)
+			p.container.manage(p.host, certificate)
+		})
 		if verb == "run" {
 			return p.stay()
 		}
@@ -108,7 +121,7 @@ func (p *proc) adapt(text string) error {
 
 func (p *proc) loadCaddy(text string) {
 	c := p.container
-	c.loaded, c.agents, c.root = "loaded", nil, ""
+	c.loaded, c.agents = "loaded", nil
 	if m := caddyAnswer.FindStringSubmatch(text); m != nil {
 		mounts := ""
 		if b, err := p.readAll("/etc/caddy/mounts"); err == nil {
@@ -123,9 +136,4 @@ func (p *proc) loadCaddy(text string) {
 	}
 	c.runAll = caddyRunAll.MatchString(text)
 	c.runPolls = c.runAll || caddyRunPolls.MatchString(text)
-	if strings.Contains(text, "/run/secrets/root.crt") {
-		if b, err := p.readAll("/run/secrets/root.crt"); err == nil {
-			c.root = string(b)
-		}
-	}
 }

@@ -1,7 +1,14 @@
 package remotetest
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -132,15 +139,24 @@ func TestPortsAndRoutes(t *testing.T) {
 // A small stack in the shape of the real one: what each part does depends on the others.
 const stackSetUp = `mkdir -p /s/sec /s/caddy /s/csec/tokens /s/asec /s/spec /s/ctx/provision; cd /s
 printf %s "$PW" >sec/password; cp sec/password sec/server_password; chmod 0400 sec/*; chown 999 sec/password; chown 10001 sec/server_password
-printf 'root certificate' >csec/root.crt; printf 'x' >csec/ui_password_hash; printf %s "$TOKEN" >csec/tokens/worker.poll; printf %s "$REGISTER" >csec/tokens/worker.register; chown -R 10002 csec
+printf %s "$ROOT" >csec/root.crt; printf %s "$CERT" >csec/intermediate.crt; printf %s "$KEY" >csec/intermediate.key; printf 'x' >csec/ui_password_hash; printf %s "$TOKEN" >csec/tokens/worker.poll; printf %s "$REGISTER" >csec/tokens/worker.register; chown -R 10002 csec
 cp csec/root.crt ca.pem; printf %s "$TOKEN" >asec/poll; printf %s "$REGISTER" >asec/register; chown -R 10001 asec; chmod 0400 asec/*
 cat >caddy/Caddyfile <<'E'
 pki {
-	root {
-		cert /run/secrets/root.crt
+	ca local {
+		root {
+			cert /run/secrets/root.crt
+		}
+		intermediate {
+			cert /run/secrets/intermediate.crt
+			key /run/secrets/intermediate.key
+		}
 	}
 }
-site {
+https://prefect.test {
+	tls {
+		issuer internal
+	}
 	import token poll worker
 	import token register worker
 }
@@ -224,11 +240,41 @@ volumes: {data: {name: data, external: true}}
 E
 `
 
+// testAuthority is a root, an intermediate and its key, as PEM.
+func testAuthority(t *testing.T) (root, intermediate, key string) {
+	t.Helper()
+	r, err := publicAuthority(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "between"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, r.Leaf, k.Public(), r.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalECPrivateKey(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	return text("CERTIFICATE", r.Certificate[0]), text("CERTIFICATE", der), text("EC PRIVATE KEY", private)
+}
+
 func TestStack(t *testing.T) {
 	t.Parallel()
 	h := testHost(t, HostOptions{Docker: "running"})
 	const token, register = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
-	vars := "PW=pw1 TOKEN=" + token + " REGISTER=" + register + "\n"
+	root, intermediate, key := testAuthority(t)
+	vars := "PW=pw1 TOKEN=" + token + " REGISTER=" + register + " ROOT='" + root + "' CERT='" + intermediate + "' KEY='" + key + "'\n"
 	run(t, h, vars+stackSetUp)
 	const up = "cd /s; docker compose up -d --no-deps "
 	state := func(name string) string {

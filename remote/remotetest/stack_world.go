@@ -289,13 +289,18 @@ func (p *proc) request(need, token string) (status int, db *database, why string
 	if caddy == nil {
 		return 0, nil, fmt.Sprintf("cannot connect to %s: Connection refused", u.Host)
 	}
-	if file := p.env["PREFECT_API_SSL_CERT_FILE"]; u.Scheme == "https" && file != "" {
-		ca, err := p.readAll(file)
-		if err != nil {
-			return 0, nil, fmt.Sprintf("%s: %s", file, strerror(err))
+	if u.Scheme == "http" != caddy.shown.plain {
+		return 0, nil, fmt.Sprintf("cannot connect to %s: Connection refused", u.Host)
+	}
+	if u.Scheme == "https" {
+		var roots []byte
+		if file := p.env["PREFECT_API_SSL_CERT_FILE"]; file != "" {
+			if roots, err = p.readAll(file); err != nil {
+				return 0, nil, fmt.Sprintf("%s: %s", file, strerror(err))
+			}
 		}
-		if caddy.root != "" && !strings.Contains(string(ca), strings.TrimSpace(caddy.root)) {
-			return 0, nil, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate"
+		if why := caddy.refuses(h, u.Hostname(), roots); why != "" {
+			return 0, nil, why
 		}
 	}
 	kind := h.tokenKind(caddy, token)
@@ -386,6 +391,9 @@ func pythonMain(p *proc) int {
 				return
 			}
 			p.printf("%s", p.container.loaded)
+			if len(args) >= 4 {
+				p.showCertificate(args[3])
+			}
 		})
 		return code
 	case len(args) >= 2 && args[0] == "-m":

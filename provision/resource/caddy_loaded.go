@@ -1,0 +1,122 @@
+package resource
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"provision/remote"
+)
+
+// CaddyLoaded is the configuration that the running Caddy has loaded. Caddy itself says which it
+// is, so a reload that was lost between the file and the process is seen by any later run.
+type CaddyLoaded struct {
+	Host      string
+	Container string // Caddy's
+	Digest    string // of the rendered Caddyfile
+	Config    ID     // the Caddyfile
+	Files     *CaddyFiles
+	Admin     string // address of the admin endpoint inside the container
+	// Answer is what Caddy says when it has loaded this configuration with files in this state.
+	Answer func(digest, files string) string
+	// Certificate is what it has to show; nil without TLS.
+	Certificate *Certificate
+}
+
+var (
+	_ Resource = (*CaddyLoaded)(nil)
+	_ Checker  = (*CaddyLoaded)(nil)
+	_ Doubter  = (*CaddyLoaded)(nil)
+)
+
+func (c *CaddyLoaded) ID() ID { return ID{c.Host, "caddy", "configuration"} }
+
+func (c *CaddyLoaded) Needs() []ID {
+	return []ID{c.Config, c.Files.ID(), ServiceID(c.Host, c.Container)}
+}
+
+// askCaddy imports next to nothing: it runs each time somebody looks, and importing an HTTP client
+// takes longer than all else that it does.
+const askCaddy = `import socket; c = socket.create_connection(("127.0.0.1", 2020), 5); c.sendall(b"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"); ` +
+	`print(c.makefile("rb").read(4000).partition(b"\r\n\r\n")[2][:500].decode("utf-8", "replace"), end="")`
+
+func (c *CaddyLoaded) Probe(s *Script) {
+	inside(s)
+	s.Beside(c.ID(), fmt.Sprintf(`if inside %s; then if [ $rc -eq 0 ]; then
+l=${x#*"
+"}; [ "$l" = "$x" ] || v leaf "$l"
+v answer "${x%%%%"
+"*}"; yes
+else unknown "$x"; fi; fi`, c.ask()))
+}
+
+// Doubt says that Caddy shows no certificate although nothing is to be changed that could be the reason.
+func (c *CaddyLoaded) Doubt(w World) string {
+	if _, err := c.shown(w); err != nil && len(c.Diff(w)) == 0 && !w.Pending(ServiceID(c.Host, c.Container)) {
+		return err.Error()
+	}
+	return ""
+}
+
+func (c *CaddyLoaded) Diff(w World) []Change {
+	if w.Pending(ServiceID(c.Host, c.Container)) {
+		return nil // a new container loads what is there
+	}
+	rec, know := w.Fact(c.ID())
+	files, _ := w.Fact(c.Files.ID())
+	why := ""
+	wrong, _ := c.shown(w) // what is not known is for Doubt to say
+	switch {
+	case w.Pending(c.Config):
+		why = "the Caddyfile changes"
+	case w.Pending(c.Files.ID()):
+		why = "certificates or the password's hash change"
+	case know == Yes && rec.Fields["answer"] != c.Answer(c.Digest, files.Fields["want"]):
+		why = "Caddy runs with another configuration than the file has"
+	case wrong != "":
+		return []Change{{
+			ID: c.ID(), Act: Replace, Risk: Interrupts, Why: "the certificate that Caddy shows " + wrong,
+			Note: "Caddy starts anew: the UI and the API are away for some seconds",
+		}}
+	default:
+		return nil
+	}
+	return []Change{{ID: c.ID(), Act: Reload, Why: why, Note: "connections go on; the container stays"}}
+}
+
+func (c *CaddyLoaded) Do(ctx context.Context, r *Run, change Change) error {
+	if change.Act == Replace {
+		return c.anew(ctx, r)
+	}
+	_, err := r.Sh(ctx, c.Host, fmt.Sprintf(`%s
+docker exec %s caddy reload --force --config /etc/caddy/Caddyfile --adapter caddyfile --address %s
+want=%s
+want="$want$(caddydigest %s %s)"
+x=$(docker exec %s python3 -ISc %s)
+[ "$x" = "$want" ] || die "Caddy answers with another configuration after its reload: $x"`,
+		caddyDigest, remote.Quote(c.Container), remote.Quote(c.Admin),
+		remote.Quote(strings.TrimSuffix(c.Answer(c.Digest, "\x00"), "\x00")), remote.Quote(c.Files.Salt), remote.Quote(c.Files.Dir),
+		remote.Quote(c.Container), remote.Quote(askCaddy)))
+	if err == nil {
+		err = c.await(ctx, r, c.Certificate.patience())
+		if err != nil && ctx.Err() == nil && c.Certificate.patience() == ownPatience {
+			r.Note(c.Host, "%v after a reload; Caddy starts anew", err)
+			err = c.anew(ctx, r)
+		}
+	}
+	return err
+}
+
+func (c *CaddyLoaded) Check(w World) []Problem {
+	rec, know := w.Fact(c.ID())
+	if know != Yes {
+		return []Problem{{ID: c.ID(), What: "Caddy does not say which configuration it has loaded", Evidence: rec.Why}}
+	}
+	switch wrong, err := c.shown(w); {
+	case err != nil:
+		return []Problem{{ID: c.ID(), What: err.Error()}}
+	case wrong != "":
+		return []Problem{{ID: c.ID(), What: "the certificate that Caddy shows " + wrong, Hint: "provision apply"}}
+	}
+	return nil
+}
