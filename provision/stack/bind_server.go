@@ -187,8 +187,10 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 		if err != nil {
 			return nil, caddyfile{}, err
 		}
-		if block, _ := pem.Decode(text); block != nil {
-			certificate.Given = block.Bytes
+		for block, rest := pem.Decode(text); block != nil && certificate.Given == nil; block, rest = pem.Decode(rest) {
+			if block.Type == "CERTIFICATE" {
+				certificate.Given = block.Bytes
+			}
 		}
 	case inventory.TLSACME:
 		if tls.ACMECARoot != "" {
