@@ -70,7 +70,8 @@ func TestTrust(t *testing.T) {
 		"replaced by another of ours":  {internal, "mkdir -p /root/kept; cp -p " + caddySecret + "*.crt " + caddySecret + "*.key /root/kept/", way{"off", here}, internal, "cp -p /root/kept/* " + caddySecret},
 		"put back with its note": {
 			internal, "mkdir -p /root/kept; cp -p " + caddySecret + "*.crt " + caddySecret + "*.key " + base + "/server/secrets/login/authority /root/kept/",
-			way{"off", here}, internal, "cp -p /root/kept/*.* " + caddySecret + "; cp -p /root/kept/authority " + base + "/server/secrets/login/authority",
+			way{"off", here},
+			internal, "cp -p /root/kept/*.* " + caddySecret + "; cp -p /root/kept/authority " + base + "/server/secrets/login/authority",
 		},
 		"followed":                 {internal, 3650*24*time.Hour - 60*24*time.Hour},
 		"ended":                    {internal, 3651 * 24 * time.Hour},
