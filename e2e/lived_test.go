@@ -47,7 +47,7 @@ name = "default"
 	s.stage("a setting of Caddy is changed", func(s *site) { s.caddySetting(server, worker) })
 	s.stage("the agent is replaced under a running flow", func(s *site) { s.agentReplaced(server, worker) })
 	s.stage("damage is named and healed", func(s *site) { s.damage(server, worker) })
-	s.stage("the networks are closed from outside", func(s *site) { s.closedFromOutside(server, worker) })
+	s.stage("the networks are closed from outside", func(s *site) { s.closedFromOutside(server, worker, 2) })
 	s.stage("the hosts are rebooted", func(s *site) { s.rebooted(server, worker) })
 
 	second, err := s.lab.Host(t.Context(), lab.HostOptions{Name: "worker-2", Docker: true, Images: true})
