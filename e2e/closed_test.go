@@ -5,7 +5,6 @@ package e2e
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"provision/e2e/lab"
 )
