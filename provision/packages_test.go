@@ -102,17 +102,18 @@ func TestARepositoryThatDoesNotWork(t *testing.T) {
 	for _, tt := range []struct {
 		name, want string
 		broken     func(m *remotetest.DockerRepository)
+		code       int
 	}{
-		{"another key", "not " + signers()[0].fingerprint, func(m *remotetest.DockerRepository) { m.Key = signers()[1].public }},
-		{"signed by another key", "NO_PUBKEY", func(m *remotetest.DockerRepository) { m.Signer = signers()[1].fingerprint }},
-		{"a wrong suite", "404", func(m *remotetest.DockerRepository) { m.Update = errors.New("404  Not Found") }},
-		{"expired", "is expired", func(m *remotetest.DockerRepository) { m.Update = errors.New("Release file is expired") }},
-		{"another hash", "Hash Sum mismatch", func(m *remotetest.DockerRepository) { m.Update = errors.New("Hash Sum mismatch") }},
-		{"a package is gone", "404", func(m *remotetest.DockerRepository) { m.Fetch = errors.New("404  Not Found") }},
-		{"a package's hash", "Hash Sum mismatch", func(m *remotetest.DockerRepository) { m.Fetch = errors.New("Hash Sum mismatch") }},
-		{"a broken package", "error processing package docker-ce", func(m *remotetest.DockerRepository) { m.Broken = "docker-ce" }},
-		{"a broken dependency", "error processing package containerd.io", func(m *remotetest.DockerRepository) { m.Broken = "containerd.io" }},
-		{"nobody answers", "Could not resolve host", func(m *remotetest.DockerRepository) { m.URL = "http://elsewhere.example.org" }},
+		{"another key", "not " + signers()[0].fingerprint, func(m *remotetest.DockerRepository) { m.Key = signers()[1].public }, provision.ExitPreflight},
+		{"signed by another key", "NO_PUBKEY", func(m *remotetest.DockerRepository) { m.Signer = signers()[1].fingerprint }, provision.ExitStep},
+		{"a wrong suite", "404", func(m *remotetest.DockerRepository) { m.Update = errors.New("404  Not Found") }, provision.ExitStep},
+		{"expired", "is expired", func(m *remotetest.DockerRepository) { m.Update = errors.New("Release file is expired") }, provision.ExitStep},
+		{"another hash", "Hash Sum mismatch", func(m *remotetest.DockerRepository) { m.Update = errors.New("Hash Sum mismatch") }, provision.ExitStep},
+		{"a package is gone", "404", func(m *remotetest.DockerRepository) { m.Fetch = errors.New("404  Not Found") }, provision.ExitStep},
+		{"a package's hash", "Hash Sum mismatch", func(m *remotetest.DockerRepository) { m.Fetch = errors.New("Hash Sum mismatch") }, provision.ExitStep},
+		{"a broken package", "error processing package docker-ce", func(m *remotetest.DockerRepository) { m.Broken = "docker-ce" }, provision.ExitStep},
+		{"a broken dependency", "error processing package containerd.io", func(m *remotetest.DockerRepository) { m.Broken = "containerd.io" }, provision.ExitStep},
+		{"nobody answers", "Could not resolve host", func(m *remotetest.DockerRepository) { m.URL = "http://elsewhere.example.org" }, provision.ExitPreflight},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -122,7 +123,7 @@ func TestARepositoryThatDoesNotWork(t *testing.T) {
 			s.server.SetDockerRepository(&bad)
 			before := aptFiles(s.server)
 			_, err := s.attempt().apply()
-			if !isCode(err, provision.ExitStep) || !strings.Contains(explain(err), tt.want) {
+			if !isCode(err, tt.code) || !strings.Contains(explain(err), tt.want) {
 				t.Errorf("%s", explain(err))
 			}
 			if got := aptFiles(s.server); !slices.Equal(got, before) {
@@ -270,4 +271,51 @@ func TestOnlyTheJournalIsLeft(t *testing.T) {
 	s := arrange(t, single)
 	s.put("/var/lib/dpkg/updates/0000", "")
 	s.converge()
+}
+
+// TestEnginesOfOthers refuses in the plan what the stack cannot use, and installs nothing beside it.
+func TestEnginesOfOthers(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, docker, prepare, want string }{
+		{"a snap", "", "mkdir -p /snap/bin; : >/snap/bin/docker; : >/run/docker.sock", "Docker is a snap on this host"},
+		{"a snap without a socket", "", "mkdir -p /snap/bin; : >/snap/bin/docker", "Docker is a snap on this host"},
+		{"without buildx", "running", "apt-get remove docker-buildx", "Docker 26.1.5+dfsg1 has no buildx, which builds the images\n  evidence: \n  hint: on the host: apt-get install docker-buildx\n"},
+		{"without Compose", "running", "apt-get remove docker-compose", "Docker 26.1.5+dfsg1 has no Compose 2\n  evidence: \n  hint: on the host: apt-get install docker-compose\n"},
+		{"userns-remap", "running", `printf '{"userns-remap":"default"}' >/etc/docker/daemon.json; systemctl restart docker`, "the engine runs with userns-remap"},
+		{"an engine without a command", "running", "apt-get remove docker-cli", "there is an engine on this host, but no docker command"},
+		{"a command without an engine", "running", "apt-get remove docker.io; systemctl stop docker", "there is a docker command on this host, but no engine"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := arrange(t, layout{host: func(_ string, o *remotetest.HostOptions) { o.Docker = tt.docker }})
+			sh(t, s, 0, "mkdir -p /etc/docker; "+tt.prepare)
+			_, err := s.attempt().plan()
+			if !isCode(err, provision.ExitPreflight) || !strings.Contains(explain(err), tt.want) {
+				t.Errorf("%s", explain(err))
+			}
+			if _, err := s.server.Stat("/var/lib/provision"); err == nil {
+				t.Error("something was written")
+			}
+		})
+	}
+}
+
+// TestNoWayToDocker has hosts whose distribution brings no Docker that will do, and no way to Docker's repository: the plan
+// says so before anything is written.
+func TestNoWayToDocker(t *testing.T) {
+	t.Parallel()
+	for distro, want := range map[string]string{
+		"debian 11":    "is not among the systems that Docker is installed on: Debian 12, 13; Ubuntu 22.04",
+		"debian 12":    "Docker cannot be installed from https://download.docker.com/linux/debian: Failed to fetch",
+		"ubuntu 22.04": "Docker cannot be installed from https://download.docker.com/linux/ubuntu: Failed to fetch",
+	} {
+		s := arrange(t, layout{host: func(_ string, o *remotetest.HostOptions) { o.Distro = distro }})
+		_, err := s.attempt().apply()
+		if !isCode(err, provision.ExitPreflight) || !strings.Contains(explain(err), want) {
+			t.Errorf("%s: %s", distro, explain(err))
+		}
+		if _, err := s.server.Stat("/var/lib/provision/engine"); err == nil {
+			t.Error("something was written")
+		}
+	}
 }

@@ -51,6 +51,7 @@ const (
 type family struct {
 	id       string              // ID in os-release
 	distro   map[string][]string // VERSION_ID to the distribution's own packages
+	official []string            // VERSION_IDs that only Docker's own repository has packages for
 	codename string              // field of os-release that names the suite in Docker's repository
 	path     string              // below Docker's repository
 }
@@ -59,19 +60,33 @@ type family struct {
 var families = []family{
 	{"debian", map[string][]string{
 		"13": {"docker.io", "docker-cli", "docker-compose", "docker-buildx", "iptables"},
-	}, "VERSION_CODENAME", "debian"},
+	}, []string{"12"}, "VERSION_CODENAME", "debian"},
 	{"ubuntu", map[string][]string{
 		"24.04": {"docker.io", "docker-compose-v2", "docker-buildx", "iptables"},
 		"25.04": {"docker.io", "docker-compose-v2", "docker-buildx", "iptables"},
 		"25.10": {"docker.io", "docker-compose-v2", "docker-buildx", "iptables"},
 		"26.04": {"docker.io", "docker-compose-v2", "docker-buildx", "iptables"},
-	}, "UBUNTU_CODENAME", "ubuntu"},
+	}, []string{"22.04"}, "UBUNTU_CODENAME", "ubuntu"},
 }
 
 var officialPackages = []string{"docker-ce", "docker-ce-cli", "containerd.io", "docker-buildx-plugin", "docker-compose-plugin"}
 
 // conflicting packages stand in the way of an installation; they are named, never removed.
 var conflicting = []string{"podman-docker", "docker-ce", "docker.io", "docker-engine", "moby-engine"}
+
+// supported are the versions that Docker is installed on.
+func (f family) supported() []string {
+	return slices.Sorted(slices.Values(slices.Concat(f.official, slices.Collect(maps.Keys(f.distro)))))
+}
+
+// Supported names the systems that Docker is installed on.
+func Supported() string {
+	var all []string
+	for _, f := range families {
+		all = append(all, strings.ToUpper(f.id[:1])+f.id[1:]+" "+strings.Join(f.supported(), ", "))
+	}
+	return strings.Join(all, "; ")
+}
 
 func findFamily(id string) (family, bool) {
 	for _, f := range families {
@@ -91,12 +106,21 @@ func (e *Engine) Probe(s *Script) {
 [ -e %[1]s ] && v ours yes
 if [ -e %[2]s ]; then f daemon; head -c 65536 %[2]s; fi
 case $D in
-yes) v compose "$DC"; v settings "$DS"
+yes) v compose "$DC"; v settings "$DS"; v guard "$DG"
+	[ -n "$DB" ] || v lacks buildx
+	case ,$DB,$DC, in *,,*) v packages "$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' docker-ce 2>/dev/null)" ;; esac
 	%[3]s
 	yes ;;
-no) no ;;
-*) unknown "$DV" ;;
-esac`, marker, daemonPath, dockerListing(e.Stack, images))
+*) if [ -e /snap/bin/docker ]; then v others snap
+	elif c=$(command -v docker) && head -c 4096 "$c" | grep -q podman; then v others podman
+	else for s in /run/user/*/docker.sock; do [ -S "$s" ] && v others "$s"; done; fi
+	if [ $D = no ]; then
+	%[4]s
+	no; else
+	command -v dockerd >/dev/null || v lacks engine
+	command -v docker >/dev/null || v lacks client
+	unknown "$DV"; fi ;;
+esac`, marker, daemonPath, dockerListing(e.Stack, images), e.lookAtRepository())
 	})
 }
 
@@ -118,6 +142,9 @@ func (e *Engine) Diff(w World) []Change {
 	ours := rec.Fields["ours"] != ""
 	daemon, hasDaemon := rec.Fields["daemon"]
 	change := Change{ID: e.ID(), Act: Add}
+	if r := e.ofOthers(w, rec, know, ours); r != nil {
+		return r
+	}
 	if ours && daemon != string(e.DaemonJSON) {
 		change.Diff = textDiff(daemon, string(e.DaemonJSON), "daemon.json")
 	}
@@ -129,7 +156,7 @@ func (e *Engine) Diff(w World) []Change {
 				Hint: "install Docker on the host, or set docker.source in stack.toml to auto, official or distro",
 			}}
 		}
-		if r := e.refusal(w); r != nil {
+		if r := e.refusal(w, rec); r != nil {
 			return r
 		}
 		change.Why = "Docker is not installed"
@@ -150,7 +177,7 @@ func (e *Engine) Diff(w World) []Change {
 	composeMajor, composeMinor := version(rec.Fields["compose"])
 	tooOld := major < minEngine || composeMajor < 2 || composeMajor == 2 && composeMinor < minCompose
 	switch {
-	case tooOld && ours:
+	case ours && (tooOld || rec.Fields["lacks"] != ""):
 		change.Act, change.Why = Modify, "the installation is not complete"
 	case tooOld:
 		return []Change{{
@@ -171,6 +198,50 @@ func (e *Engine) Diff(w World) []Change {
 	return []Change{change}
 }
 
+// ofOthers refuses an engine that others put there in a way that the stack cannot use, and beside which none is installed.
+func (e *Engine) ofOthers(w World, rec Record, know Know, ours bool) []Change {
+	refuse := func(why, hint string) []Change {
+		return []Change{{ID: e.ID(), Act: Refuse, Risk: Preflight, Why: why, Hint: hint}}
+	}
+	major, _ := version(rec.Fields["versions"])
+	others, lacks := rec.Fields["others"], rec.Fields["lacks"]
+	switch {
+	case ours:
+		return nil
+	case others == "snap":
+		return refuse("Docker is a snap on this host, which the stack cannot use and beside which no other engine is installed", "move what runs in it, then on the host: snap remove docker")
+	case others == "podman":
+		return refuse("the command docker is Podman's on this host (package podman-docker)", "on the host, if nothing needs it: apt-get remove podman-docker")
+	case others != "":
+		return refuse(fmt.Sprintf("an engine without root is in use on this host (%s), and the stack needs one with root", remote.Sanitize(others)), "stop and uninstall it on the host (dockerd-rootless-setuptool.sh uninstall), or take another host")
+	case rec.Fields["guard"] == "rootless":
+		return refuse("the engine runs without root (rootless), and the stack needs one with root", "point root's docker command at an engine of the system, or take another host")
+	case rec.Fields["guard"] != "":
+		return refuse("the engine runs with userns-remap: containers could not read the stack's files", "take userns-remap out of /etc/docker/daemon.json on the host, or take another host")
+	case know == Unknown && lacks == "engine":
+		return refuse("there is a docker command on this host, but no engine: "+firstLine(rec.Fields["versions"]), "install the engine that belongs to the command, or remove the command's package: provision then installs both")
+	case know == Unknown && lacks == "client":
+		return refuse("there is an engine on this host, but no docker command", "install the command that belongs to it, with Compose and buildx: on Debian 13 the packages docker-cli, docker-compose and docker-buildx")
+	case lacks == "buildx" && rec.Fields["compose"] != "":
+		return refuse(fmt.Sprintf("Docker %s has no buildx, which builds the images", orNone(firstWord(rec.Fields["versions"]))), "on the host: apt-get install "+e.pluginPackage(w, rec, "buildx"))
+	case know == Yes && rec.Fields["compose"] == "" && major >= minEngine:
+		return refuse(fmt.Sprintf("Docker %s has no Compose 2", orNone(firstWord(rec.Fields["versions"]))), "on the host: apt-get install "+e.pluginPackage(w, rec, "compose"))
+	}
+	return nil
+}
+
+// pluginPackage is the package that brings a plugin of the docker command: Docker's own, or the distribution's.
+func (e *Engine) pluginPackage(w World, rec Record, plugin string) string {
+	sys, _ := w.Fact(SystemID(e.Host))
+	switch {
+	case strings.Contains(rec.Fields["packages"], "docker-ce installed"):
+		return "docker-" + plugin + "-plugin"
+	case plugin == "compose" && osRelease(sys.Fields["os"])["ID"] == "ubuntu":
+		return "docker-compose-v2"
+	}
+	return "docker-" + plugin
+}
+
 // Doubt says that the engine answers but did not list all that it has: then nothing of Docker's can
 // be compared, and that must not look like nothing to change.
 func (e *Engine) Doubt(w World) string {
@@ -181,7 +252,7 @@ func (e *Engine) Doubt(w World) string {
 }
 
 // refusal says why Docker cannot be installed here, if it cannot.
-func (e *Engine) refusal(w World) []Change {
+func (e *Engine) refusal(w World, rec Record) []Change {
 	sys, know := w.Fact(SystemID(e.Host))
 	if know != Yes {
 		return nil
@@ -190,6 +261,20 @@ func (e *Engine) refusal(w World) []Change {
 	fam, ok := findFamily(os["ID"])
 	if !ok {
 		return nil // the system's own refusal says it
+	}
+	if !slices.Contains(fam.supported(), os["VERSION_ID"]) && e.Source == "auto" {
+		return []Change{{
+			ID: e.ID(), Act: Refuse, Risk: Preflight,
+			Why:  fmt.Sprintf("%s is not among the systems that Docker is installed on: %s", orNone(os["PRETTY_NAME"]), Supported()),
+			Hint: `take one of these, or install Docker on the host; docker.source = "official" in stack.toml tries Docker's own repository in any case`,
+		}}
+	}
+	if why := e.unusable(rec); why != "" {
+		return []Change{{
+			ID: e.ID(), Act: Refuse, Risk: Preflight,
+			Why:  fmt.Sprintf("Docker cannot be installed from %s: %s", e.base(fam), why),
+			Hint: "site.docker_repository in the inventory names a mirror, docker.key in stack.toml the key that its owner signs it with",
+		}}
 	}
 	if _, ok := fam.distro[os["VERSION_ID"]]; !ok && e.Source == "distro" {
 		return []Change{{
@@ -212,7 +297,7 @@ func (e *Engine) Do(ctx context.Context, r *Run, c Change) error {
 	// What others installed is started, and judged when it answers. Nothing is installed over it.
 	state, err := r.Sh(ctx, e.Host, `. /etc/os-release
 if ! command -v docker >/dev/null; then echo missing
-elif [ -e `+marker+` ] && ! command -v dockerd >/dev/null; then echo missing
+elif [ -e `+marker+` ] && ! { command -v dockerd && docker compose version && docker buildx version; } >/dev/null 2>&1; then echo missing
 elif docker compose version >/dev/null 2>&1; then echo installed
 elif [ ! -e `+marker+` ] && command -v dockerd >/dev/null; then echo theirs
 else echo missing; fi

@@ -1,9 +1,11 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 
 	"provision/remote"
@@ -107,6 +109,59 @@ aptinstall %s
 	return err
 }
 
+// lookAtRepository is the part of a blank host's record that tells whether Docker's repository can be used, where nothing
+// else can: what it shows as its key, or why it shows nothing. A host that has a source of Docker's packages is not asked.
+func (e *Engine) lookAtRepository() string {
+	var paths, otherwise []string
+	for _, f := range families {
+		paths = append(paths, fmt.Sprintf(`%s) p=%s c=${%s:-} ;;`, f.id, f.path, f.codename))
+		for v := range f.distro {
+			otherwise = append(otherwise, remote.Quote(f.id+" "+v))
+		}
+	}
+	slices.Sort(otherwise)
+	skip := "case \"$ID $VERSION_ID\" in " + strings.Join(otherwise, "|") + ") return ;; esac"
+	switch e.Source {
+	case "official":
+		skip = ":"
+	case "auto":
+	default:
+		return ":"
+	}
+	return fmt.Sprintf(`look() {
+[ -e /etc/ssl/certs/ca-certificates.crt ] && [ -e /usr/lib/apt/apt-helper ] && [ -r /etc/os-release ] || return
+ID= VERSION_ID= p=; . /etc/os-release
+%[1]s
+case $ID in %[2]s esac
+[ -n "$p" ] && ! grep -rqs docker /etc/apt/sources.list /etc/apt/sources.list.d && t=$(mktemp -d) || return
+for u in gpg "dists/$c/Release"; do
+	timeout 20 /usr/lib/apt/apt-helper -o Acquire::Retries=0 -o Acquire::http::Timeout=8 -o Acquire::https::Timeout=8 download-file %[3]s/"$p/$u" "$t/${u##*/}" >/dev/null 2>"$t/said" && continue
+	v unreachable "$(grep '^E: ' "$t/said" | head -n 1)"; break
+done
+[ -s "$t/gpg" ] && v key "$(head -c 65536 "$t/gpg" | base64 -w 0)"
+rm -rf "$t"; }
+look`, skip, strings.Join(paths, " "), remote.Quote(strings.TrimSuffix(e.Repository, "/")))
+}
+
+// unusable says why Docker's repository cannot be used, as far as it was looked at.
+func (e *Engine) unusable(rec Record) string {
+	if said, ok := rec.Fields["unreachable"]; ok {
+		return strings.TrimPrefix(firstLine(cmp.Or(said, "no answer within 20 s")), "E: ")
+	}
+	shown, ok := rec.Fields["key"]
+	if !ok {
+		return ""
+	}
+	keyring, err := base64.StdEncoding.DecodeString(strings.TrimSpace(shown))
+	if err == nil {
+		_, err = signingKey(keyring, e.Key)
+	}
+	if err != nil {
+		return "its key: " + remote.Sanitize(err.Error())
+	}
+	return ""
+}
+
 // Where Docker's repository is added: under the names that Docker's own manual gives, so that whoever follows it later
 // replaces our files and does not add a source that contradicts them.
 const (
@@ -139,7 +194,7 @@ holder() { ino=$(stat -c %i "$1" 2>/dev/null) || return 1
 	while read -r _ _ _ _ pid dev _; do case $dev in *:"$ino") printf 'process %s (%s)' "$pid" "$(cat "/proc/$pid/comm" 2>/dev/null)"; return 0 ;; esac; done </proc/locks
 	return 1; }
 heard() { rc=0; "$@" 2>"$work/errors" || rc=$?; cat "$work/errors" >&2
-	cause=$(grep -E '^(dpkg: error|W: GPG error|W: An error occurred|E: )' "$work/errors" | head -n 1) || true
+	cause=$(grep -E '^(dpkg: error|W: (GPG|OpenPGP|An error)|E: )' "$work/errors" | head -n 1) || true
 	cause=${cause:-exit status $rc}; cause=${cause#[EW]: }
 	return $rc; }
 try() { heard apt-get -q -y --no-install-recommends -o APT::Get::Remove=false -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o APT::Update::Error-Mode=any -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@"; }

@@ -91,7 +91,7 @@ func (s *System) Diff(w World) []Change {
 	}
 	os := osRelease(rec.Fields["os"])
 	if _, ok := findFamily(os["ID"]); !ok {
-		refuse(fmt.Sprintf("%s is not supported: hosts must run Debian or Ubuntu", orNone(os["PRETTY_NAME"])), "use a Debian 13 or Ubuntu 24.04 host")
+		refuse(fmt.Sprintf("%s is not supported: hosts must run %s", orNone(os["PRETTY_NAME"]), Supported()), "use a Debian 13 or Ubuntu 24.04 host")
 		return out
 	}
 	d, dk := docker(w, s.Host)

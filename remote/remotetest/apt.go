@@ -100,6 +100,18 @@ func (h *Host) packageVersion(what string) string {
 	return ""
 }
 
+// buildxVersion is the version of the buildx that the installed packages bring, "" for none.
+func (h *Host) buildxVersion() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, n := range []string{"docker-buildx", "docker-buildx-plugin"} {
+		if h.packages[n] == "installed" {
+			return h.family().catalog()[n].version
+		}
+	}
+	return ""
+}
+
 // SetMirror says what apt gets from the hosts' package mirror: nil for packages, else apt's own
 // words.
 func (h *Host) SetMirror(err error) {

@@ -157,6 +157,7 @@ type engineInfo struct {
 	LoggingDriver, Driver, ServerVersion, OperatingSystem, Architecture, Name, DockerRootDir, CgroupDriver, HTTPProxy, HTTPSProxy, NoProxy string
 	LiveRestoreEnabled                                                                                                                     bool
 	DefaultAddressPools                                                                                                                    []addressPool
+	SecurityOptions                                                                                                                        []string
 	NCPU, Containers                                                                                                                       int
 	MemTotal                                                                                                                               int64
 	ClientInfo                                                                                                                             struct{ Plugins []plugin }
@@ -172,7 +173,10 @@ func dockerInfo(p *proc, o parsed) int {
 	if !given {
 		p.unsupported("docker info without --format")
 	}
-	plugins := []plugin{{"buildx", "0.13.1"}}
+	var plugins []plugin
+	if v := p.host.buildxVersion(); v != "" {
+		plugins = append(plugins, plugin{"buildx", v})
+	}
 	if v := p.host.packageVersion("docker compose"); v != "" {
 		plugins = append(plugins, plugin{"compose", v})
 	}
@@ -187,6 +191,10 @@ func dockerInfo(p *proc, o parsed) int {
 	info.ClientInfo.Plugins = plugins
 	if v, ok := settings["log-driver"].(string); ok {
 		info.LoggingDriver = v
+	}
+	info.SecurityOptions = []string{"name=apparmor", "name=seccomp,profile=builtin", "name=cgroupns"}
+	if v, _ := settings["userns-remap"].(string); v != "" {
+		info.SecurityOptions = append(info.SecurityOptions, "name=userns")
 	}
 	info.LiveRestoreEnabled, _ = settings["live-restore"].(bool)
 	if pools, ok := settings["default-address-pools"].([]any); ok {

@@ -124,6 +124,7 @@ func (h *Host) install() error {
 	_ = t.link(cred{}, "/usr/bin/false", "/bin/false")
 	if f.apt {
 		h.addProgram("/usr/lib/apt/apt-helper")
+		_ = t.writeFile("/etc/ssl/certs/ca-certificates.crt", "", 0o644)
 		for _, p := range []string{"libc6", "openssh-server", "sudo", "iproute2", "ca-certificates"} {
 			h.packages[p] = "installed"
 		}
