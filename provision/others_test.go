@@ -140,3 +140,25 @@ func TestCleanedAndRevoked(t *testing.T) {
 		t.Errorf("%+v", p.Changes)
 	}
 }
+
+// TestFirewalls: what a firewall of the host keeps containers from is named before anything is changed, and, where it came later, by
+// verify; with the line of the message it is gone.
+func TestFirewalls(t *testing.T) {
+	t.Parallel()
+	s := arrange(t, layout{top: "url = \"https://10.9.8.7\"\n"})
+	named := func(words string) {
+		t.Helper()
+		report, err := s.attempt().apply()
+		if !isCode(err, provision.ExitPreflight) || len(report.Outcomes) != 0 || len(provision.Errors(err)) != 1 || !strings.Contains(explain(err), words) {
+			t.Errorf("%d changes, want %q: %s", len(report.Outcomes), words, explain(err))
+		}
+	}
+	sh(t, s, 0, "iptables -P INPUT DROP; iptables -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT")
+	named("a firewall of the host drops what containers send to its own ports")
+	sh(t, s, 0, "iptables -I INPUT -i br-f042e56523ac -p tcp --dport 443 -j ACCEPT")
+	s.converge()
+	s.server.SetRuleset("table inet own {\n\tchain way {\n\t\ttype filter hook forward priority filter; policy drop;\n\t}\n}\n")
+	named("a firewall of the host drops what it forwards (chain way of table inet own, policy drop)")
+	s.server.SetRuleset("table inet own {\n\tchain way {\n\t\ttype filter hook forward priority filter; policy drop;\n\t\toifname \"br-*\" accept\n\t}\n}\n")
+	s.converge()
+}

@@ -27,16 +27,16 @@ var (
 // NetworkID is the ID of a network.
 func NetworkID(host, name string) ID { return ID{host, "network", name} }
 
-// bridgeName is the name of a network's interface on the host. It is ours and not the engine's, which names it after the
+// BridgeName is the name of a network's interface on the host. It is ours and not the engine's, which names it after the
 // network's id, because rules that are there before the engine need to know it. It has the form of the engine's own,
 // because firewalls know these (br-*), and no room for the name of the network.
-func bridgeName(network string) string {
+func BridgeName(network string) string {
 	sum := sha256.Sum256([]byte(network))
 	return "br-" + hex.EncodeToString(sum[:6])
 }
 
 // Bridge is the network's interface on the host.
-func (n *BridgeNetwork) Bridge() string { return bridgeName(n.Name) }
+func (n *BridgeNetwork) Bridge() string { return BridgeName(n.Name) }
 
 func (n *BridgeNetwork) ID() ID        { return NetworkID(n.Host, n.Name) }
 func (n *BridgeNetwork) Needs() []ID   { return []ID{EngineID(n.Host)} }

@@ -14,7 +14,7 @@ import (
 // nobody changed anything of the stack: clocks, room, ports, containers of others, and digests that are
 // salted with the run's nonce.
 var passing = map[string][]string{
-	"system":    {ClockField, OffsetField, "memory", "disk", "listen", "listeners", "routes", "boot", "uid"},
+	"system":    {ClockField, OffsetField, "memory", "disk", "listen", "listeners", "routes", "boot", "uid", "filter", "ruleset"},
 	"docker":    {"all"},
 	"secret":    {"sum"},
 	"authority": {"sum"},

@@ -25,6 +25,10 @@ type System struct {
 	// SubnetKeys are the keys below docker.subnets, one for each of Subnets.
 	SubnetKeys []string
 	Projects   []string // of compose, that the stack has here
+	// OwnPort is the port at which containers of this host reach the url at the host's own address, and OwnBridge the
+	// interface that they come from; 0 where they do not.
+	OwnPort   int
+	OwnBridge string
 	// PortsOf is the container that holds Ports when they are taken by ourselves.
 	PortsOf    string
 	MinMemory  int // MiB in all
@@ -65,7 +69,7 @@ f disk; df -P -k "$p"
 f listen; grep -h ' 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null
 f listeners; ss -Hltnp 2>/dev/null
 f routes; cat /proc/net/route 2>/dev/null
-yes`)
+`+firewallProbe+`yes`)
 }
 
 // osRelease parses os-release. Values are data: they choose a row of our own table and are shown,
@@ -120,6 +124,9 @@ func (s *System) Diff(w World) []Change {
 	all := routes(rec.Fields["routes"])
 	for _, route := range s.overlaps(all, d, dk) {
 		refuse(fmt.Sprintf("the stack's network %s overlaps %s (interface %s)", route.ours, route.net, remote.Sanitize(route.dev)), s.elsewhere(all))
+	}
+	for _, f := range s.firewall(rec) {
+		refuse(f[0], f[1])
 	}
 	return append(out, s.skew(w, rec)...)
 }

@@ -10,10 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"os"
 	"path"
 	"runtime"
 	"slices"
+	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -226,6 +228,10 @@ func (b *binder) host(h *inventory.Host) error {
 		sys.Subnets, sys.SubnetKeys = append(sys.Subnets, nets.Agent), append(sys.SubnetKeys, "agent")
 		sys.NetworkIDs = append(sys.NetworkIDs, resource.NetworkID(h.Name, agentNet))
 		sys.MinMemory, sys.MinDisk = sys.MinMemory+agentMemory, max(sys.MinDisk, agentDisk)
+		// Under a name Caddy is on the agents' network, too; an address leads them out of it and to the host.
+		if _, err := netip.ParseAddr(b.inv.Hostname()); server && err == nil {
+			sys.OwnPort, sys.OwnBridge = b.port(), resource.BridgeName(agentNet)
+		}
 	}
 	daemon, err := files.Daemon{Avoid: []netip.Prefix{nets.Server, nets.Database, nets.Agent}, Proxy: b.inv.Site.Proxy, NoProxy: b.inv.Site.NoProxy}.Render()
 	if err != nil {
@@ -277,6 +283,18 @@ func (b *binder) accounts(h *inventory.Host) *resource.Accounts {
 		of[prefectUID] = "Prefect"
 	}
 	return &resource.Accounts{Host: h.Name, Of: of}
+}
+
+// port is that of the url.
+func (b *binder) port() int {
+	u, err := url.Parse(b.inv.URL)
+	if err != nil {
+		return 0
+	}
+	if n, err := strconv.Atoi(u.Port()); err == nil {
+		return n
+	}
+	return map[string]int{"http": 80, "https": 443}[u.Scheme]
 }
 
 func (b *binder) network(guard *resource.NetworkGuard, name string, subnet netip.Prefix, internal bool) {

@@ -113,6 +113,7 @@ type Host struct {
 	inside       map[string]func(*proc) int // the same in containers of the stack
 	disks        map[string]*Disk           // attached, by device
 	rules        map[string]bool            // of iptables
+	ruleset      string                     // of nftables
 
 	dockerRepository *DockerRepository
 	dockerLists      bool // apt-get update read it

@@ -18,19 +18,28 @@ func iptablesMain(p *proc) int {
 			if args = args[1:]; len(args) > 0 {
 				table = args[0]
 			}
-		case "-C", "-I", "-A", "-D", "-F", "-X":
+		case "-C", "-I", "-A", "-D", "-F", "-X", "-S", "-P":
 			verb = a
 		default:
 			rule = append(rule, a)
 		}
 	}
-	if verb == "" || len(rule) == 0 {
+	if verb == "" || len(rule) == 0 && verb != "-S" {
 		p.unsupported("iptables " + strings.Join(p.argv[1:], " "))
 	}
 	key := table + " " + strings.Join(rule, " ")
 	p.host.mu.Lock()
 	defer p.host.mu.Unlock()
 	switch have := p.host.rules[key]; {
+	case verb == "-S" && len(rule) == 0:
+		p.listRules(table)
+	case verb == "-P" && len(rule) == 2:
+		for _, policy := range []string{"ACCEPT", "DROP"} {
+			delete(p.host.rules, table+" -P "+rule[0]+" "+policy)
+		}
+		p.host.addRule(table + " -P " + key[len(table)+1:])
+	case verb == "-S", verb == "-P":
+		p.unsupported("iptables " + strings.Join(p.argv[1:], " "))
 	case verb == "-F", verb == "-X":
 		p.host.flush(key)
 	case verb == "-I", verb == "-A":
@@ -40,6 +49,41 @@ func iptablesMain(p *proc) int {
 	case verb == "-D":
 		delete(p.host.rules, key)
 	}
+	return 0
+}
+
+// listRules prints a table as -S does.
+func (p *proc) listRules(table string) {
+	for _, chain := range []string{"INPUT", "FORWARD", "OUTPUT"} {
+		if policy := "-P " + chain + " DROP"; p.host.rules[table+" "+policy] {
+			p.printf("%s\n", policy)
+		} else {
+			p.printf("-P %s ACCEPT\n", chain)
+		}
+	}
+	for _, r := range slices.Sorted(maps.Keys(p.host.rules)) {
+		if words, ok := strings.CutPrefix(r, table+" "); ok && !strings.HasPrefix(words, "-P ") {
+			p.printf("-A %s\n", words)
+		}
+	}
+}
+
+// SetRuleset installs nftables on the host, with this ruleset.
+func (h *Host) SetRuleset(text string) {
+	h.mu.Lock()
+	h.ruleset = text
+	h.mu.Unlock()
+	h.addProgram("/usr/sbin/nft")
+}
+
+// nftMain lists the ruleset.
+func nftMain(p *proc) int {
+	if strings.Join(p.argv[1:], " ") != "-s list ruleset" {
+		p.unsupported("nft " + strings.Join(p.argv[1:], " "))
+	}
+	p.host.mu.Lock()
+	defer p.host.mu.Unlock()
+	p.printf("%s", p.host.ruleset)
 	return 0
 }
 

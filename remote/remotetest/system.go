@@ -323,7 +323,7 @@ func randomUUID() string {
 func basePrograms() []string {
 	apart := map[string]bool{
 		"docker": true, "dockerd": true, "systemctl": true, "journalctl": true, "apt-get": true, "apt-cache": true,
-		"apt-config": true, "apt-helper": true, "dpkg": true, "dpkg-query": true, "sudo": true, "cloud-init": true, "sftp-server": true,
+		"apt-config": true, "apt-helper": true, "nft": true, "dpkg": true, "dpkg-query": true, "sudo": true, "cloud-init": true, "sftp-server": true,
 	}
 	var out []string
 	for name := range maps.Keys(programs()) {
@@ -338,6 +338,6 @@ func basePrograms() []string {
 func mayLack(name string) bool {
 	return slices.Contains([]string{
 		"docker", "dockerd", "docker-compose", "podman", "cloud-init", "sudo", "doas", "python3", "systemctl", "apk", "dnf",
-		"apt-get", "rc-service", "firewall-cmd", "ufw", "fuser", "lsof", "curl", "wget", "nginx", "timedatectl", "chronyc", "restorecon",
+		"apt-get", "rc-service", "firewall-cmd", "ufw", "nft", "fuser", "lsof", "curl", "wget", "nginx", "timedatectl", "chronyc", "restorecon",
 	}, name)
 }
