@@ -136,7 +136,7 @@ func (c checker) digitalocean(do *DigitalOcean) {
 		c.Add(at("ssh_keys"), "missing: without a key nobody can log in", `ssh_keys = ["~/.ssh/id_ed25519.pub"]`)
 	}
 	for n := range do.SSHKeys {
-		c.content(Key(at("ssh_keys"), n), &do.SSHKeys[n], publicKey)
+		c.content(Key(at("ssh_keys"), n), &do.SSHKeys[n], func(text []byte) error { _, err := publicKeys(text); return err })
 	}
 	if len(do.AdminCIDRs) == 0 {
 		c.Add(at("admin_cidrs"), "missing: nobody could reach port 22", `the networks of the operators: admin_cidrs = ["203.0.113.7/32"]`)
@@ -155,14 +155,33 @@ func (c checker) digitalocean(do *DigitalOcean) {
 	}
 }
 
-func publicKey(text []byte) error {
+// publicKeys reads a file with one public key on each line, as authorized_keys has them.
+func publicKeys(text []byte) ([]PublicKey, error) {
 	if strings.Contains(string(text), "PRIVATE KEY") {
-		return errors.New("is a private key; the public one ends in .pub")
+		return nil, errors.New("is a private key; the public one ends in .pub")
 	}
-	if _, _, _, _, err := ssh.ParseAuthorizedKey(text); err != nil {
-		return errors.New("has no public key in OpenSSH's form")
+	var out []PublicKey
+	number := 0
+	for line := range strings.Lines(string(text)) {
+		number++
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		key, comment, options, _, err := ssh.ParseAuthorizedKey([]byte(line))
+		switch {
+		case err != nil && len(out) == 0:
+			return nil, errors.New("has no public key in OpenSSH's form")
+		case err != nil:
+			return nil, fmt.Errorf("has something else than a public key in OpenSSH's form in its line %d", number)
+		case len(options) > 0:
+			return nil, fmt.Errorf("has a key with options in its line %d, which the account does not keep: it could log in without them", number)
+		}
+		out = append(out, PublicKey{strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))), comment, ssh.FingerprintLegacyMD5(key)})
 	}
-	return nil
+	if len(out) == 0 {
+		return nil, errors.New("has no public key in OpenSSH's form")
+	}
+	return out, nil
 }
 
 // slugs gives region, image and size their defaults and checks them.

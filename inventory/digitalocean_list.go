@@ -36,7 +36,7 @@ type Listing struct {
 // PublicKey is a key of ssh_keys as the API knows it.
 type PublicKey struct{ Text, Comment, Fingerprint string }
 
-// PublicKeys reads the files of ssh_keys.
+// PublicKeys reads the files of ssh_keys: every key of each of them, and each key once.
 func (d *DigitalOcean) PublicKeys() ([]PublicKey, error) {
 	var out []PublicKey
 	for _, name := range d.SSHKeys {
@@ -44,11 +44,15 @@ func (d *DigitalOcean) PublicKeys() ([]PublicKey, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read ssh_keys: %w", err)
 		}
-		key, comment, _, _, err := ssh.ParseAuthorizedKey(text)
+		keys, err := publicKeys(text)
 		if err != nil {
-			return nil, fmt.Errorf("read ssh_keys: %s: %w", name, err)
+			return nil, fmt.Errorf("read ssh_keys: %s %w", name, err)
 		}
-		out = append(out, PublicKey{strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))), comment, ssh.FingerprintLegacyMD5(key)})
+		for _, k := range keys {
+			if !slices.ContainsFunc(out, func(o PublicKey) bool { return o.Text == k.Text }) {
+				out = append(out, k)
+			}
+		}
 	}
 	return out, nil
 }

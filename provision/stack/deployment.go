@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // the same answer on machines without a database of time zones
 
 	"provision/inventory"
 )
@@ -102,8 +101,13 @@ func (c checker) schedule(key string, s *Schedule) {
 	case !cron && !interval:
 		c.Add(key, "has neither cron nor interval", `for example { cron = "0 6 * * *" } or { interval = "15m" }`)
 	}
+	if interval && s.Interval > longestInterval {
+		c.Add(at("interval"), "is longer than ten years", "")
+	}
 	if cron {
-		if problem := cronProblem(s.Cron); problem != "" {
+		if problem := cronProblem(s.Cron); problem == "" && neverComes(s.Cron) {
+			c.Add(at("cron"), fmt.Sprintf("%s never comes: none of its months has such a day", inventory.Show(s.Cron)), "")
+		} else if problem != "" {
 			c.Add(at("cron"), problem, `minute, hour, day of month, month, day of week: "0 6 * * *" is every day at six`)
 		}
 		if !c.Has(at("timezone")) {
@@ -115,10 +119,12 @@ func (c checker) schedule(key string, s *Schedule) {
 	if s.Timezone == "" && !c.Has(at("timezone")) {
 		return
 	}
-	if _, err := time.LoadLocation(s.Timezone); err != nil || s.Timezone == "" || s.Timezone == "Local" {
-		c.Add(at("timezone"), inventory.Show(s.Timezone)+" is not a time zone", `a name like "UTC" or "Europe/Berlin"`)
+	if problem, hint := zoneProblem(s.Timezone); problem != "" {
+		c.Add(at("timezone"), problem, hint)
 	}
 }
+
+var months = []string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
 
 // cronProblem says what is wrong with a cron line; "" if nothing is. It accepts what classic cron does, a part of what Prefect does.
 func cronProblem(line string) string {
@@ -141,7 +147,7 @@ func cronProblem(line string) string {
 		{"minute", 0, 59, nil},
 		{"hour", 0, 23, nil},
 		{"day of month", 1, 31, nil},
-		{"month", 1, 12, []string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}},
+		{"month", 1, 12, months},
 		{"day of week", 0, 7, []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}},
 	} {
 		value := func(text string) (int, bool) {
@@ -158,6 +164,70 @@ func cronProblem(line string) string {
 		}
 	}
 	return ""
+}
+
+// longestInterval is far beyond any use, and far below what Prefect can count.
+const longestInterval = 3653 * 24 * time.Hour
+
+// neverComes tells whether no month of a cron line, which is a right one, has one of its days. A day of
+// the week beside them changes nothing: croniter, which reads it for Prefect, then finds no date either.
+func neverComes(line string) bool {
+	fields := strings.Fields(line)
+	if len(fields) != 5 {
+		return false
+	}
+	first := 32
+	for item := range strings.SplitSeq(fields[2], ",") {
+		first = min(first, firstOf(item, nil, 1))
+	}
+	longest := 0
+	for month, days := range []int{31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31} {
+		for item := range strings.SplitSeq(fields[3], ",") {
+			if holds(item, months, 1, month+1) {
+				longest = max(longest, days)
+			}
+		}
+	}
+	return first > longest
+}
+
+// firstOf is the least value of an item of a cron line. croniter reads N/STEP in ways of its own.
+func firstOf(item string, names []string, least int) int {
+	span, _, stepped := strings.Cut(item, "/")
+	from, _, ranged := strings.Cut(span, "-")
+	if stepped && !ranged {
+		return least
+	}
+	return valueOf(from, names, least)
+}
+
+// holds tells whether an item of a cron line has a value.
+func holds(item string, names []string, least, value int) bool {
+	span, step, stepped := strings.Cut(item, "/")
+	from, to, ranged := strings.Cut(span, "-")
+	first, last := valueOf(from, names, least), valueOf(to, names, least)
+	switch {
+	case span == "*" || !ranged && stepped:
+		last = value // croniter takes N/STEP for N-LAST/STEP
+	case !ranged:
+		last = first
+	}
+	every := 1
+	if stepped {
+		every, _ = strconv.Atoi(step)
+	}
+	return value >= first && value <= last && (value-first)%max(every, 1) == 0
+}
+
+// valueOf is a number or a name of a cron line; * is the least.
+func valueOf(text string, names []string, least int) int {
+	if i := slices.Index(names, strings.ToLower(text)); i >= 0 {
+		return i + least
+	}
+	if n, err := strconv.Atoi(text); err == nil {
+		return n
+	}
+	return least
 }
 
 // isCronItem accepts *, N, N-M, each with /STEP.
