@@ -183,7 +183,7 @@ onprem.toml:7: tls.key: "b.pem" does not exist`},
 		"files of different pairs", "url = \"https://prefect.lan\"\n" + host + "[tls]\nmode = \"files\"\ncertificate = \"ca.pem\"\nkey = \"site.key\"",
 		`onprem.toml:8: tls.key: "site.key" is not the key of "ca.pem"; the server's own certificate comes first in its file, then the chain`,
 	},
-	{"files for another name", host + "[tls]\nmode = \"files\"\ncertificate = \"site.pem\"\nkey = \"site.key\"", `onprem.toml:6: tls.certificate: "site.pem" is not for 10.0.0.11, the url's host`},
+	{"files for another name", host + "[tls]\nmode = \"files\"\ncertificate = \"site.pem\"\nkey = \"site.key\"", `onprem.toml:6: tls.certificate: "site.pem" is not for 10.0.0.11, the url's host; it is for "prefect.lan"`},
 	{"files ended", "url = \"https://prefect.lan\"\n" + host + "[tls]\nmode = \"files\"\ncertificate = \"old.pem\"\nkey = \"old.key\"", `onprem.toml:7: tls.certificate: "old.pem" ended on ` + ended.Format(time.DateOnly)},
 	{"files without a key", "url = \"https://prefect.lan\"\n" + host + "[tls]\nmode = \"files\"\ncertificate = \"site.pem\"\nkey = \"text\"", `onprem.toml:8: tls.key: "text" has no private key in PEM form`},
 

@@ -1,9 +1,6 @@
 package inventory
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -13,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // maxFile bounds certificates and keys; a whole system's bundle of roots has a quarter of a megabyte.
@@ -71,42 +67,6 @@ func (c checker) acme(t *TLS) {
 	}
 }
 
-// pair checks that the certificate and the key belong together and are good for the url's host.
-func (c checker) pair(inv *Inventory, certificate, key string) {
-	chain, err := readFile(c.Path(certificate), maxFile)
-	if err != nil {
-		return // reported with the file
-	}
-	private, err := readFile(c.Path(key), maxFile)
-	if err != nil {
-		return
-	}
-	pair, err := tls.X509KeyPair(chain, private)
-	if err != nil {
-		switch {
-		case len(pemCertificates(chain)) == 0:
-			c.Add("tls.certificate", Show(certificate)+" has no certificate in PEM form", "")
-		case strings.Contains(string(private), "ENCRYPTED"):
-			c.Add("tls.key", Show(key)+" is encrypted", "Caddy needs it without a passphrase")
-		case !strings.Contains(string(private), "PRIVATE KEY-----"):
-			c.Add("tls.key", Show(key)+" has no private key in PEM form", "")
-		default:
-			c.Add("tls.key", fmt.Sprintf("%s is not the key of %s", Show(key), Show(certificate)), "the server's own certificate comes first in its file, then the chain")
-		}
-		return
-	}
-	leaf := pair.Leaf
-	host := inv.Hostname()
-	if host == "" && inv.Server() != nil {
-		host = inv.Server().Address
-	}
-	if now := time.Now(); now.After(leaf.NotAfter) {
-		c.Add("tls.certificate", fmt.Sprintf("%s ended on %s", Show(certificate), leaf.NotAfter.UTC().Format(time.DateOnly)), "")
-	} else if err := leaf.VerifyHostname(host); host != "" && err != nil {
-		c.Add("tls.certificate", fmt.Sprintf("%s is not for %s, the url's host", Show(certificate), host), "")
-	}
-}
-
 // file makes the path of a file usable that must be there and readable.
 func (c checker) file(key string, path *string) bool {
 	return c.content(key, path, func([]byte) error { return nil })
@@ -118,16 +78,13 @@ func (c checker) certificates(key string, path *string) {
 		if strings.Contains(string(text), "PRIVATE KEY-----") {
 			return errors.New("has a private key, which does not belong among certificates")
 		}
-		blocks := pemCertificates(text)
-		if len(blocks) == 0 {
+		if why, hint := unreadablePEM(text); why != "" {
+			return fmt.Errorf("%s; %s", why, hint)
+		}
+		if len(pemCertificates(text)) == 0 {
 			return errors.New("has no certificate in PEM form")
 		}
-		for n, block := range blocks {
-			if _, err := x509.ParseCertificate(block); err != nil {
-				return fmt.Errorf("has a broken certificate, its number %d", n+1)
-			}
-		}
-		return nil
+		return brokenCertificate(text)
 	})
 }
 
@@ -150,16 +107,6 @@ func (c checker) content(key string, path *string, check func([]byte) error) boo
 		return false
 	}
 	return true
-}
-
-func pemCertificates(text []byte) [][]byte {
-	var found [][]byte
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "CERTIFICATE" {
-			found = append(found, block.Bytes)
-		}
-	}
-	return found
 }
 
 // url checks the url against the mode, brings it into one form, or makes it from the server's address.

@@ -50,9 +50,12 @@ func files(t *rapid.T, dir string) layout {
 	default:
 		fmt.Fprintf(&b, "url = \"https://%s\"\n", host)
 	}
-	b.WriteString(maybe("site", "[site]\npip_index = \"https://mirror.example.org/simple\"\n"+maybe("image mirror", "image_mirror = \"registry.example.org/hub\"\n")+
-		maybe("proxy", "proxy = \"http://proxy.example.org:3128\"\nno_proxy = [\"10.0.0.0/8\", \".example.org\"]\n")))
-	l.top = b.String()
+	site := maybe("site", "[site]\npip_index = \"https://mirror.example.org/simple\"\n"+maybe("image mirror", "image_mirror = \"registry.example.org/hub\"\n")+
+		maybe("proxy", "proxy = \"http://proxy.example.org:3128\"\nno_proxy = [\"10.0.0.0/8\", \".example.org\"]\n"))
+	if strings.Contains(b.String(), "site.crt") { // nobody else vouches for it
+		site = "[site]\nca_certificates = [\"site.crt\"]\n" + strings.TrimPrefix(site, "[site]\n")
+	}
+	l.top = b.String() + site
 
 	b.Reset()
 	name := rapid.StringMatching(`[a-z][a-z0-9]{0,10}(-[a-z0-9]{1,5})?`).Draw(t, "name")
@@ -120,15 +123,19 @@ func files(t *rapid.T, dir string) layout {
 	return l
 }
 
-// certificate writes one for a host, as site.crt and site.key.
-func certificate(t reporter, dir, host string) {
+// certificate writes one for some hosts, as site.crt and site.key.
+func certificate(t reporter, dir string, hosts ...string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), DNSNames: []string{host}}
-	if ip := net.ParseIP(host); ip != nil {
-		c.DNSNames, c.IPAddresses = nil, []net.IP{ip}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour)}
+	for _, host := range hosts {
+		if ip := net.ParseIP(host); ip != nil {
+			c.IPAddresses = append(c.IPAddresses, ip)
+		} else {
+			c.DNSNames = append(c.DNSNames, host)
+		}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
 	if err != nil {

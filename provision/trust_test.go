@@ -34,17 +34,21 @@ func (s *site) goes(w way) {
 	if strings.HasPrefix(string(text), "stack = ") {
 		stack = "stack = \"stack.toml\"\n"
 	}
+	dir := filepath.Dir(s.inventory)
+	if _, err := os.Stat(filepath.Join(dir, "site.crt")); err != nil {
+		certificate(s.t, dir, here, there)
+	}
 	top := fmt.Sprintf("url = \"https://%s\"\n[tls]\nmode = %q\n", w.host, w.mode)
 	switch w.mode {
 	case "off":
 		top = fmt.Sprintf("url = \"http://%s:4200\"\n[tls]\nmode = \"off\"\nallow_plaintext = true\n", w.host)
 	case "files":
-		certificate(s.t, filepath.Dir(s.inventory), w.host)
 		top += "certificate = \"site.crt\"\nkey = \"site.key\"\n"
 	case "acme":
 		top += "acme_ca = \"https://acme.test/directory\"\n"
 	}
-	s.write(s.inventory, stack+top+"\n[ssh]\n"+rest)
+	// What vouches for the certificate is trusted in every mode: it is part of the images.
+	s.write(s.inventory, stack+top+"[site]\nca_certificates = [\"site.crt\"]\n\n[ssh]\n"+rest)
 }
 
 const (
@@ -107,6 +111,7 @@ func TestTrust(t *testing.T) {
 func TestTrustOfAnother(t *testing.T) {
 	t.Parallel()
 	s := arrange(t, split)
+	s.goes(way{"internal", here})
 	s.converge()
 	kept := "/var/lib/docker/volumes/prefect-caddy/_data/caddy/certificates"
 	sh(t, s, 0, "cp -p "+kept+"/*/*/*.crt /root/old.crt")

@@ -111,7 +111,7 @@ type Deployment struct {
 type Schedule struct {
 	// Cron has five fields: minute, hour, day of month, month, day of week.
 	Cron string `toml:"cron"`
-	// Timezone of the cron line, a name like "Europe/Berlin" that the locked Prefect knows; default "UTC".
+	// Timezone of the cron line, a name like "Europe/Berlin"; default "UTC".
 	Timezone string `toml:"timezone"`
 	// Interval between two runs.
 	Interval time.Duration `toml:"interval"`
