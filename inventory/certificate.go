@@ -149,6 +149,14 @@ func refused(given, own []*x509.Certificate, host string, now time.Time) (why, h
 	case selfIssued(leaf):
 		return "is signed by itself, and agents trust public authorities and [site] ca_certificates alone", "name the same file in [site] ca_certificates"
 	}
+	for _, c := range given[1:] {
+		certifies := slices.ContainsFunc(given, func(below *x509.Certificate) bool {
+			return bytes.Equal(below.RawIssuer, c.RawSubject) && !below.Equal(c)
+		})
+		if certifies && !c.IsCA {
+			return whose(c, leaf) + "is no authority", ""
+		}
+	}
 	last := top(leaf, given)
 	return fmt.Sprintf("is of %s, which is neither in that file nor in [site] ca_certificates nor a public authority: agents would refuse it", name(last.Issuer.String())),
 		"append the intermediate certificates to that file, after the server's own; the root of an authority of your own belongs in [site] ca_certificates"

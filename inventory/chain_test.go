@@ -128,7 +128,7 @@ func TestCertificate(t *testing.T) {
 		{"another name", pemOf(other), other, pemOf(root), `tls.certificate: "site.crt" is not for 10.0.0.11, the url's host; it is for "www.example.org"`},
 		{"common name only", pemOf(nameless), nameless, pemOf(root), `tls.certificate: "site.crt" is not for 10.0.0.11, the url's host; it names no host: the common name does not count, a subject alternative name does`},
 		{"for clients", pemOf(client), client, pemOf(root), `tls.certificate: "site.crt" is not for a server: its extended key usage lacks serverAuth`},
-		{"by no authority", pemOf(underNone, noCA), underNone, pemOf(root), `tls.certificate: "site.crt" is refused: comes with "CN=no authority", which is not allowed to certify it`},
+		{"by no authority", pemOf(underNone, noCA), underNone, pemOf(root), `tls.certificate: "site.crt" comes with "CN=no authority", which is no authority`},
 		{"key of another", pemOf(leaf, between), alone, pemOf(root), `tls.key: "site.key" is not the key of "site.crt"; the server's own certificate comes first in its file, then the chain`},
 		{"intermediate first", pemOf(between, leaf), leaf, pemOf(root), `tls.key: "site.key" is not the key of "site.crt"; the server's`},
 		{"byte order mark", bom + pemOf(leaf, between), leaf, pemOf(root), `tls.certificate: "site.crt" begins with a byte order mark, so its first block is not seen; save it without`},
