@@ -37,7 +37,7 @@ func Load(ctx context.Context, inventoryPath, stackPath string) (*System, error)
 	if err != nil {
 		return nil, asUsage(err)
 	}
-	s := &System{Inventory: inv, Stack: st, byID: map[resource.ID]resource.Resource{}, Warnings: stack.EndOfLife(st)}
+	s := &System{Inventory: inv, Stack: st, byID: map[resource.ID]resource.Resource{}, Warnings: append(stack.EndOfLife(st), st.Packed...)}
 	if s.Resources, s.needs, err = order(resources); err != nil {
 		return nil, err
 	}

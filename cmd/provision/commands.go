@@ -42,7 +42,10 @@ func (c *cli) validateCommand() *cobra.Command {
 				return err
 			}
 			if c.json {
-				return json.NewEncoder(c.stdout).Encode(map[string]any{"version": provision.EventVersion, "type": "valid", "hosts": sys.HostNames()})
+				return json.NewEncoder(c.stdout).Encode(map[string]any{"version": provision.EventVersion, "type": "valid", "hosts": sys.HostNames(), "warnings": append([]string{}, sys.Stack.Packed...)})
+			}
+			for _, warning := range sys.Stack.Packed {
+				fmt.Fprintln(c.stderr, "warning: "+warning)
 			}
 			fmt.Fprintf(c.stdout, "%s and the stack %q are valid: %s\n", c.inventory, sys.Stack.Name, ui.Count(len(sys.Inventory.Hosts), "host"))
 			return nil

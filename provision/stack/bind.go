@@ -132,6 +132,7 @@ func (b *binder) contexts() error {
 	if b.business, err = name("business-logic", c, err); err != nil {
 		return err
 	}
+	b.stack.Packed = secretive(c)
 	c, err = files.CaddyContext(files.CaddyImage{Base: base, Caddy: b.stack.Caddy.Image, CACertificates: cas})
 	b.caddy, err = name("caddy", c, err)
 	return err

@@ -16,6 +16,8 @@ type Stack struct {
 	File string `toml:"-"`
 	// Dir is what relative paths in the file count from.
 	Dir string `toml:"-"`
+	// Packed are the warnings about what the flows' image would hold; Bind finds them.
+	Packed []string `toml:"-"`
 
 	// Name is in the names of containers, volumes and networks. There is one stack per host.
 	Name string `toml:"name"`
