@@ -86,7 +86,7 @@ class API:
             return None
         try:
             return json.loads(content.decode())
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Unreachable("%s %s: the answer is no JSON" % (method, path)) from None
 
     def get(self, path):

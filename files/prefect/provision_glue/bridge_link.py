@@ -67,10 +67,11 @@ class Link:
 
 
 def decode(payload):
-    """A JSON object, or ConnectionError: a peer that sends anything else is none of ours."""
+    """A JSON object of text that can be encoded, or ConnectionError: a peer that sends anything else is none of ours."""
     try:
         value = json.loads(payload.decode())
-    except ValueError:
+        json.dumps(value, ensure_ascii=False).encode()  # JSON knows halves of characters, which nothing else takes
+    except (ValueError, RecursionError):
         raise ConnectionError("a frame that is no JSON") from None
     if not isinstance(value, dict):
         raise ConnectionError("a frame that is no object")

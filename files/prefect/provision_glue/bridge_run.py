@@ -98,7 +98,8 @@ class Run:
                 self.since = None
                 return None
             elif kind == link.EXIT:
-                return int(link.decode(payload).get("code", link.LOST))
+                code = link.decode(payload).get("code")
+                return code if isinstance(code, int) else link.LOST
             elif kind == link.DENIED:
                 return link.fail(link.REFUSED, "the executor refuses this token")
             elif kind == link.GONE:

@@ -204,6 +204,24 @@ class Tokens(Bridge):
             head = file.read(5)
             return json.loads(file.read(int.from_bytes(head[1:], "big")))["nonce"]
 
+    def test_json_that_nothing_takes_is_refused_in_a_line(self):
+        from provision_glue import bridge_link as link
+        process = self.serve("exit 5")
+        words = '{"run": "%s", "attempt": "%s", "since": "", "proof": "%s"}'
+        for text in ("[" * 4000, '{"a":' * 700 + "1" + "}" * 700, words % ("r", "a", "\\ud800"), words % ("r", "\\ud800", "p"), words % ("\\udfff", "a", "p"),
+                     '{"\\ud800": 1}', '{"run": %s}' % ("9" * 4000), "NaN"):
+            for kind in (link.SUBMIT, link.PING):
+                with self.subTest(text[:40], kind=kind), socket.create_connection(("127.0.0.1", self.port)) as sock:
+                    sock.settimeout(60)
+                    self.hello(sock)
+                    payload = text.encode()
+                    sock.sendall(bytes([kind]) + len(payload).to_bytes(4, "big") + payload)
+                    while sock.recv(4096):
+                        pass
+        self.assertEqual(self.finish(self.run_client())[0], 5)
+        process.terminate()
+        self.assertNotIn("Traceback", self.finish(process)[2])
+
     def test_noise_harms_nobody(self):
         process = self.serve("exit 5")
         for noise in (b"GET / HTTP/1.1\r\n\r\n", b"S\xff\xff\xff\xff", b"S\x00\x00\x00\x02[]", b"\x00" * 4096, b""):
