@@ -85,7 +85,11 @@ func skip(d fs.DirEntry) error {
 }
 
 func readIgnore(dir string) (*patternmatcher.PatternMatcher, error) {
-	content, err := os.ReadFile(filepath.Join(dir, ".dockerignore"))
+	name := filepath.Join(dir, ".dockerignore")
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", name) // a pipe would be waited for
+	}
+	content, err := os.ReadFile(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

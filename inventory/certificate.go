@@ -19,11 +19,11 @@ import (
 // pair checks that the certificate and the key belong together, are good for the url's host, and that those
 // who verify it can: browsers, and agents in their containers.
 func (c checker) pair(inv *Inventory, certificate, key string) {
-	chain, err := readFile(c.Path(certificate), maxFile)
+	chain, err := ReadFile(c.Path(certificate), MaxFile)
 	if err != nil {
 		return // reported with the file
 	}
-	private, err := readFile(c.Path(key), maxFile)
+	private, err := ReadFile(c.Path(key), MaxFile)
 	if err != nil {
 		return
 	}

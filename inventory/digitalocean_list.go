@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/digitalocean/godo"
@@ -38,7 +37,7 @@ type PublicKey struct{ Text, Comment, Fingerprint string }
 func (d *DigitalOcean) PublicKeys() ([]PublicKey, error) {
 	var out []PublicKey
 	for _, name := range d.SSHKeys {
-		text, err := os.ReadFile(name)
+		text, err := ReadFile(name, MaxFile)
 		if err != nil {
 			return nil, fmt.Errorf("read ssh_keys: %w", err)
 		}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"unicode"
 	"unicode/utf8"
 
@@ -32,7 +33,7 @@ type Document struct {
 
 // Open reads and parses a TOML file. It returns nil and the problem if that cannot be done.
 func Open(path string) (*Document, Problems) {
-	text, err := readFile(path, maxDocument)
+	text, err := ReadFile(path, maxDocument)
 	if err != nil {
 		return nil, Problems{{File: path, Problem: plainFileError(err), Hint: "name another file; provision init --split writes a first one"}}
 	}
@@ -42,6 +43,9 @@ func Open(path string) (*Document, Problems) {
 // Parse is Open for a text at hand; path is where it comes from.
 func Parse(path string, text []byte) (*Document, Problems) {
 	d := &Document{File: path, Dir: filepath.Dir(path), tree: map[string]any{}, settled: map[string]bool{}, unusable: map[string]bool{}}
+	if line := TooDeep(string(text)); line > 0 {
+		return nil, Problems{{File: path, Line: line, Problem: fmt.Sprintf("nested more than %d deep", maxDepth), Hint: "nothing in this file is nested like that"}}
+	}
 	if _, err := toml.Decode(string(text), &d.tree); err != nil {
 		return nil, Problems{syntaxProblem(path, string(text), err)}
 	}
@@ -205,23 +209,31 @@ func from(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-func readFile(path string, most int64) ([]byte, error) {
-	f, err := os.Open(path)
+// ReadFile reads a file that a user has named: a regular one, and no more of it than the limit. A pipe,
+// a socket or a device would be waited for without an end. An error names the file.
+func ReadFile(path string, most int64) ([]byte, error) {
+	wrong := func(format string, args ...any) error {
+		return &os.PathError{Op: "read", Path: path, Err: fmt.Errorf(format, args...)}
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // to open a pipe waits for its writer
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil {
+	switch info, err := f.Stat(); {
+	case err != nil:
 		return nil, err
-	} else if info.IsDir() {
-		return nil, errors.New("is a directory, not a file")
+	case info.IsDir():
+		return nil, wrong("is a directory, not a file")
+	case !info.Mode().IsRegular():
+		return nil, wrong("is not a regular file")
 	}
 	text, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err != nil {
 		return nil, err
 	}
 	if int64(len(text)) > most {
-		return nil, fmt.Errorf("is larger than %d KiB", most>>10)
+		return nil, wrong("is larger than %d KiB", most>>10)
 	}
 	return text, nil
 }

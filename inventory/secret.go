@@ -110,7 +110,7 @@ func (s SecretRef) fetch(ctx context.Context, baseDir string) (string, error) {
 		}
 		return value, nil
 	case s.File != "":
-		value, err := readFile(from(baseDir, s.File), maxSecret)
+		value, err := ReadFile(from(baseDir, s.File), maxSecret)
 		if err != nil {
 			return "", fmt.Errorf("%s %s", s.place(), plainFileError(err))
 		}

@@ -6,14 +6,13 @@ import (
 	"net"
 	"net/mail"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// maxFile bounds certificates and keys; a whole system's bundle of roots has a quarter of a megabyte.
-const maxFile = 2 << 20
+// MaxFile bounds certificates and keys; a whole system's bundle of roots has a quarter of a megabyte.
+const MaxFile = 2 << 20
 
 // tls checks the mode and that the keys of one mode are not given for another.
 func (c checker) tls(inv *Inventory) {
@@ -93,11 +92,7 @@ func (c checker) content(key string, path *string, check func([]byte) error) boo
 	if c.path(key, path); *path == "" {
 		return false
 	}
-	if info, err := os.Stat(*path); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
-		c.Add(key, shown+" is not a regular file", "") // reading from a pipe could wait for ever
-		return false
-	}
-	text, err := readFile(*path, maxFile)
+	text, err := ReadFile(*path, MaxFile)
 	if err != nil {
 		c.Add(key, shown+" "+plainFileError(err), "")
 		return false

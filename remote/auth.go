@@ -335,6 +335,9 @@ func (d *Dialer) fileKeys(ctx context.Context, k *keyring, path string, wait *pa
 }
 
 func readPublic(path string) ssh.PublicKey {
+	if st, err := os.Stat(path); err != nil || !st.Mode().IsRegular() {
+		return nil // a pipe would be waited for
+	}
 	content, err := os.ReadFile(path)
 	if err != nil || bytes.HasPrefix(content, []byte("-----")) {
 		return nil

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"os"
 	"path"
 	"runtime"
 	"slices"
@@ -103,7 +102,7 @@ func (b *binder) add(rs ...resource.Resource) { b.out = append(b.out, rs...) }
 func (b *binder) certificates() ([]byte, error) {
 	var all []byte
 	for _, name := range b.inv.Site.CACertificates {
-		pem, err := os.ReadFile(name)
+		pem, err := inventory.ReadFile(name, inventory.MaxFile)
 		if err != nil {
 			return nil, fmt.Errorf("read site.ca_certificates: %w", err)
 		}

@@ -3,7 +3,6 @@ package stack
 import (
 	"encoding/json"
 	"maps"
-	"os"
 	"slices"
 
 	"provision/files"
@@ -61,7 +60,7 @@ func (b *binder) agentRole(h *inventory.Host) error {
 			After: append([]resource.ID{caddyConfiguration(server)}, identity...),
 		}
 		if acmeRoot {
-			content, err := os.ReadFile(b.inv.TLS.ACMECARoot)
+			content, err := inventory.ReadFile(b.inv.TLS.ACMECARoot, inventory.MaxFile)
 			if err != nil {
 				return err
 			}

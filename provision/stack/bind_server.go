@@ -3,7 +3,6 @@ package stack
 import (
 	"encoding/pem"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 
@@ -153,7 +152,7 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 	loaded := []resource.ID{hash.ID()}
 
 	fromFile := func(name, path string) error {
-		content, err := os.ReadFile(path)
+		content, err := inventory.ReadFile(path, inventory.MaxFile)
 		if err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package stack
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,14 +104,18 @@ func (c checker) project(key, shown, dir, prefect string) {
 }
 
 func readTOML(path string, into any) error {
-	f, err := os.Open(path)
-	if err != nil {
+	text, err := inventory.ReadFile(path, maxLock)
+	var bad *os.PathError
+	switch {
+	case errors.Is(err, os.ErrNotExist):
 		return err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxLock))
-	if err != nil {
+	case errors.As(err, &bad):
+		return bad.Err
+	case err != nil:
 		return errors.New("cannot be read")
+	}
+	if line := inventory.TooDeep(string(text)); line > 0 {
+		return fmt.Errorf("line %d is nested too deep", line)
 	}
 	if _, err := toml.Decode(string(text), into); err != nil {
 		var parse toml.ParseError
