@@ -207,8 +207,7 @@ func (t *tree) special(name string, n node) {
 	if err != nil {
 		return
 	}
-	t.next++
-	n.ino, n.nlink, n.mtime = t.next, 1, t.now()
+	n.ino, n.nlink, n.mtime = inodes.Add(1), 1, t.now()
 	if n.mode.IsDir() && n.children == nil {
 		n.children = map[string]*node{}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -40,7 +41,6 @@ type node struct {
 type tree struct {
 	mu       sync.Mutex
 	root     *node
-	next     uint64
 	now      func() time.Time
 	capacity int64
 	used     int64
@@ -52,9 +52,12 @@ func newTree(now func() time.Time, capacity int64) *tree {
 	return t
 }
 
+// inodes numbers the files of all machines: a disk that is moved from one to another brings its own, and
+// two files of the same number are one to mv and test.
+var inodes atomic.Uint64
+
 func (t *tree) inode(mode fs.FileMode, c cred) *node {
-	t.next++
-	n := &node{ino: t.next, mode: mode, uid: c.uid, gid: c.gid, mtime: t.now(), nlink: 1}
+	n := &node{ino: inodes.Add(1), mode: mode, uid: c.uid, gid: c.gid, mtime: t.now(), nlink: 1}
 	if mode.IsDir() {
 		n.children, n.nlink = map[string]*node{}, 2
 	}
