@@ -22,6 +22,8 @@ type Report struct {
 	Stats     Stats     `json:"stats"`
 	ExitCode  int       `json:"exit_code"`
 	Errors    []*Error  `json:"errors,omitempty"`
+	// Unreachable are the hosts that it went on without.
+	Unreachable []Unreachable `json:"unreachable,omitempty"`
 }
 
 // Stats counts what went over the wire.
@@ -53,6 +55,13 @@ func (p *Pass) Apply(ctx, stop context.Context) (report *Report, err error) {
 	// What changes nothing is cut at once; only the changes themselves are waited for.
 	looking, done := either(ctx, stop)
 	defer done()
+	p.start()
+	if p.Saved != nil {
+		p.Saved.leave(p)
+		if text := p.Saved.allows(); text != "" {
+			p.emit(Event{Type: "note", Text: text})
+		}
+	}
 	plan, facts, err := p.Plan(looking)
 	if plan != nil {
 		p.emit(Event{Type: "plan", Plan: plan})
@@ -76,8 +85,15 @@ func (p *Pass) Apply(ctx, stop context.Context) (report *Report, err error) {
 			return report, notConverged(plan)
 		}
 		p.emit(Event{Type: "round", Round: report.Rounds, Text: announce(len(plan.Changes), "change")})
+		known := len(p.without())
 		if err := p.lockAll(looking, p.affected(plan)); err != nil {
 			return report, err
+		}
+		if len(p.without()) > known { // one has gone away: what remains is another plan
+			if plan, facts, err = p.again(looking); err != nil {
+				return report, err
+			}
+			continue
 		}
 		outcomes, err := p.run(ctx, stop, plan, report.Rounds)
 		report.Outcomes = append(report.Outcomes, outcomes...)
@@ -86,25 +102,38 @@ func (p *Pass) Apply(ctx, stop context.Context) (report *Report, err error) {
 		}
 		if stop.Err() != nil {
 			err = errors.Join(err, interrupted(outcomes))
+		} else {
+			err = p.dropLost(err)
 		}
 		if err != nil {
 			return report, err
 		}
-		if facts, err = p.facts(looking); err != nil {
-			return report, err
-		}
-		if plan, err = p.settle(looking, facts); err == nil {
-			err = refusals(plan)
-		}
-		if err == nil && p.Saved != nil {
-			err = p.Saved.announced(plan)
-		}
-		if err != nil {
+		if plan, facts, err = p.again(looking); err != nil {
 			return report, err
 		}
 	}
 	report.Unchanged = len(p.System.Resources) - len(changed)
-	return report, p.check(facts)
+	report.Unreachable = plan.Unreachable
+	return report, errors.Join(p.check(facts), p.LeftOut(plan))
+}
+
+// again observes every host once more and says what still differs.
+func (p *Pass) again(ctx context.Context) (*Plan, Facts, error) {
+	facts, err := p.facts(ctx)
+	if err == nil {
+		err = p.nobody()
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	plan, err := p.settle(ctx, facts)
+	if err == nil {
+		err = refusals(plan)
+	}
+	if err == nil && p.Saved != nil {
+		err = p.Saved.announced(plan)
+	}
+	return plan, facts, err
 }
 
 func announce(n int, noun string) string {
@@ -149,11 +178,14 @@ func (p *Pass) confirmAndLock(ctx context.Context, plan *Plan, facts Facts) (*Pl
 		if locked.Equal(plan) || locked.Empty() {
 			return locked, again, nil
 		}
-		p.emit(Event{Type: "plan", Plan: locked, Text: "the hosts have changed since the plan was made"})
+		p.emit(Event{Type: "plan", Plan: locked, Text: "the hosts have changed since the plan was made; this is what remains"})
 		if err := p.confirm(ctx, locked, true); err != nil {
 			return nil, nil, err
 		}
 		plan, facts = locked, again
+		if p.allHeld(p.affected(plan)) { // nobody else changes anything any more
+			return plan, facts, nil
+		}
 	}
 }
 
@@ -162,16 +194,24 @@ func (p *Pass) confirmAndLock(ctx context.Context, plan *Plan, facts Facts) (*Pl
 func (p *Pass) lockAll(ctx context.Context, hosts []string) error {
 	for _, host := range hosts {
 		// The account has no lock, and a droplet that does not exist is locked when it is opened.
-		if host == "" || p.absent(host) || p.held(host) != nil {
+		if host == "" || p.absent(host) || p.isGone(host) || p.held(host) != nil {
 			continue
 		}
 		l, err := p.lock(ctx, host)
 		if err != nil {
-			return err
+			if err = p.leave(ctx, host, err); err != nil {
+				return err
+			}
+			continue
 		}
 		p.keep(host, l)
 	}
 	return nil
+}
+
+// allHeld tells whether the locks of all these hosts are held that have one.
+func (p *Pass) allHeld(hosts []string) bool {
+	return !slices.ContainsFunc(hosts, func(h string) bool { return h != "" && !p.absent(h) && p.held(h) == nil })
 }
 
 func (p *Pass) confirm(ctx context.Context, plan *Plan, changed bool) error {
@@ -179,9 +219,6 @@ func (p *Pass) confirm(ctx context.Context, plan *Plan, changed bool) error {
 		return nil
 	}
 	if p.Confirm == nil {
-		if changed {
-			return &Error{Code: ExitStale, Cause: "the hosts have changed since the plan was made, nothing was changed", Hint: "run the same command again"}
-		}
 		return nil
 	}
 	ok, err := p.Confirm(ctx, plan, changed)

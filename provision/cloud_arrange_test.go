@@ -240,7 +240,7 @@ func (p *production) droplet(name string) inventorytest.Droplet {
 func (p *production) attempt() *attempt {
 	p.t.Helper()
 	a := p.site.attempt()
-	a.Pace = inventory.Pace{Call: 10 * time.Second, Pause: 5 * time.Millisecond, Deadline: 60 * time.Second}
+	a.Pace = inventory.Pace{Call: 10 * time.Second, Pause: 5 * time.Millisecond, Deadline: 5 * time.Minute} // a thirtieth of it is what a host has to show its key
 	return a
 }
 

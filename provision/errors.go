@@ -56,33 +56,32 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Errors lists the errors that err joins, in their order.
+// Errors lists the errors that err joins, in their order, however they are wrapped.
 func Errors(err error) []*Error {
-	var problems inventory.Problems
-	var e *Error
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		switch one := inner.(type) {
+		case *Error:
+			return []*Error{one}
+		case inventory.Problems:
+			var out []*Error
+			for _, p := range one {
+				hint := cmp.Or(p.Hint, "correct "+p.File+", then check it: provision validate")
+				p.Hint = ""
+				out = append(out, &Error{Code: ExitUsage, Cause: p.String(), Hint: hint})
+			}
+			return out
+		case interface{ Unwrap() []error }:
+			var out []*Error
+			for _, e := range one.Unwrap() {
+				out = append(out, Errors(e)...)
+			}
+			return out
+		}
+	}
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &problems) && len(problems) > 0:
-		var out []*Error
-		for _, p := range problems {
-			hint := cmp.Or(p.Hint, "correct "+p.File+", then check it: provision validate")
-			p.Hint = ""
-			out = append(out, &Error{Code: ExitUsage, Cause: p.String(), Hint: hint})
-		}
-		return out
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var out []*Error
-		for _, one := range joined.Unwrap() {
-			out = append(out, Errors(one)...)
-		}
-		return out
-	}
-	if errors.As(err, &e) {
-		return []*Error{e}
-	}
-	if errors.Is(err, context.Canceled) {
+	case errors.Is(err, context.Canceled):
 		return []*Error{{Code: ExitInterrupted, Cause: "interrupted", Err: err}}
 	}
 	return []*Error{{Code: ExitFailed, Cause: err.Error(), Err: err}}
@@ -178,6 +177,9 @@ func hostError(host, step string, fallback int, err error) error {
 		e.Code, e.Hint = ExitStale, "run the same command again"
 	} else if e.Code == ExitCloud && re == nil {
 		e.Cause, e.Hint = apiCause(err), apiHint(err)
+	}
+	if e.Code == ExitStep && e.Hint == "" { // whatever else a step says
+		e.Hint = "fix what it says, then run the same command again: it goes on where this one stopped"
 	}
 	if errors.Is(err, context.Canceled) {
 		e.Code, e.Cause, e.Evidence, e.Hint = ExitInterrupted, "interrupted", "", ""

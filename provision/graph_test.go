@@ -195,6 +195,9 @@ func TestErrorClasses(t *testing.T) {
 		if err != nil && !errors.Is(err, c.err) {
 			t.Errorf("%s: the cause is lost", name)
 		}
+		if c.code == ExitStep && Errors(err)[0].Hint == "" {
+			t.Errorf("%s: nothing is said to do next", name)
+		}
 	}
 	one, two := &Error{Code: ExitStep, Cause: "one"}, &Error{Code: ExitUnknown, Cause: "two"}
 	for name, c := range map[string]struct {

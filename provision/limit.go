@@ -11,6 +11,7 @@ import (
 // is said and nothing is done.
 func (p *Pass) limited(plan *Plan) (*Plan, error) {
 	out := &Plan{Warnings: plan.Warnings, Account: plan.Account}
+	gone := p.without()
 	outside := map[resource.ID]bool{}
 	said := map[[2]string]bool{} // the host, and that which it needs first
 	var errs []error
@@ -25,7 +26,7 @@ func (p *Pass) limited(plan *Plan) (*Plan, error) {
 		return !ok
 	}
 	for _, c := range plan.Changes {
-		if !slices.Contains(p.Limit, c.Host) && !p.serves(c) {
+		if !slices.Contains(p.Limit, c.Host) && !p.serves(c, p.Limit) {
 			outside[c.By] = true
 			continue
 		}
@@ -38,17 +39,27 @@ func (p *Pass) limited(plan *Plan) (*Plan, error) {
 			out.Later = append(out.Later, l)
 		}
 	}
+	for _, u := range plan.Unreachable {
+		u.Waits = slices.DeleteFunc(slices.Clone(u.Waits), func(w Waiting) bool { return !p.limitHas(w.Host) })
+		if !p.limitHas(u.Host) && len(u.Waits) == 0 {
+			continue // nothing that was asked for needs it
+		}
+		out.Unreachable = append(out.Unreachable, u)
+		if !p.SkipUnreachable && p.Saved == nil {
+			errs = append(errs, gone[u.Host])
+		}
+	}
 	return out, errors.Join(errs...)
 }
 
-// serves tells whether a change of the cloud account is there for a chosen host.
-func (p *Pass) serves(c Change) bool {
+// serves tells whether a change of the cloud account is there for one of the hosts.
+func (p *Pass) serves(c Change, hosts []string) bool {
 	if c.Host != "" {
 		return false
 	}
 	for _, r := range p.System.Resources {
 		id := r.ID()
-		chosen := slices.Contains(p.Limit, id.Host) || id.Kind == "host key" && slices.Contains(p.Limit, id.Name)
+		chosen := slices.Contains(hosts, id.Host) || id.Kind == "host key" && slices.Contains(hosts, id.Name)
 		if chosen && (id == c.By || slices.Contains(p.System.needs.of(id), c.By)) {
 			return true
 		}

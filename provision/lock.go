@@ -28,6 +28,7 @@ type lock struct {
 	say     func(line string)
 	sent    func(name string, done, total int64)
 	mu      sync.Mutex // the shell runs one script at a time
+	mark    string     // the line of the note that names the shell
 	staging string
 	staged  int
 	stop    context.CancelFunc // ends the heartbeat
@@ -36,14 +37,17 @@ type lock struct {
 }
 
 const (
-	lockPath = resource.Root + "/lock"
-	notePath = resource.Root + "/lock.note"
+	lockPath = resource.LockPath
+	notePath = resource.NotePath
 	// lockedCode is what flock ends with when somebody else holds the lock.
 	lockedCode = 75
 	heartbeat  = 5 * time.Second
 	// staleAfter is the age of a note, by the host's own clock, from which its writer is taken to
 	// have lost the connection. Its session is then ended, and the kernel's lock waited for.
 	staleAfter = 60 * time.Second
+	// leftWait is how long it is waited for what a run that is gone has left running: as long as a
+	// change may take.
+	leftWait = stepTimeout
 	// What a killed run left on a host mostly ends at once, so a lock is asked for often at first.
 	firstPoll, lockPoll = 50 * time.Millisecond, 2 * time.Second
 )
@@ -52,16 +56,24 @@ const (
 var lockStart = fmt.Sprintf("umask 077; mkdir -p %[1]s && chmod 0755 %[1]s && exec flock -n -E %[3]d %[2]s /bin/sh", resource.Root, lockPath, lockedCode)
 
 // writeNote says who works here since when, and which process that is. What is done is added to it.
-const writeNote = `s=$(cut -d' ' -f22 "/proc/$$/stat")
+// It prints the last of these.
+const writeNote = `s=$(cut -d' ' -f22 "/proc/$$/stat"); printf 'pid %%s %%s\n' "$$" "$s"
 t=%s.$$; printf '%%s\nsince %%s\npid %%s %%s\n' %s "$(date -u +%%Y-%%m-%%dT%%H:%%M:%%SZ)" "$$" "$s" >"$t"; chmod 0644 "$t"; mv -f "$t" %s`
 
 // noteChange adds to the note what is done now. That costs no process, and a note that cannot be
 // written stops no work.
 const noteChange = `printf '%%s\n' %s 2>/dev/null >>%s || :`
 
-// readNote prints the age of the note in seconds by the host's clock, who wrote it, and what was
-// begun last.
-const readNote = `n=%s; [ -f "$n" ] || exit 0; echo "$(( $(date +%%s) - $(stat -c %%Y "$n") ))"; head -n 3 "$n" | head -c 2000; tail -n +4 "$n" | tail -n 1 | head -c 500`
+// readNote prints the age of the note in seconds by the host's clock, when it was touched, who wrote
+// it, and what was begun last.
+const readNote = `n=%s; [ -f "$n" ] || exit 0; t=$(stat -c %%Y "$n") || exit 0; echo "$(( $(date +%%s) - t )) $t"; head -n 3 "$n" | head -c 2000; tail -n +4 "$n" | tail -n 1 | head -c 500`
+
+// abandonedMark is the last line of the note of a run that was given up while a change was in hand.
+const abandonedMark = "abandoned"
+
+// ownNote is a condition: the note is still that of this run's shell. A controller that comes back after
+// a long time may find that another has taken the lock since.
+const ownNote = `[ "$(sed -n 3p %s 2>/dev/null)" = %s ]`
 
 // endSession ends the recorded shell if that process is still the same one. What it started goes on
 // and keeps the lock until it is done.
@@ -72,10 +84,9 @@ func (p *Pass) lock(ctx context.Context, host string) (*lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	deadline := time.Now().Add(p.LockWait)
-	ended := false
+	wait := patience{deadline: time.Now().Add(p.LockWait)}
 	poll := firstPoll
-	for said := false; ; poll = min(2*poll, lockPoll) {
+	for said := ""; ; poll = min(2*poll, lockPoll) {
 		shell, err := conn.Shell(ctx, remote.ShellOptions{Root: true, Start: lockStart})
 		var exit *remote.ExitError
 		if err == nil {
@@ -88,23 +99,20 @@ func (p *Pass) lock(ctx context.Context, host string) (*lock, error) {
 		if err != nil {
 			return nil, hostError(host, "lock", ExitStep, err)
 		}
-		who, age, pid, start := parseNote(string(res.Stdout))
-		if pid > 0 && age > staleAfter && !ended {
-			ended = true
-			p.emit(Event{Type: "note", Host: host, Text: fmt.Sprintf("%s, but gave no sign of life for %s; ending that session and waiting for what it still runs", who, age)})
-			if _, err := conn.Run(ctx, remote.Command{Root: true, Script: fmt.Sprintf(endSession, pid, remote.Quote(start))}); err != nil {
+		n := parseNote(string(res.Stdout))
+		more, end := wait.look(n, time.Now())
+		if end {
+			p.emit(Event{Type: "note", Host: host, Text: fmt.Sprintf("%s, but gave no sign of life for %s; ending that session and waiting for what it still runs", n.who, n.age)})
+			if _, err := conn.Run(ctx, remote.Command{Root: true, Script: fmt.Sprintf(endSession, n.pid, remote.Quote(n.start))}); err != nil {
 				return nil, hostError(host, "lock", ExitStep, err)
 			}
-			if d := time.Now().Add(10 * time.Minute); d.After(deadline) {
-				deadline = d
-			}
 		}
-		if time.Now().After(deadline) {
-			return nil, &Error{Code: ExitLocked, Host: host, Step: "lock", Cause: who, Hint: "wait for it: provision apply --lock-wait 10m"}
+		if !more {
+			return nil, &Error{Code: ExitLocked, Host: host, Step: "lock", Cause: n.who, Hint: "wait for it: provision apply --lock-wait 10m"}
 		}
-		if !said {
-			said = true
-			p.emit(Event{Type: "lock", Host: host, State: "start", Text: "waiting: " + who})
+		if text := n.waiting(); said == "" || n.abandoned && said != text {
+			said = text
+			p.emit(Event{Type: "lock", Host: host, State: "start", Text: text})
 		}
 		select {
 		case <-ctx.Done():
@@ -114,35 +122,92 @@ func (p *Pass) lock(ctx context.Context, host string) (*lock, error) {
 	}
 }
 
+// patience decides how long a lock is waited for. Somebody who shows a sign of life is waited for as
+// long as the operator said. What a run has left that is gone, because it was abandoned, killed or cut off, is
+// waited for as long as it may take; until it is known which of the two it is, there is some time.
+type patience struct {
+	deadline time.Time
+	first    note
+	began    time.Time
+	alive    bool // it has touched its note since
+	left     bool // it is gone, and what it left is waited for until then
+	until    time.Time
+	ended    bool // its session was ended
+}
+
+// look takes what the note says now. It tells whether to go on waiting, and whether to end the session first.
+func (p *patience) look(n note, now time.Time) (more, end bool) {
+	if p.began.IsZero() || n.pid != p.first.pid || n.start != p.first.start {
+		p.alive = !p.began.IsZero() // somebody else took the lock meanwhile
+		p.first, p.began, p.left, p.ended = n, now, false, false
+	}
+	p.alive = p.alive || n.touched != p.first.touched && !n.abandoned
+	silent := n.pid > 0 && n.age > staleAfter
+	if (n.abandoned || silent) && !p.left {
+		p.left, p.until = true, now.Add(leftWait)
+	}
+	end = silent && !p.ended
+	p.ended = p.ended || end
+	unsure := n.pid > 0 && !p.alive && !p.left && now.Before(p.began.Add(staleAfter+2*heartbeat))
+	return unsure || p.left && now.Before(p.until) || now.Before(p.deadline), end
+}
+
+// note is what lies beside a lock.
+type note struct {
+	who       string
+	age       time.Duration
+	touched   string // when, by the host's clock
+	pid       int    // of the shell that holds the lock; 0 if that is not known
+	start     string // when that began, which makes it the same one
+	abandoned bool
+}
+
+// waiting says what is waited for.
+func (n note) waiting() string {
+	if n.abandoned {
+		return "waiting until what that run left has ended: " + n.who
+	}
+	return "waiting: " + n.who
+}
+
 // parseNote reads what readNote printed. All of it comes from the host, so numbers are parsed and
 // the rest is only shown.
-func parseNote(out string) (who string, age time.Duration, pid int, start string) {
-	who = "somebody else works on this host"
+func parseNote(out string) note {
+	nobody := note{who: "somebody else works on this host"}
 	l := strings.Split(strings.TrimSpace(out), "\n")
 	if len(l) < 4 {
-		return who, 0, 0, ""
+		return nobody
 	}
-	seconds, err := strconv.Atoi(l[0])
+	age, touched, _ := strings.Cut(l[0], " ")
+	seconds, err := strconv.Atoi(age)
 	if err != nil {
-		return who, 0, 0, ""
+		return nobody
 	}
-	f := strings.Fields(l[3])
-	if len(f) == 3 {
-		pid, _ = strconv.Atoi(f[1])
-		start = f[2]
+	n := note{age: time.Duration(seconds) * time.Second, touched: touched}
+	if f := strings.Fields(l[3]); len(f) == 3 {
+		n.pid, _ = strconv.Atoi(f[1])
+		n.start = f[2]
 	}
-	if pid <= 1 {
-		pid = 0
+	if n.pid <= 1 {
+		n.pid = 0
 	}
-	who = fmt.Sprintf("%s works on this host, %s", remote.Sanitize(l[1]), remote.Sanitize(l[2]))
-	if len(l) > 4 {
-		who += ", doing " + remote.Sanitize(l[4])
+	n.who = fmt.Sprintf("%s works on this host, %s", remote.Sanitize(l[1]), remote.Sanitize(l[2]))
+	switch {
+	case len(l) < 5:
+	case l[4] == abandonedMark:
+		n.abandoned = true
+		n.who = fmt.Sprintf("%s gave up its work on this host, %s, and what it began still runs", remote.Sanitize(l[1]), remote.Sanitize(l[2]))
+	default:
+		n.who += ", doing " + remote.Sanitize(l[4])
 	}
-	return who, time.Duration(seconds) * time.Second, pid, start
+	return n
 }
 
 // stagingName is what mktemp makes of the template in hold.
 var stagingName = regexp.MustCompile(`^/var/tmp/\.provision-[A-Za-z0-9]{8}$`)
+
+// pidLine is what writeNote prints.
+var pidLine = regexp.MustCompile(`^pid [0-9]+ [0-9]+$`)
 
 func (p *Pass) hold(ctx context.Context, host string, conn *remote.Conn, shell *remote.Shell) (*lock, error) {
 	l := &lock{host: host, conn: conn, shell: shell, grace: p.System.Stack.BusinessLogic.StopGrace}
@@ -155,7 +220,11 @@ d=$(mktemp -d /var/tmp/.provision-XXXXXXXX); chown "${SUDO_UID:-0}" "$d"; printf
 		return nil, hostError(host, "lock", ExitStep, err)
 	}
 	// The name is removed with all that it holds at the end, so it is not just anything the host says.
-	if l.staging = strings.TrimSuffix(string(out), "\n"); !stagingName.MatchString(l.staging) {
+	mark, staging, _ := strings.Cut(string(out), "\n")
+	if pidLine.MatchString(mark) {
+		l.mark = mark
+	}
+	if l.staging = strings.TrimSuffix(staging, "\n"); !stagingName.MatchString(l.staging) {
 		shell.Close()
 		return nil, &Error{Code: ExitStep, Host: host, Step: "lock", Cause: fmt.Sprintf("mktemp made no directory for staging but says %q", remote.Sanitize(tail(l.staging, 1)))}
 	}
@@ -206,13 +275,14 @@ func (l *lock) beat(ctx context.Context) {
 				return // the connection is gone; whoever works in the apply shell hears of it there
 			}
 		}
-		if _, err := shell.Run(ctx, "touch -c "+notePath, nil); err != nil {
-			return
+		if _, err := shell.Run(ctx, fmt.Sprintf(ownNote, notePath, remote.Quote(l.mark))+" || exit 1; touch -c "+notePath, nil); err != nil {
+			return // the note is another's by now
 		}
 	}
 }
 
-// release ends the apply shell and with it the lock. What was staged is removed first.
+// release ends the apply shell and with it the lock. What was staged is removed first. If the shell is
+// in a change that was abandoned, the note says so: the lock stays until what the change began has ended.
 func (l *lock) release() {
 	l.stop()
 	l.beating.Wait()
@@ -220,7 +290,10 @@ func (l *lock) release() {
 	defer cancel()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.shell.Run(ctx, "rm -rf "+remote.Quote(l.staging)+"; rm -f "+notePath, nil)
+	_, err := l.shell.Run(ctx, "rm -rf "+remote.Quote(l.staging)+"; rm -f "+notePath, nil)
+	if err != nil {
+		l.conn.Run(ctx, remote.Command{Root: true, Script: fmt.Sprintf(ownNote+" && echo %s >>%[1]s || :", notePath, remote.Quote(l.mark), abandonedMark)})
+	}
 	l.shell.Close()
 }
 

@@ -28,7 +28,7 @@ type Pass struct {
 	// Events receives what happens, one event at a time.
 	Events func(Event)
 	// Confirm asks whether the plan is to be carried out; changed says that it differs from the one
-	// that was confirmed before. nil: yes, but never to a changed plan.
+	// that was confirmed before, because somebody was at work meanwhile. nil: yes.
 	Confirm func(ctx context.Context, plan *Plan, changed bool) (bool, error)
 	// Who is written into the lock's note.
 	Who string
@@ -39,6 +39,8 @@ type Pass struct {
 	Options map[string]bool
 	// Limit restricts changes (never observation) to these hosts; empty: all.
 	Limit []string
+	// SkipUnreachable says that hosts that cannot be reached are left out, with all that needs them.
+	SkipUnreachable bool
 	// Parallel is how many hosts are dialled and asked at once; 0: a number that most fleets are below.
 	Parallel int
 	// LockWait is how long to wait for a lock that somebody else holds.
@@ -52,7 +54,8 @@ type Pass struct {
 	connMu  sync.Mutex
 	locks   map[string]*lock
 	account *inventory.Account
-	places  map[string]place // of the droplets that exist, by host
+	places  map[string]place  // of the droplets that exist, by host
+	gone    map[string]*Error // the hosts that the pass goes on without
 	opening singleflight.Group
 	logins  []login // of this round, in the order in which they may lock
 }
@@ -71,7 +74,7 @@ func (p *Pass) start() {
 	b := make([]byte, 16)
 	rand.Read(b)
 	p.nonce = hex.EncodeToString(b)
-	p.conns, p.locks = map[string]*remote.Conn{}, map[string]*lock{}
+	p.conns, p.locks, p.gone = map[string]*remote.Conn{}, map[string]*lock{}, map[string]*Error{}
 	if p.Parallel <= 0 {
 		p.Parallel = defaultParallel
 	}
@@ -161,6 +164,9 @@ func (p *Pass) observe(ctx context.Context, hosts []string, into Facts) error {
 		if h := p.System.Host(host); h == nil || h.Droplet != nil && !cloud.wait() {
 			return nil // the account, or what became of reading it
 		}
+		if p.isGone(host) {
+			return nil
+		}
 		if p.absent(host) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -173,11 +179,12 @@ func (p *Pass) observe(ctx context.Context, hosts []string, into Facts) error {
 				r.Probe(script)
 			}
 		}
+		resource.ProbeLock(script, host)
 		p.emit(Event{Type: "observe", Host: host, State: "start"})
 		start, before := time.Now(), p.wire(host)
 		out, asked, err := p.ask(ctx, host, script.String())
 		if err != nil {
-			return err
+			return p.leave(ctx, host, err)
 		}
 		answered := time.Now()
 		facts, complete := script.Parse(out)
@@ -191,6 +198,12 @@ func (p *Pass) observe(ctx context.Context, hosts []string, into Facts) error {
 			low, high := float64(asked.UnixMicro())/1e6, float64(answered.UnixMicro())/1e6
 			sys.Fields[resource.OffsetField] = strconv.FormatFloat(min(clock-low, 0)+max(clock-high, 0), 'f', 3, 64)
 		}
+		if p.held(host) != nil { // it is this run itself
+			delete(facts, resource.LockID(host))
+			mu.Lock()
+			delete(into, resource.LockID(host))
+			mu.Unlock()
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		for id, f := range facts {
@@ -200,6 +213,9 @@ func (p *Pass) observe(ctx context.Context, hosts []string, into Facts) error {
 		p.emit(Event{Type: "observe", Host: host, State: "done", Seconds: answered.Sub(start).Seconds(), Wire: &cost})
 		return nil
 	})
+	for host := range p.without() { // what was known of it before is no longer so
+		maps.DeleteFunc(into, func(id resource.ID, _ resource.Fact) bool { return id.Host == host })
+	}
 	if cloud == nil {
 		return err
 	}
@@ -235,8 +251,16 @@ func (p *Pass) facts(ctx context.Context) (Facts, error) {
 // error that lists them.
 func (p *Pass) Plan(ctx context.Context) (*Plan, Facts, error) {
 	facts, err := p.facts(ctx)
+	if err == nil {
+		err = p.nobody()
+	}
 	if err != nil {
 		return nil, nil, err
+	}
+	for _, host := range p.System.HostNames() {
+		if who := resource.AtWork(&world{facts: facts}, host); who != "" {
+			p.emit(Event{Type: "note", Host: host, Text: who + "; what differs may be what that has still to do"})
+		}
 	}
 	plan, err := p.settle(ctx, facts)
 	if err != nil {
@@ -289,7 +313,7 @@ func (p *Pass) starting(facts Facts, told map[resource.ID]bool) []string {
 	var hosts []string
 	for _, r := range p.System.Resources {
 		s, ok := r.(*resource.Service)
-		if !ok || !p.limitHas(s.Host) || !s.Starting(&world{facts: facts, options: p.Options}) {
+		if !ok || !p.limitHas(s.Host) || p.isGone(s.Host) || !s.Starting(&world{facts: facts, options: p.Options}) {
 			continue
 		}
 		if !told[s.ID()] {
@@ -315,7 +339,9 @@ func hostsOf(err error) []string {
 }
 
 func (p *Pass) diff(facts Facts) (*Plan, error) {
-	plan, err := diff(p.System.Resources, p.System.needs, facts, p.Options)
+	gone := p.without()
+	plan, err := diff(p.System.Resources, p.System.needs, facts, p.Options, gone)
+	p.spareDroplets(plan, gone)
 	plan.Warnings = p.System.warnings(facts, p.Options)
 	plan.Account = p.System.account(plan, facts)
 	if err != nil || len(p.Limit) == 0 {

@@ -12,6 +12,8 @@ type Plan struct {
 	Changes []Change `json:"changes"`
 	// Later are resources that cannot be judged before a change of this plan is made.
 	Later []Later `json:"later,omitempty"`
+	// Unreachable are the hosts that the plan was made without.
+	Unreachable []Unreachable `json:"unreachable,omitempty"`
 	// Warnings are true of the whole stack and stop nothing.
 	Warnings []string `json:"warnings,omitempty"`
 	// Account is set where the inventory has a cloud account.
@@ -102,19 +104,27 @@ func (w *world) Parsed(kind, host string, parse func() any) any {
 
 // diff makes the plan. It is a pure function of the desired resources, in order, and the facts of
 // all hosts. A resource whose fact is unknown because of something that the plan changes is checked
-// later, and so is what needs it; any other unknown is an error.
-func diff(resources []resource.Resource, needs *needs, facts Facts, options map[string]bool) (*Plan, error) {
+// later, and so is what needs it; any other unknown is an error. Of hosts that are gone nothing is known
+// or changed, and what needs them waits.
+func diff(resources []resource.Resource, needs *needs, facts Facts, options map[string]bool, gone map[string]*Error) (*Plan, error) {
 	w := &world{facts: facts, pending: map[resource.ID]bool{}, options: options}
 	plan := &Plan{}
 	later := map[resource.ID]bool{}
+	without := newWaiting(gone)
 	var errs []error
 	for _, r := range resources {
 		id := r.ID()
+		if without.takes(id) {
+			continue
+		}
 		wait := func(after resource.ID) {
 			later[id] = true
 			plan.Later = append(plan.Later, Later{id.Host, id.String(), after.String()})
 		}
 		changes := r.Diff(w)
+		if len(changes) > 0 && changes[0].Act != resource.Refuse && without.holds(needs, id, changes[0].Why) {
+			continue
+		}
 		if first, ok := needs.firstOf(id, later); ok && len(changes) > 0 && changes[0].Act != resource.Refuse {
 			wait(first)
 			continue
@@ -132,7 +142,7 @@ func diff(resources []resource.Resource, needs *needs, facts Facts, options map[
 			why = u.Doubt(w)
 			unknown = why != ""
 		}
-		if !unknown || len(changes) > 0 {
+		if !unknown || len(changes) > 0 || without.holds(needs, id, "it cannot be judged before that") {
 			continue
 		}
 		if after, ok := needs.firstOf(id, w.pending); ok {
@@ -144,5 +154,6 @@ func diff(resources []resource.Resource, needs *needs, facts Facts, options map[
 			Cause: "cannot be observed: " + why, Hint: "nothing was changed; see the host, then run the same command again",
 		})
 	}
+	plan.Unreachable = without.hosts()
 	return plan, errors.Join(errs...)
 }

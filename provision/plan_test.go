@@ -142,7 +142,7 @@ func TestDiff(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			plan, err := diff(sorted, needs, c.facts, nil)
+			plan, err := diff(sorted, needs, c.facts, nil, nil)
 			if got := shown(plan); got != c.want {
 				t.Errorf("plan %q\nwant %q", got, c.want)
 			}
@@ -167,7 +167,7 @@ func TestRefusals(t *testing.T) {
 		"data":      {[]resource.Resource{refusing("a/x", resource.Data)}, ExitData},
 		"both":      {[]resource.Resource{refusing("a/x", resource.Data), refusing("b/x", resource.Preflight)}, ExitData}, // data at stake is all that is said
 	} {
-		plan, err := diff(c.resources, nil, Facts{}, nil)
+		plan, err := diff(c.resources, nil, Facts{}, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

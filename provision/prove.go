@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,10 +20,14 @@ import (
 func (p *Pass) prove(ctx context.Context, smoke []string) error {
 	var agents []string
 	for _, h := range p.System.Inventory.Agents() {
-		if p.limitHas(h.Name) {
+		if p.limitHas(h.Name) && !p.isGone(h.Name) {
 			agents = append(agents, h.Name)
 		}
 	}
+	if p.isGone(p.System.Inventory.Server().Name) {
+		return nil // nothing that could be asked would answer
+	}
+	smoke = slices.DeleteFunc(slices.Clone(smoke), p.isGone)
 	err := p.each(agents, func(host string) error {
 		for _, r := range p.System.Resources {
 			route, ok := r.(*resource.Route)
@@ -116,7 +121,15 @@ func (p *Pass) Credentials(ctx context.Context) (Login, error) {
 	if errors.As(err, &exit) && exit.Code == 3 {
 		return Login{}, &Error{Code: ExitFailed, Host: server.Name, Step: "read the login", Cause: "there is no login yet", Hint: "provision apply"}
 	}
-	return Login{s.Inventory.URL, s.Stack.UI.User, strings.TrimSuffix(out, "\n")}, err
+	password := strings.TrimSuffix(out, "\n")
+	if err == nil && (remote.Sanitize(password) != password || strings.ContainsAny(password, "\n\t")) {
+		// Shown as it is, it could drive the terminal; shown otherwise, it would be a wrong password.
+		return Login{}, &Error{
+			Code: ExitFailed, Host: server.Name, Step: "read the login", Cause: "the password has characters that are not shown: control characters, or such that change the direction of writing",
+			Hint: fmt.Sprintf("see it on %s: cat -v %s\nto have a new one made, remove that file, then: provision apply", server.Name, path),
+		}
+	}
+	return Login{s.Inventory.URL, s.Stack.UI.User, password}, err
 }
 
 // ServiceStatus is one container as status shows it.
@@ -139,13 +152,19 @@ type HostStatus struct {
 	Absent   bool             `json:"absent,omitempty"` // a droplet that does not exist, or is not set up
 	Services []ServiceStatus  `json:"services"`
 	Problems []string         `json:"problems,omitempty"`
+	// AtWork says who changes the host at the moment, and since when.
+	AtWork string `json:"at_work,omitempty"`
 }
 
-// Status says what runs where. A host that cannot be asked has its error in its place, and the
-// errors of all such hosts are returned, too. Where the account cannot be read, nobody knows of droplets.
+// Status says what runs where. A host that cannot be asked, or whose engine gives no answer, has its
+// error in its place, and the errors of all such hosts are returned, too. Where the account cannot be
+// read, nobody knows of droplets.
 func (p *Pass) Status(ctx context.Context) ([]HostStatus, error) {
 	facts := Facts{}
 	err := p.observe(ctx, p.System.HostNames(), facts)
+	for _, e := range p.without() {
+		err = errors.Join(err, e)
+	}
 	failed := map[string]string{}
 	for _, e := range Errors(err) {
 		failed[e.Host] = strings.TrimPrefix(e.Error(), e.Host+": ")
@@ -162,9 +181,14 @@ func (p *Pass) Status(ctx context.Context) ([]HostStatus, error) {
 			out = append(out, hs)
 			continue
 		}
+		hs.AtWork = resource.AtWork(w, name)
 		containers, know := resource.Containers(w, name)
 		if know == resource.Unknown && hs.Error == "" {
 			hs.Error = "Docker gives no answer"
+			err = errors.Join(err, &Error{
+				Code: ExitUnknown, Host: name, Step: "docker", Cause: "gives no answer, so nobody knows what runs", Evidence: remote.Sanitize(facts[resource.EngineID(name)].Why),
+				Hint: fmt.Sprintf("see on %s: systemctl status docker; journalctl -u docker --since -1h", name),
+			})
 		}
 		for _, c := range containers {
 			hs.Services = append(hs.Services, ServiceStatus{name, remote.Sanitize(c.Name), remote.Sanitize(c.Image), remote.Sanitize(c.State), remote.Sanitize(c.Health), c.Started, c.Restarts})
@@ -181,4 +205,19 @@ func (p *Pass) Status(ctx context.Context) ([]HostStatus, error) {
 		out = append(out, hs)
 	}
 	return out, err
+}
+
+// Ill returns 22 where something that should run does not, 2 where a droplet is not there yet, and 0
+// where everything runs: what verify would say of what status has seen.
+func Ill(hosts []HostStatus) int {
+	code := ExitDone
+	for _, h := range hosts {
+		switch {
+		case len(h.Problems) > 0:
+			return ExitUnhealthy
+		case h.Absent:
+			code = ExitChanges
+		}
+	}
+	return code
 }

@@ -31,7 +31,9 @@ type SavedPlan struct {
 	// Facts are digests of what was observed, by host and resource.
 	Facts   map[string]map[string]string `json:"facts"`
 	Changes []Change                     `json:"changes"`
-	Later   []Later                      `json:"later,omitempty"`
+	// Unreachable are the hosts that the plan was made without; they are left out when it is carried out.
+	Unreachable []Unreachable `json:"unreachable,omitempty"`
+	Later       []Later       `json:"later,omitempty"`
 }
 
 // savedVersion is the version of the file.
@@ -42,6 +44,7 @@ func (p *Pass) Save(plan *Plan, facts Facts) *SavedPlan {
 	return &SavedPlan{
 		Version: savedVersion, Time: time.Now().UTC().Truncate(time.Second), Limit: p.Limit, Options: p.Options,
 		Desired: p.System.digest(), Facts: digests(facts), Changes: slices.Concat([]Change{}, plan.Changes), Later: plan.Later,
+		Unreachable: plan.Unreachable,
 	}
 }
 
@@ -114,12 +117,44 @@ func (s *System) digest() string {
 func digests(facts Facts) map[string]map[string]string {
 	out := map[string]map[string]string{}
 	for id, f := range facts {
+		if id == resource.LockID(id.Host) {
+			continue // who was at work when the plan was made
+		}
 		if out[id.Host] == nil {
 			out[id.Host] = map[string]string{}
 		}
 		out[id.Host][id.String()] = resource.Stable(id, f)
 	}
 	return out
+}
+
+// risky are the options that a plan can have been made with, in the words in which they are told.
+var risky = []struct{ option, text string }{
+	{"new-data", "--new-data: the stack begins with empty data where the old data is not found"},
+	{"prune", "--prune: droplets that are no longer declared are removed"},
+	{"resize", "--resize: droplets are switched off to get their declared size"},
+}
+
+// allows says what the plan was allowed by name when it was made, for who carries it out later; "" for nothing.
+func (s *SavedPlan) allows() string {
+	var told []string
+	for _, r := range risky {
+		if s.Options[r.option] {
+			told = append(told, r.text)
+		}
+	}
+	if told == nil {
+		return ""
+	}
+	return "this plan was made with " + strings.Join(told, "; ")
+}
+
+// leave has the pass go on without the hosts that the plan was made without, whether they answer by
+// now or not: exactly what was shown is carried out.
+func (s *SavedPlan) leave(p *Pass) {
+	for _, u := range s.Unreachable {
+		p.markGone(u.Host, &Error{Code: ExitUnreachable, Host: u.Host, Cause: "left out, because it could not be reached when the plan was made: " + u.Cause})
+	}
 }
 
 // stale says, by name, what is no longer as it was when the plan was kept.

@@ -14,11 +14,15 @@ import (
 // it is noted and is no error: nobody asked for their change.
 func (p *Pass) check(facts Facts) error {
 	w := &world{facts: facts, options: p.Options}
+	without := newWaiting(p.without())
 	var errs []error
 	for _, r := range p.System.Resources {
 		c, ok := r.(resource.Checker)
-		if !ok || p.absent(r.ID().Host) {
+		if !ok || p.absent(r.ID().Host) || without.takes(r.ID()) {
 			continue
+		}
+		if _, ok := p.System.needs.firstOf(r.ID(), without.left); ok {
+			continue // it may not work because that host is not there
 		}
 		for _, problem := range c.Check(w) {
 			if !p.limitHas(problem.ID.Host) {
@@ -50,12 +54,22 @@ func (p *Pass) Verify(ctx context.Context, smoke []string) error {
 	if err != nil {
 		return err
 	}
-	if !plan.Empty() {
+	if !plan.Empty() || len(plan.Unreachable) > 0 {
 		p.emit(Event{Type: "plan", Plan: plan})
+	}
+	if !plan.Empty() {
+		for _, host := range p.System.HostNames() {
+			if who := resource.AtWork(&world{facts: facts}, host); who != "" {
+				return errors.Join(&Error{
+					Code: ExitChanges, Host: host, Cause: "what differs cannot be judged while somebody applies: " + who,
+					Hint: "wait until that has ended, then: provision verify",
+				}, p.LeftOut(plan))
+			}
+		}
 		return &Error{Code: ExitChanges, Cause: "the hosts differ from what the files say", Hint: "see it with: provision plan; mend it with: provision apply"}
 	}
 	if err := p.check(facts); err != nil {
-		return err
+		return errors.Join(err, p.LeftOut(plan))
 	}
-	return p.prove(ctx, smoke)
+	return errors.Join(p.prove(ctx, smoke), p.LeftOut(plan))
 }

@@ -23,7 +23,15 @@ func (c *cli) applyCommand() *cobra.Command {
 that everything works. What was interrupted or fails is healed by running it again.
 
 With FILE, a plan that plan --out has kept is carried out without a question, and nothing but it:
-if anything differs from what it was made of, nothing is changed (16).`,
+if anything differs from what it was made of, nothing is changed (16).
+
+A host that cannot be reached ends all of it (10) before anything is changed. With --skip-unreachable
+what needs nothing of that host is done, what is left is named, and the exit code is 10 as well: its
+tokens stay, its droplet stays, and the next apply goes on with it. With --limit only the hosts that
+were named, and those whose changes they need, have to be reachable.
+
+With --yes what is carried out is the plan as it is when the hosts are locked: after a wait for
+somebody else (--lock-wait) it is made again and shown again, and not asked for again.`,
 		Example: "  provision apply -i onprem.toml\n  provision apply -i onprem.toml --yes --lock-wait 10m\n  provision apply -i onprem.toml --report report.html\n" +
 			"  provision plan -i onprem.toml --out change.plan && provision apply -i onprem.toml change.plan",
 		Args: cobra.ArbitraryArgs,
@@ -61,8 +69,9 @@ if anything differs from what it was made of, nothing is changed (16).`,
 			report, err := p.Apply(now, stop)
 			c.reported = true
 			err = errors.Join(err, finish())
-			if err == nil && !c.json {
-				ui.Report(c.stdout, c.style(c.stdout), report, "provision credentials -i "+c.inventory)
+			without := len(report.Unreachable) > 0 && provision.ExitCode(err) == provision.ExitUnreachable
+			if (err == nil || without) && !c.json {
+				ui.Report(c.stdout, c.style(c.stdout.f), report, "provision credentials -i "+c.inventory)
 			}
 			return err
 		},
@@ -71,6 +80,7 @@ if anything differs from what it was made of, nothing is changed (16).`,
 	cmd.Flags().DurationVar(&wait, "lock-wait", 0, "how long to wait while somebody else works on a host")
 	newDataFlag(cmd, &newData)
 	allowed.flags(cmd)
+	c.skipFlag(cmd)
 	return cmd
 }
 
@@ -81,8 +91,8 @@ func (c *cli) savedPlan(args []string, newData string, allowed allowances) (*pro
 		return nil, nil
 	case len(args) > 1:
 		return nil, provision.Usage("provision apply --help", "unexpected argument %q", args[1])
-	case newData != "" || len(c.limit) > 0 || allowed != (allowances{}):
-		return nil, provision.Usage("give them to plan --out", "a kept plan has its own --limit, --new-data, --prune and --resize")
+	case newData != "" || len(c.limit) > 0 || c.skip || allowed != (allowances{}):
+		return nil, provision.Usage("give them to plan --out", "a kept plan has its own --limit, --new-data, --prune, --resize and --skip-unreachable")
 	}
 	return provision.ReadPlan(args[0])
 }
@@ -152,13 +162,16 @@ func (c *cli) planCommand() *cobra.Command {
 				if c.json {
 					ui.PlanJSON(c.stdout, plan)
 				} else {
-					ui.Plan(c.stdout, c.style(c.stdout), plan)
+					ui.Plan(c.stdout, c.style(c.stdout.f), plan)
 				}
 			}
 			if err == nil && out != "" {
 				if err = p.Save(plan, facts).Write(out); err == nil {
 					fmt.Fprintf(c.stderr, "the plan is kept in %s; carry it out with: provision apply -i %s %s\n", out, c.inventory, out)
 				}
+			}
+			if err == nil {
+				err = p.LeftOut(plan)
 			}
 			if err == nil && detailed && !plan.Empty() {
 				c.printed = true
@@ -171,6 +184,7 @@ func (c *cli) planCommand() *cobra.Command {
 	cmd.Flags().StringVar(&out, "out", "", "keep the plan in `FILE`, to be carried out as it is by apply FILE")
 	newDataFlag(cmd, &newData)
 	allowed.flags(cmd)
+	c.skipFlag(cmd)
 	return cmd
 }
 
@@ -230,6 +244,7 @@ A container that has just been started, as after a reboot, is waited for, 3 minu
 			return nil
 		},
 	}
+	c.skipFlag(cmd)
 	cmd.Flags().StringVar(&smoke, "smoke", "", "run the built-in flow on all agent hosts, or on `HOST`")
 	cmd.Flags().Lookup("smoke").NoOptDefVal = "all"
 	return cmd

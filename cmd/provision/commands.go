@@ -54,10 +54,14 @@ func (c *cli) validateCommand() *cobra.Command {
 }
 
 func (c *cli) statusCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "status",
-		Short:   "Show what runs where, its health, its image and since when",
-		Example: "  provision status -i onprem.toml\n  provision status -i onprem.toml --json",
+	var coded bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show what runs where, its health, its image and since when",
+		Long: `Shows what runs where. What it sees is its result, so it ends with 0 also where something does not
+work; a host that cannot be asked, or whose Docker gives no answer (21), is an error. With --exit-code
+it ends with 22 where something does not work, and with 2 where a droplet is not there yet.`,
+		Example: "  provision status -i onprem.toml\n  provision status -i onprem.toml --json\n  provision status -i onprem.toml --exit-code   # for a script: 0 only where everything works",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sys, err := c.load(cmd.Context())
 			if err != nil {
@@ -79,11 +83,18 @@ func (c *cli) statusCommand() *cobra.Command {
 			if c.json {
 				json.NewEncoder(c.stdout).Encode(map[string]any{"version": provision.EventVersion, "type": "status", "url": sys.Inventory.URL, "hosts": hosts})
 			} else {
-				ui.Status(c.stdout, c.style(c.stdout), sys.Inventory.URL, hosts, "provision apply -i "+c.inventory)
+				ui.Status(c.stdout, c.style(c.stdout.f), sys.Inventory.URL, hosts, "provision apply -i "+c.inventory)
+			}
+			if code := provision.Ill(hosts); coded && err == nil && code != provision.ExitDone {
+				c.printed = true
+				return &provision.Error{Code: code, Cause: "not everything works"}
 			}
 			return err
 		},
 	}
+	c.skipFlag(cmd)
+	cmd.Flags().BoolVar(&coded, "exit-code", false, "exit with 22 if something does not work, with 2 if a droplet is not there yet")
+	return cmd
 }
 
 func (c *cli) credentialsCommand() *cobra.Command {

@@ -13,12 +13,9 @@ import (
 	"provision/provision"
 )
 
-// confirm asks for the plan that was just shown.
-func (c *cli) confirm(ctx context.Context, plan *provision.Plan, changed bool) (bool, error) {
+// confirm asks for the plan that was just shown, also where it is another one than before.
+func (c *cli) confirm(ctx context.Context, plan *provision.Plan, _ bool) (bool, error) {
 	if c.yes {
-		if changed {
-			return false, &provision.Error{Code: provision.ExitStale, Cause: "the hosts have changed since the plan was made, nothing was changed", Hint: "run the same command again"}
-		}
 		return true, nil
 	}
 	if !c.terminal() {

@@ -53,7 +53,7 @@ func (c *cli) demo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	say := func(text string) { ui.Heading(c.stdout, c.style(c.stdout), text) }
+	say := func(text string) { ui.Heading(c.stdout, c.style(c.stdout.f), text) }
 	c.inventory, c.yes = inventory, true
 	say("SIMULATED: two blank hosts in this process; SSH and the scripts are real, apt, Docker and Prefect are not")
 
@@ -133,7 +133,7 @@ func (c *cli) demoApply(ctx context.Context) error {
 	p.Confirm = c.confirm
 	report, err := p.Apply(ctx, ctx)
 	if err == nil {
-		ui.Report(c.stdout, c.style(c.stdout), report, "provision credentials")
+		ui.Report(c.stdout, c.style(c.stdout.f), report, "provision credentials")
 	}
 	return err
 }
@@ -147,6 +147,6 @@ func (c *cli) demoStatus(ctx context.Context) error {
 	defer p.Close()
 	hosts, err := p.Status(ctx)
 	c.face.Pause()
-	ui.Status(c.stdout, c.style(c.stdout), p.System.Inventory.URL, hosts, "")
+	ui.Status(c.stdout, c.style(c.stdout.f), p.System.Inventory.URL, hosts, "")
 	return err
 }

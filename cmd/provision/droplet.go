@@ -72,7 +72,7 @@ func (c *cli) dropletListCommand() *cobra.Command {
 					*provision.Holdings
 				}{provision.EventVersion, "droplets", have})
 			}
-			ui.Droplets(c.stdout, c.style(c.stdout), have)
+			ui.Droplets(c.stdout, c.style(c.stdout.f), have)
 			return nil
 		},
 	}

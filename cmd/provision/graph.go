@@ -38,7 +38,7 @@ files would give them: as text, as a Mermaid flowchart for a wiki, or as an SVG 
 					*provision.Topology
 				}{provision.EventVersion, "topology", t})
 			}
-			ui.Graph(c.stdout, c.style(c.stdout), t, format)
+			ui.Graph(c.stdout, c.style(c.stdout.f), t, format)
 			return nil
 		},
 	}

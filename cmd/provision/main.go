@@ -11,23 +11,25 @@ import (
 	"provision/provision"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	survivePipes()
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
 // run is main for tests.
 func run(args []string, stdin, stdout, stderr *os.File) int {
-	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr}
+	c := &cli{stdin: stdin, stdout: &results{f: stdout}, stderr: stderr}
 	root := c.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(context.Background())
-	if err == nil {
-		return provision.ExitDone
+	err := c.typable(root.ExecuteContext(context.Background()))
+	if err != nil && c.json && !c.reported && !c.printed {
+		ui.ErrorsJSON(c.stdout, err)
 	}
-	if c.printed {
+	if c.printed && c.stdout.failed == nil {
 		return provision.ExitCode(err)
 	}
-	err = c.typable(err)
-	if c.json && !c.reported {
-		ui.ErrorsJSON(stdout, err)
+	if err = c.stdout.join(err); err == nil {
+		return provision.ExitDone
 	}
 	ui.Errors(stderr, c.style(stderr), err)
 	return provision.ExitCode(err)

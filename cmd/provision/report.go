@@ -16,13 +16,14 @@ func (c *cli) reportTo(path string, sys *provision.System) (finish func() error,
 	if err != nil {
 		return nil, err
 	}
+	// Mode 0600, which it keeps: the page has what the hosts printed.
 	f, err := os.CreateTemp(filepath.Dir(path), ".provision-report-*")
 	if err != nil {
 		return nil, provision.Usage("name a file in a directory that can be written", "write the report: %v", err)
 	}
 	c.page = ui.NewPage(t)
 	return func() error {
-		err := errors.Join(c.page.Write(f), f.Chmod(0o644), f.Close())
+		err := errors.Join(c.page.Write(f), f.Close())
 		if err == nil {
 			err = os.Rename(f.Name(), path)
 		}

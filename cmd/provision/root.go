@@ -19,11 +19,13 @@ import (
 
 // cli holds the common flags and the streams.
 type cli struct {
-	stdin, stdout, stderr *os.File
+	stdin, stderr *os.File
+	stdout        *results
 
 	inventory, stack string
 	limit            []string
 	yes, json        bool
+	skip             bool // --skip-unreachable
 	parallel         int
 	verbose, noColor bool
 	command          string   // that was called, as it is typed
@@ -130,7 +132,7 @@ func (c *cli) pass(sys *provision.System) (*provision.Pass, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &provision.Pass{System: sys, Limit: limit, Parallel: c.parallel, Who: who(), Options: map[string]bool{}}
+	p := &provision.Pass{System: sys, Limit: limit, Parallel: c.parallel, Who: who(), Options: map[string]bool{}, SkipUnreachable: c.skip}
 	p.Dialer = &remote.Dialer{Prompt: c.passphrase()}
 	c.face = c.newFace()
 	if c.verbose {
@@ -144,6 +146,11 @@ func (c *cli) pass(sys *provision.System) (*provision.Pass, error) {
 		c.face.Event(e)
 	}
 	return p, nil
+}
+
+// skipFlag is for verbs that can do without a host.
+func (c *cli) skipFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&c.skip, "skip-unreachable", false, "go on without hosts that cannot be reached, and name what is left (10)")
 }
 
 // newFace chooses how events are shown: JSON if asked for, a live board on a terminal that can show

@@ -148,6 +148,9 @@ func (i *Identity) unborn(w World, rec Record, know Know) (why, hint string) {
 		none, or = "whether this host has the data of the stack is not known, and", "start Docker there first; else "+or
 	}
 	for _, h := range i.Others {
+		if _, there := w.Fact(SystemID(h)); there == Unknown && know == No {
+			return fmt.Sprintf("%s whether %s belongs to it, which cannot be reached, is not known: a moved server, or a wrong address", none, h), "wait until it can be reached; else " + or
+		}
 		if d, _ := docker(w, h); d.Volumes[i.DataVolume.Name] == i.Stack {
 			return fmt.Sprintf("%s %s has it (volume %s): a moved server, or a wrong address", none, h, i.DataVolume.Name), or
 		}

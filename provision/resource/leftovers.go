@@ -56,6 +56,9 @@ else unknown "$x"; fi`, remote.Quote(l.base())))
 // ownName is every name that provision gives to a file; nothing else is removed.
 var ownName = regexp.MustCompile(`^/[A-Za-z0-9._/@+-]+$`)
 
+// oneShot is how Compose names a container that it runs once.
+var oneShot = regexp.MustCompile(`-run-[0-9a-f]{6,}$`)
+
 // order is that in which containers end: who asks before who answers.
 var order = []string{"agent", "business-logic", "caddy", "server", "postgres"}
 
@@ -68,6 +71,9 @@ func (l *Leftovers) Diff(w World) []Change {
 	d, know := docker(w, l.Host)
 	var containers []string
 	for name := range d.Containers {
+		if AtWork(w, l.Host) != "" && oneShot.MatchString(name) {
+			continue // the migration or the registration of who is at work here
+		}
 		if !slices.Contains(l.Containers, name) && d.Containers[name].Project != "" {
 			containers = append(containers, name)
 		}

@@ -278,6 +278,23 @@ func (h *Host) Reboot() {
 	h.bootUnits()
 }
 
+// Unplug takes the host off the network: what runs on it goes on, connections end, new ones are refused.
+func (h *Host) Unplug() {
+	_ = h.listener.Close()
+	h.Disconnect()
+}
+
+// Plug puts an unplugged host back where it was.
+func (h *Host) Plug() error {
+	l, err := net.Listen("tcp", h.addr.String())
+	if err != nil {
+		return err
+	}
+	h.listener = l
+	h.work.Go(func() { _ = h.server.Serve(l) })
+	return nil
+}
+
 // Close powers the host off and waits for everything that runs on it.
 func (h *Host) Close() {
 	h.mu.Lock()

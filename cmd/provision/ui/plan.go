@@ -15,7 +15,7 @@ func Plan(w io.Writer, s Style, p *provision.Plan) {
 	p = placedPlan(p)
 	announced(w, s, p)
 	if p.Empty() {
-		fmt.Fprintln(w, "nothing to change")
+		fmt.Fprintln(w, "nothing to change"+without(p.Unreachable))
 		account(w, p.Account)
 	}
 }
@@ -44,6 +44,7 @@ func announced(w io.Writer, s Style, p *provision.Plan) {
 	for _, warning := range p.Warnings {
 		fmt.Fprintln(w, s.yellow("warning: "+warning))
 	}
+	unreachable(w, s, p)
 	if p.Empty() {
 		return
 	}
@@ -72,6 +73,32 @@ func announced(w io.Writer, s Style, p *provision.Plan) {
 	interruptions(w, s, p)
 	fmt.Fprintf(w, "%s on %s: %s\n", s.bold(Count(len(p.Changes), "change")), where(hosts), counts(s, p))
 	account(w, p.Account)
+}
+
+// unreachable names the hosts that a plan was made without, and what waits for them elsewhere.
+func unreachable(w io.Writer, s Style, p *provision.Plan) {
+	for _, u := range p.Unreachable {
+		fmt.Fprintf(w, "%s is left out: %s\n", s.bold(u.Host), s.yellow(u.Cause))
+		for _, c := range u.Waits {
+			at := c.Host
+			if at == "" {
+				at = Cloud
+			}
+			fmt.Fprintf(w, "    %s %s on %s waits for it: %s\n", s.dim("?"), c.Step, at, c.Why)
+		}
+	}
+}
+
+// without names the hosts that something was done without; nothing where there are none.
+func without(hosts []provision.Unreachable) string {
+	if len(hosts) == 0 {
+		return ""
+	}
+	names := make([]string, len(hosts))
+	for i, u := range hosts {
+		names[i] = u.Host
+	}
+	return ", without " + strings.Join(names, ", ")
 }
 
 // where counts the places of a plan: the account is no host.

@@ -11,7 +11,9 @@ import (
 
 // Report shows how an apply ended.
 func Report(w io.Writer, s Style, r *provision.Report, login string) {
-	if len(r.Outcomes) == 0 {
+	if left := without(r.Unreachable); left != "" {
+		fmt.Fprintf(w, "%s: %s in %s%s; everything else works\n", s.yellow("done in part"), Count(len(r.Outcomes), "change"), took(r.Seconds), left)
+	} else if len(r.Outcomes) == 0 {
 		fmt.Fprintf(w, "%s; everything works (%s, %s, %s)\n", s.green("nothing to change"), took(r.Seconds), Count(r.Stats.Connections, "connection"), Count(r.Stats.Execs, "exec"))
 	} else {
 		fmt.Fprintf(w, "%s: %s in %s, %s unchanged, everything works\n", s.green("done"), Count(len(r.Outcomes), "change"), took(r.Seconds), Count(r.Unchanged, "resource"))
@@ -45,6 +47,9 @@ func Status(w io.Writer, s Style, url string, hosts []provision.HostStatus, next
 		if h.Absent {
 			fmt.Fprintln(w, "  "+absent(h))
 			continue
+		}
+		if h.AtWork != "" {
+			fmt.Fprintf(w, "  %s %s\n", s.yellow("at work:"), h.AtWork)
 		}
 		if h.Error != "" {
 			fmt.Fprintf(w, "  %s %s\n", s.red("unknown:"), h.Error)

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"provision/remote/remotetest"
+)
+
+// resultLines are all commands that write to standard output and change nothing on a host; $I stands for
+// the inventory.
+var resultLines = []string{
+	"", "--help", "apply --help", "version", "version --json", "completion bash", "completion zsh", "completion fish",
+	"validate -i $I", "validate -i $I --json", "graph -i $I", "graph -i $I --json", "graph -i $I --format mermaid", "graph -i $I --format svg",
+	"plan -i $I", "plan -i $I --json", "verify -i $I", "verify -i $I --json", "status -i $I", "status -i $I --json",
+	"credentials -i $I", "credentials -i $I --json", "apply -i $I --yes", "apply -i $I --yes --json",
+	// What fails already fails with the output as well.
+	"validate -i $I --stack none.toml --json", "plan -i $I --limit nobody --json",
+}
+
+// TestOutputFails: a command whose standard output cannot be resultLines does not end with 0, and says so
+// once, whatever it was that wrote.
+func TestOutputFails(t *testing.T) {
+	t.Parallel()
+	_, inventory := bootFleet(t, remotetest.Options{})
+	if code, _, errs := capture(t, "apply", "--yes", "-i", inventory); code != 0 {
+		t.Fatalf("exit %d\n%s", code, errs)
+	}
+	sinks := map[string]func(t *testing.T) *os.File{
+		"full": func(t *testing.T) *os.File {
+			f, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+			if err != nil {
+				t.Skip(err)
+			}
+			return f
+		},
+		"closed pipe": func(t *testing.T) *os.File {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Close()
+			return w
+		},
+	}
+	for name, open := range sinks {
+		for _, line := range resultLines {
+			t.Run(name+"/"+line, func(t *testing.T) {
+				sink := open(t)
+				defer sink.Close()
+				in, err := os.Open(os.DevNull)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer in.Close()
+				errs, err := os.Create(filepath.Join(t.TempDir(), "err"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer errs.Close()
+				code := run(strings.Fields(strings.ReplaceAll(line, "$I", inventory)), in, sink, errs)
+				text, err := os.ReadFile(errs.Name())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if code != 1 || strings.Count(string(text), "error: write to standard output: ") != 1 || !strings.Contains(string(text), "next: ") {
+					t.Errorf("exit %d\n%s", code, text)
+				}
+			})
+		}
+	}
+}
+
+// TestOutputPipe: the process itself is not killed by the signal that a pipe without a reader sends,
+// so an apply whose reader is gone ends its work.
+func TestOutputPipe(t *testing.T) {
+	t.Parallel()
+	fleet, inventory := bootFleet(t, remotetest.Options{})
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	defer w.Close()
+	var errs bytes.Buffer
+	cmd := exec.Command("provision", "apply", "--yes", "--json", "-i", inventory)
+	cmd.Stdout, cmd.Stderr = w, &errs
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(errs.String(), "error: write to standard output: broken pipe\n") {
+		t.Fatalf("%v\n%s", err, errs.String())
+	}
+	for _, h := range fleet.Hosts() {
+		running := 0
+		for _, c := range h.Containers() {
+			if c.State.Running {
+				running++
+			}
+		}
+		if running == 0 {
+			t.Errorf("nothing runs on %s", h.Name())
+		}
+	}
+}

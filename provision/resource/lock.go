@@ -1,0 +1,44 @@
+package resource
+
+import (
+	"fmt"
+	"strings"
+
+	"provision/remote"
+)
+
+// Where a host's lock lies, and the note that says who holds it.
+const (
+	LockPath = Root + "/lock"
+	NotePath = Root + "/lock.note"
+)
+
+// LockID is the ID of what is known of a host's lock. It is nothing that a plan changes.
+func LockID(host string) ID { return ID{host, "lock", ""} }
+
+// ProbeLock asks who is at work on a host: who has left a note there and whose shell is still the one
+// that the note names. Where there is no note it costs no process.
+func ProbeLock(s *Script, host string) {
+	s.Record(LockID(host), fmt.Sprintf(`n=%s
+if [ -f "$n" ] && { read -r who; read -r since; read -r x p s; } <"$n" 2>/dev/null && [ "$x" = pid ] && [ "$(cut -d' ' -f22 "/proc/$p/stat" 2>/dev/null)" = "$s" ]; then
+	v who "$who"; v since "$since"; v doing "$(tail -n +4 "$n" | tail -n 1 | head -c 500)"; yes
+else no; fi`, NotePath))
+}
+
+// AtWork says who is at work on a host, since when and with what; "" where nobody is, or nobody says so.
+func AtWork(w World, host string) string {
+	rec, know := w.Fact(LockID(host))
+	if know != Yes {
+		return ""
+	}
+	who := fmt.Sprintf("%s is at work on this host, %s", oneLine(rec.Fields["who"]), oneLine(rec.Fields["since"]))
+	if doing := oneLine(rec.Fields["doing"]); doing != "" {
+		who += ", doing " + doing
+	}
+	return who
+}
+
+func oneLine(s string) string {
+	s = remote.Sanitize(strings.TrimSpace(s))
+	return strings.ReplaceAll(s[:min(len(s), 500)], "\n", " ")
+}
