@@ -63,17 +63,19 @@ func TestKilled(t *testing.T) {
 // enough and not before, and lets it go on: it must own up. It returns the apply that took its place.
 func (s *site) vanished(h *lab.Host, p *process) *process {
 	s.Helper()
-	signal := func(sig os.Signal) {
-		s.Helper()
-		if err := p.cmd.Process.Signal(sig); err != nil {
-			s.Fatal(err)
-		}
-	}
+	signal := func(sig os.Signal) { signalTo(s, p, sig) }
 	signal(syscall.SIGSTOP) // its heartbeat, too
 	pid, start, _ := strings.Cut(s.on(h, "sed -n 's/^pid //p' /var/lib/provision/lock.note"), " ")
 	recorded := fmt.Sprintf(`[ "$(cut -d' ' -f22 /proc/%s/stat 2>/dev/null)" = %s ] && echo lives || echo gone`, pid, start)
-	_, said := s.provision(14, "apply", "--yes")
-	s.contains(said, fmt.Sprintf("process %d) works on this host, since 20", p.cmd.Process.Pid))
+	// Whether somebody is still there is not known yet: the next one waits, and ends nobody.
+	early := s.start("apply", "--yes")
+	s.until("the next one says whom it waits for", time.Minute, func() bool {
+		return strings.Contains(early.errors.String(), "waiting: ") && strings.Contains(early.errors.String(), fmt.Sprintf("process %d) works on this host, since 20", p.cmd.Process.Pid))
+	})
+	signalTo(s, early, os.Interrupt)
+	if code, said := early.wait(time.Minute); code != 130 {
+		s.Errorf("exit %d\n%s", code, said)
+	}
 	s.want(h, recorded, "lives")
 
 	s.on(h, "touch -d '61 seconds ago' /var/lib/provision/lock.note") // the note's age is all that counts, so a minute is saved
@@ -86,6 +88,13 @@ func (s *site) vanished(h *lab.Host, p *process) *process {
 		s.Errorf("a controller that was replaced says that all is done\n%s", said)
 	}
 	return next
+}
+
+func signalTo(s *site, p *process, sig os.Signal) {
+	s.Helper()
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		s.Fatal(err)
+	}
 }
 
 var applying = []string{"apply", "--yes", "--lock-wait", "20m"}
