@@ -11,6 +11,8 @@ import (
 const (
 	LockPath = Root + "/lock"
 	NotePath = Root + "/lock.note"
+	// AbandonedMark is the last line of the note of a run that was given up while a change was in hand.
+	AbandonedMark = "abandoned"
 )
 
 // LockID is the ID of what is known of a host's lock. It is nothing that a plan changes.
@@ -31,11 +33,14 @@ func AtWork(w World, host string) string {
 	if know != Yes {
 		return ""
 	}
-	who := fmt.Sprintf("%s is at work on this host, %s", oneLine(rec.Fields["who"]), oneLine(rec.Fields["since"]))
-	if doing := oneLine(rec.Fields["doing"]); doing != "" {
-		who += ", doing " + doing
+	name, since, doing := oneLine(rec.Fields["who"]), oneLine(rec.Fields["since"]), oneLine(rec.Fields["doing"])
+	switch doing {
+	case AbandonedMark:
+		return fmt.Sprintf("%s gave up its work on this host, %s, and what it began still runs", name, since)
+	case "":
+		return fmt.Sprintf("%s is at work on this host, %s", name, since)
 	}
-	return who
+	return fmt.Sprintf("%s is at work on this host, %s, doing %s", name, since, doing)
 }
 
 func oneLine(s string) string {

@@ -1,0 +1,79 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"provision/provision/resource"
+)
+
+// observePause is how long a host that contradicts itself is given at first to settle.
+const observePause = 500 * time.Millisecond
+
+// settle says what differs, and waits where that is only a matter of time. The parts of a host are
+// asked one after the other, so of one where something is just starting or ending the answers can
+// contradict each other: what cannot be observed is asked for again before that is taken for a fault.
+// A container whose health check has not answered yet, as after a reboot, is waited for, unless there
+// is something to change first. The facts are those of the last look.
+func (p *Pass) settle(ctx context.Context, facts Facts) (*Plan, error) {
+	begun := time.Now()
+	told := map[resource.ID]bool{}
+	for tries, waited := 0, false; ; {
+		plan, err := p.diff(facts)
+		unknown := ExitCode(err) == ExitUnknown
+		if !unknown && (err != nil || !plan.Empty()) {
+			return plan, err
+		}
+		hosts, pause := p.starting(facts, told), observePause<<tries
+		switch {
+		case len(hosts) > 0 && time.Since(begun) < resource.StartPatience:
+			pause, tries, waited = 4*observePause, 0, true
+		case waited: // what the other hosts said is of the time before
+			hosts, pause, waited = p.System.HostNames(), 0, false
+		case unknown && tries < 3:
+			hosts = hostsOf(err)
+			tries++
+		default:
+			return plan, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+		if failed := p.observe(ctx, hosts, facts); failed != nil {
+			return nil, failed
+		}
+	}
+}
+
+// starting are the hosts with a container that has yet to say whether it is healthy; each is told of once.
+func (p *Pass) starting(facts Facts, told map[resource.ID]bool) []string {
+	var hosts []string
+	for _, r := range p.System.Resources {
+		s, ok := r.(*resource.Service)
+		if !ok || !p.limitHas(s.Host) || p.isGone(s.Host) || !s.Starting(&world{facts: facts, options: p.Options}) {
+			continue
+		}
+		if !told[s.ID()] {
+			told[s.ID()] = true
+			p.emit(Event{Type: "note", Host: s.Host, Step: s.ID().String(), Text: fmt.Sprintf("waiting for %s to be healthy, at most %.0f minutes: it has just been started", s.Container, resource.StartPatience.Minutes())})
+		}
+		if !slices.Contains(hosts, s.Host) {
+			hosts = append(hosts, s.Host)
+		}
+	}
+	return hosts
+}
+
+// hostsOf are the hosts that an error is about.
+func hostsOf(err error) []string {
+	var hosts []string
+	for _, e := range Errors(err) {
+		if !slices.Contains(hosts, e.Host) {
+			hosts = append(hosts, e.Host)
+		}
+	}
+	return hosts
+}
