@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -284,10 +285,15 @@ func TestMistakes(t *testing.T) {
 func TestLoadOfNoFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	large := filepath.Join(dir, "large.toml")
+	if err := os.WriteFile(large, make([]byte, 1<<20+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string]string{
 		filepath.Join(dir, "none.toml"): "does not exist",
+		large:                           "is larger than 1024 KiB",
 		dir:                             "is a directory, not a file",
-		"/dev/zero":                     "is larger than 1024 KiB",
+		"/dev/zero":                     "is not a regular file",
 	} {
 		inv, problems := Load(path)
 		if inv != nil || problems.Err() == nil || problems[0].Problem != want {

@@ -18,7 +18,7 @@ func TestDiskMoves(t *testing.T) {
 		}
 		return strings.TrimSpace(out)
 	}
-	const mount = "mkdir -p /mnt/d; mount /dev/disk/by-id/one /mnt/d || exit 1; "
+	const mount = "mkdir -p /mnt/d; echo /dev/disk/by-id/one /mnt/d ext4 nofail 0 2 >>/etc/fstab; mount /mnt/d || exit 1; "
 	a.Attach("one", d)
 	d.Format("ext4")
 	number := sh(a, mount+"echo moved >/mnt/d/f; stat -c %i /mnt/d/f")
