@@ -25,8 +25,8 @@ func hostCommands() map[string]command {
 		// host NAME [OPTION=VALUE...] boots a host and sets $NAME_PORT and $NAME_KEY, its host key.
 		"host": bootHost,
 		// unplug NAME takes it off the network, plug NAME puts it back.
-		"unplug":   onHost("unplug NAME", 0, func(_ *testscript.TestScript, h *remotetest.Host, _ []string) { h.Unplug() }),
-		"plug":     onHost("plug NAME", 0, func(ts *testscript.TestScript, h *remotetest.Host, _ []string) { ts.Check(h.Plug()) }),
+		"unplug": onHost("unplug NAME", 0, func(_ *testscript.TestScript, h *remotetest.Host, _ []string) { h.Unplug() }),
+		"plug":   onHost("plug NAME", 0, func(ts *testscript.TestScript, h *remotetest.Host, _ []string) { ts.Check(h.Plug()) }),
 		// poweroff NAME ends it: nothing listens any more.
 		"poweroff": onHost("poweroff NAME", 0, func(_ *testscript.TestScript, h *remotetest.Host, _ []string) { h.Close() }),
 

@@ -182,7 +182,7 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 		if err := fromFile("site.key", tls.Key); err != nil {
 			return nil, caddyfile{}, err
 		}
-		text, err := os.ReadFile(tls.Certificate)
+		text, err := inventory.ReadFile(tls.Certificate, inventory.MaxFile)
 		if err != nil {
 			return nil, caddyfile{}, err
 		}
