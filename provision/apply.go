@@ -58,13 +58,14 @@ func (p *Pass) Apply(ctx, stop context.Context) (report *Report, err error) {
 	p.start()
 	if p.Saved != nil {
 		p.Saved.leave(p)
-		if text := p.Saved.allows(); text != "" {
-			p.emit(Event{Type: "note", Text: text})
-		}
 	}
 	plan, facts, err := p.Plan(looking)
 	if plan != nil {
-		p.emit(Event{Type: "plan", Plan: plan})
+		e := Event{Type: "plan", Plan: plan}
+		if p.Saved != nil {
+			e.Text = p.Saved.allows()
+		}
+		p.emit(e)
 	}
 	if err != nil {
 		return report, err
