@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -42,8 +43,10 @@ type DigitalOcean struct {
 	Project string `toml:"project"`
 	// Monitoring installs DigitalOcean's metrics agent; default true.
 	Monitoring bool `toml:"monitoring"`
-	// Backups are DigitalOcean's own, of whole droplets.
+	// Backups are DigitalOcean's own, of whole droplets, once a week. A droplet that has daily ones keeps them.
 	Backups bool `toml:"backups"`
+
+	hosts []string // that are droplets
 }
 
 // Droplet is one machine, or Count alike, to be created.
@@ -127,7 +130,9 @@ func (c checker) digitalocean(do *DigitalOcean) {
 	case !cloudName.MatchString(do.Name):
 		c.Add(at("name"), Show(do.Name)+" is not a name for tags", "lower-case letters, digits and dashes, at most 32")
 	}
-	c.link(at("api_url"), do.APIURL, "https", "http")
+	if u, ok := c.link(at("api_url"), do.APIURL, "https", "http"); ok && !safe(u) {
+		c.Add(at("api_url"), "the token would be sent in the clear", "write https://; http:// is for this machine alone")
+	}
 	if do.Region == "" {
 		c.Add(at("region"), "missing", `where everything is created: region = "fra1"`)
 	}
@@ -152,6 +157,31 @@ func (c checker) digitalocean(do *DigitalOcean) {
 	do.Domain = strings.ToLower(strings.TrimSuffix(do.Domain, "."))
 	if do.Domain != "" && (!isDNSName(do.Domain) || !strings.Contains(do.Domain, ".")) {
 		c.Add(at("domain"), Show(do.Domain)+" is not a domain", "")
+	}
+}
+
+// safe tells whether a token may be sent there: encrypted, or to this machine alone.
+func safe(u *url.URL) bool {
+	if u.Scheme != "http" {
+		return u.Scheme == "https"
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && addr.Unmap().IsLoopback()
+}
+
+// volumes refuses two droplets whose volumes would have one name.
+func (c checker) volumes(inv *Inventory) {
+	seen := map[string]*Droplet{}
+	for n := range inv.Droplets {
+		d := &inv.Droplets[n]
+		if d.Volume == 0 || inv.DigitalOcean == nil {
+			continue
+		}
+		name := inv.DigitalOcean.VolumeName(d.Names()[0])
+		if first := seen[name]; first != nil {
+			c.Add(Key(Key("droplets", d.Name), "volume"), fmt.Sprintf("is called %s, as that of %s: a volume's name has no dots", name, first.Name), "give one of the two another name")
+		}
+		seen[name] = d
 	}
 }
 
@@ -222,8 +252,7 @@ func (c checker) droplet(d *Droplet, do *DigitalOcean) {
 	if d.Volume > 0 && d.Count > 1 {
 		c.Add(Key(key, "volume"), "is for one droplet, and there are several", "")
 	}
-	// The volume's name is provision-INVENTORY-HOST.
-	if n := len("provision-" + do.Name + "-" + d.Names()[0]); d.Volume > 0 && n > maxVolumeName {
+	if n := len(do.VolumeName(d.Names()[0])); d.Volume > 0 && n > maxVolumeName {
 		c.Add(Key(key, "volume"), fmt.Sprintf("its name would have %d characters, and DigitalOcean allows %d", n, maxVolumeName), "choose shorter names")
 	}
 	if d.ReservedIP && d.Count > 1 {
@@ -241,6 +270,9 @@ func (i *Inventory) droplets() {
 				Name: name, User: "root", IdentityFile: i.SSH.IdentityFile, Jump: i.SSH.Jump, Roles: d.Roles, Concurrency: d.Concurrency, Queues: d.Queues,
 				KnownHosts: i.SSH.KnownHosts, HostKeyChecking: i.SSH.HostKeyChecking, ConnectTimeout: i.SSH.ConnectTimeout, Droplet: d,
 			})
+			if i.DigitalOcean != nil {
+				i.DigitalOcean.hosts = append(i.DigitalOcean.hosts, name)
+			}
 		}
 	}
 	slices.SortFunc(i.Hosts, func(a, b Host) int { return cmp.Compare(a.Name, b.Name) })

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,8 +63,11 @@ func (d *DigitalOcean) Account(ctx context.Context, dir string, pace Pace) (*Acc
 		return nil, errors.New("digitalocean.token: has characters that no token has")
 	}
 	endpoint, err := url.Parse(cmp.Or(d.APIURL, os.Getenv("DIGITALOCEAN_API_URL"), "https://api.digitalocean.com"))
-	if err != nil || endpoint.Host == "" || endpoint.Scheme != "https" && endpoint.Scheme != "http" {
+	switch {
+	case err != nil || endpoint.Host == "" || endpoint.Scheme != "https" && endpoint.Scheme != "http":
 		return nil, errors.New("DIGITALOCEAN_API_URL is not a url")
+	case !safe(endpoint):
+		return nil, errors.New("DIGITALOCEAN_API_URL: the token would be sent in the clear; write https://")
 	}
 	a := &Account{Pause: cmp.Or(pace.Pause, firstPause), Deadline: cmp.Or(pace.Deadline, waitDeadline)}
 	a.calls = &caller{
@@ -123,10 +127,26 @@ func Reset(err error) time.Time {
 // Missing tells whether the API says that there is no such thing.
 func Missing(err error) bool { return Status(err) == http.StatusNotFound }
 
-// pending tells whether something else must end at the API first.
+// pending tells whether something else must end at the API first: an event, or what holds a thing that is to be deleted.
 func pending(err error) bool {
 	var e *godo.ErrorResponse
-	return errors.As(err, &e) && Status(err) == http.StatusUnprocessableEntity && strings.Contains(strings.ToLower(e.Message), "pending event")
+	if !errors.As(err, &e) {
+		return false
+	}
+	said := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(strings.ToLower(e.Message), w) })
+	}
+	switch Status(err) {
+	case http.StatusConflict:
+		return true
+	case http.StatusUnprocessableEntity:
+		return said("pending event", "currently locked")
+	case http.StatusBadRequest:
+		return said("cannot be released") // a reserved IP whose droplet goes
+	case http.StatusForbidden:
+		return said("with members") // a network whose droplets go
+	}
+	return false
 }
 
 // ErrNotWithin is of what was waited for and did not come in time.
@@ -164,15 +184,34 @@ func (a *Account) until(ctx context.Context, limit time.Duration, what string, d
 	}
 }
 
-// WhenFree makes a call again as long as the API says that an event is pending there, which is no effect.
+// WhenFree makes a call again as long as the API says that something else must end first, which is no effect. What it says last is
+// the error, and told while it lasts.
 func (a *Account) WhenFree(ctx context.Context, what string, call func(context.Context) error) error {
-	return a.Until(ctx, what, func(ctx context.Context) (bool, error) {
+	return a.whenFree(ctx, a.Deadline, what, call)
+}
+
+// WhenFreeInTime is WhenFree for Grace only.
+func (a *Account) WhenFreeInTime(ctx context.Context, what string, call func(context.Context) error) error {
+	return a.whenFree(ctx, a.Grace(), what, call)
+}
+
+func (a *Account) whenFree(ctx context.Context, limit time.Duration, what string, call func(context.Context) error) error {
+	var last error
+	err := a.until(ctx, limit, what, func(ctx context.Context) (bool, error) {
 		err := call(ctx)
-		if pending(err) {
-			return false, nil
+		if !pending(err) {
+			return true, err
 		}
-		return true, err
+		if last == nil && a.Held != nil {
+			a.Held(what+": waiting, because the API says: "+err.Error(), 0)
+		}
+		last = err
+		return false, nil
 	})
+	if errors.Is(err, ErrNotWithin) && last != nil {
+		return fmt.Errorf("%w: %w", err, last)
+	}
+	return err
 }
 
 // ErrErrored is of an action that has ended at DigitalOcean without its effect.

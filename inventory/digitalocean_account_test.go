@@ -211,3 +211,21 @@ func TestTagsNameHostsAndKeys(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A token goes out encrypted, or to this machine alone, whoever names the API.
+func TestATokenIsNotSentInTheClear(t *testing.T) {
+	t.Setenv("DIGITALOCEAN_TOKEN", canaryToken)
+	for url, fine := range map[string]bool{
+		"https://api.example.org": true, "http://127.0.0.1:8080": true, "http://localhost:8080": true, "http://[::1]:8080": true, "http://[::ffff:127.0.0.1]": true,
+		"http://api.example.org": false, "http://10.0.0.1": false, "http://localhost.example.org": false, "http://127.0.0.1.example.org": false, "http://0.0.0.0": false,
+	} {
+		t.Setenv("DIGITALOCEAN_API_URL", url)
+		a, err := (&DigitalOcean{}).Account(t.Context(), "", Pace{})
+		if (err == nil) != fine {
+			t.Errorf("%s: %v", url, err)
+		}
+		if err == nil {
+			a.Close()
+		}
+	}
+}

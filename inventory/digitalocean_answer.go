@@ -22,8 +22,8 @@ func holds(method, path string) string {
 	switch {
 	case method == http.MethodDelete, parts[0] == "tags" && last == "resources": // 204
 		return ""
-	case last == "account":
-		return "account"
+	case last == "account", last == "policies":
+		return last
 	case parts[0] == "projects" && last == "resources":
 		return "resources"
 	case kind != "" && list:

@@ -65,7 +65,7 @@ func TestAnAnswerWithoutItsObjectIsAnError(t *testing.T) {
 			v, _, err := a.Firewalls.Update(c, "x", &godo.FirewallRequest{})
 			return v, err
 		},
-		"droplets": func(c context.Context) (any, error) { v, err := a.Named(c, "x"); return v, err },
+		"droplets": func(c context.Context) (any, error) { v, err := a.Named(c, d, "x"); return v, err },
 		"droplet":  func(c context.Context) (any, error) { v, _, err := a.Droplets.Get(c, 1); return v, err },
 		"droplet made": func(c context.Context) (any, error) {
 			v, _, err := a.CreateDroplet(c, &godo.DropletCreateRequest{})

@@ -2,7 +2,7 @@ package inventory
 
 import (
 	"context"
-	"slices"
+	"strconv"
 
 	"github.com/digitalocean/godo"
 	"golang.org/x/sync/errgroup"
@@ -14,8 +14,8 @@ type Catalog struct {
 	Droplets int // all of the account
 	Sizes    []godo.Size
 	Regions  []godo.Region
-	Images   map[string]bool // slugs of the inventory to whether there is such an image
-	Offered  []string        // slugs of the images of distributions
+	Images   map[string]godo.Image // those that the inventory names, by slug or number
+	Offered  []string              // slugs of the images of distributions
 }
 
 func (a *Account) catalog(ctx context.Context, inv *Inventory, c *Catalog) error {
@@ -50,20 +50,25 @@ func (a *Account) catalog(ctx context.Context, inv *Inventory, c *Catalog) error
 			return err
 		}
 		for _, i := range offered {
+			for _, d := range inv.Droplets {
+				if d.Image == i.Slug || d.Image == strconv.Itoa(i.ID) {
+					c.Images[d.Image] = i
+				}
+			}
 			if i.Slug != "" {
 				c.Offered = append(c.Offered, i.Slug)
 			}
 		}
 		for _, d := range inv.Droplets {
-			if _, asked := c.Images[d.Image]; asked {
+			if _, known := c.Images[d.Image]; known {
 				continue
 			}
-			c.Images[d.Image] = slices.Contains(c.Offered, d.Image)
-			if !c.Images[d.Image] {
-				_, _, err := a.Images.GetBySlug(ctx, d.Image)
-				if c.Images[d.Image] = err == nil; err != nil && !Missing(err) {
-					return err
-				}
+			one, _, err := a.Images.GetBySlug(ctx, d.Image) // by its number, too
+			switch {
+			case err == nil:
+				c.Images[d.Image] = *one
+			case !Missing(err):
+				return err
 			}
 		}
 		return nil

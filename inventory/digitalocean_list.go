@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/digitalocean/godo"
 	"golang.org/x/sync/errgroup"
@@ -14,19 +15,22 @@ import (
 // so that what is missing in it does not exist.
 type Listing struct {
 	// Droplets carry the inventory's tag; those of one host in the order in which they count.
-	Droplets  []godo.Droplet
-	Volumes   []godo.Volume       // of the inventory's tag
-	Firewalls []godo.Firewall     // all of the account
-	VPCs      []*godo.VPC         // all of the account
-	Addresses []godo.ReservedIP   // all reserved ones of the account
-	Records   []godo.DomainRecord // with the url's host as name
-	Domain    bool                // whether the domain is managed in the account
-	Keys      map[string]godo.Key // by fingerprint, those of the inventory
-	Tags      []string            // all of the account
-	Project   *godo.Project       // of the inventory's name
-	Members   []string            // urns of what is in that project
+	Droplets   []godo.Droplet
+	Volumes    []godo.Volume       // of the inventory's tag
+	AllVolumes int                 // of the account
+	Firewalls  []godo.Firewall     // all of the account
+	VPCs       []*godo.VPC         // all of the account
+	Addresses  []godo.ReservedIP   // all reserved ones of the account
+	Records    []godo.DomainRecord // with the url's host as name
+	Domain     bool                // whether the domain is managed in the account
+	Keys       map[string]godo.Key // by fingerprint, those of the inventory
+	Tags       []string            // all of the account
+	Project    *godo.Project       // of the inventory's name
+	Members    []string            // urns of what is in that project
 
-	// Catalog is what can be had, read only where a droplet is missing or has another size.
+	Plans map[int]string // of backups, by droplet: "daily", "weekly"; read only where a droplet has backups
+
+	// Catalog is what can be had, read only where something is missing that counts against a limit, or a droplet has another size.
 	Catalog *Catalog
 }
 
@@ -57,6 +61,7 @@ func (d *DigitalOcean) PublicKeys() ([]PublicKey, error) {
 // List reads all of it at once.
 func (a *Account) List(ctx context.Context, inv *Inventory) (*Listing, error) {
 	d, l := inv.DigitalOcean, &Listing{Keys: map[string]godo.Key{}}
+	whole := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	read := func(what string, f func() error) {
 		g.Go(func() error {
@@ -73,13 +78,18 @@ func (a *Account) List(ctx context.Context, inv *Inventory) (*Listing, error) {
 			return err
 		}
 		slices.SortStableFunc(l.Droplets, Elder)
+		if slices.ContainsFunc(l.Droplets, func(one godo.Droplet) bool { return slices.Contains(one.Features, "backups") }) {
+			if l.Plans, err = a.plans(ctx); err != nil {
+				return err
+			}
+		}
 		for _, one := range inv.Hosts {
 			if one.Droplet == nil {
 				continue
 			}
 			n := slices.IndexFunc(l.Droplets, func(x godo.Droplet) bool { return d.HostOf(x.Tags) == one.Name })
 			if n < 0 || l.Droplets[n].SizeSlug != one.Droplet.Size {
-				l.Catalog = &Catalog{Images: map[string]bool{}}
+				l.Catalog = &Catalog{Images: map[string]godo.Image{}}
 				return a.catalog(ctx, inv, l.Catalog)
 			}
 		}
@@ -89,6 +99,7 @@ func (a *Account) List(ctx context.Context, inv *Inventory) (*Listing, error) {
 		all, err := pages(func(o *godo.ListOptions) ([]godo.Volume, *godo.Response, error) {
 			return a.Storage.ListVolumes(ctx, &godo.ListVolumeParams{ListOptions: o})
 		})
+		l.AllVolumes = len(all)
 		l.Volumes = slices.DeleteFunc(all, func(v godo.Volume) bool { return !slices.Contains(v.Tags, d.Tag()) })
 		return err
 	})
@@ -126,8 +137,59 @@ func (a *Account) List(ctx context.Context, inv *Inventory) (*Listing, error) {
 	if d.Project != "" {
 		read("project", func() error { return a.project(ctx, d.Project, l) })
 	}
-	return l, g.Wait()
+	if err := g.Wait(); err != nil {
+		return l, err
+	}
+	if l.Catalog == nil && l.lacks(inv) {
+		l.Catalog = &Catalog{Images: map[string]godo.Image{}}
+		if err := a.catalog(whole, inv, l.Catalog); err != nil {
+			return l, fmt.Errorf("read the account's limits: %w", err)
+		}
+	}
+	return l, nil
 }
+
+// lacks tells whether a volume or a reserved IP has yet to be made.
+func (l *Listing) lacks(inv *Inventory) bool {
+	d := inv.DigitalOcean
+	return slices.ContainsFunc(inv.Hosts, func(h Host) bool {
+		if h.Droplet == nil {
+			return false
+		}
+		volume := slices.ContainsFunc(l.Volumes, func(v godo.Volume) bool { return v.Name == d.VolumeName(h.Name) })
+		remembered := d.Addresses(l.Tags, h.Name)
+		address := slices.ContainsFunc(l.Addresses, func(ip godo.ReservedIP) bool { return slices.Contains(remembered, ip.IP) })
+		return h.Droplet.Volume > 0 && !volume || h.Droplet.ReservedIP && !address
+	})
+}
+
+// plans are the plans of all droplets that have backups.
+func (a *Account) plans(ctx context.Context) (map[int]string, error) {
+	out := map[int]string{}
+	for o := (&godo.ListOptions{Page: 1, PerPage: 200}); ; o.Page++ {
+		some, resp, err := a.Droplets.ListBackupPolicies(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		for id, p := range some {
+			if p != nil && p.BackupPolicy != nil {
+				out[id] = p.BackupPolicy.Plan
+			}
+		}
+		if len(some) == 0 || resp.Links == nil || resp.Links.IsLastPage() {
+			return out, nil
+		}
+	}
+}
+
+// BackupPolicy is sent where backups are switched on: once a week. Without one they are made daily, which costs half as much again.
+func BackupPolicy() *godo.DropletBackupPolicyRequest {
+	hour := 4
+	return &godo.DropletBackupPolicyRequest{Plan: WeeklyBackups, Weekday: "SUN", Hour: &hour}
+}
+
+// WeeklyBackups is the plan of one backup a week.
+const WeeklyBackups = "weekly"
 
 // keys are asked for one by one: a list of them may be had ten times a minute only.
 func (a *Account) keys(ctx context.Context, d *DigitalOcean, into map[string]godo.Key) error {
@@ -178,11 +240,12 @@ func Elder(x, y godo.Droplet) int {
 	return cmp.Or(cmp.Compare(newborn(x), newborn(y)), cmp.Compare(x.Created, y.Created), cmp.Compare(x.ID, y.ID))
 }
 
-// Named are the droplets with that name's tag, the one that counts first.
-func (a *Account) Named(ctx context.Context, tag string) ([]godo.Droplet, error) {
+// Named are the droplets that are the host of that name, the one that counts first.
+func (a *Account) Named(ctx context.Context, d *DigitalOcean, host string) ([]godo.Droplet, error) {
 	found, err := pages(func(o *godo.ListOptions) ([]godo.Droplet, *godo.Response, error) {
-		return a.Droplets.ListByTag(ctx, tag, o)
+		return a.Droplets.ListByTag(ctx, d.Tag(), o)
 	})
+	found = slices.DeleteFunc(found, func(one godo.Droplet) bool { return d.HostOf(one.Tags) != host })
 	slices.SortStableFunc(found, Elder)
 	return found, err
 }
@@ -223,6 +286,24 @@ func (a *Account) TagNames(ctx context.Context) (names []string, err error) {
 		names = append(names, t.Name)
 	}
 	return names, err
+}
+
+// DeleteTag deletes a tag, whatever case it was made with. One that is not there is no error.
+func (a *Account) DeleteTag(ctx context.Context, name string) error {
+	_, err := a.Tags.Delete(ctx, name)
+	if !Missing(err) {
+		return err
+	}
+	all, err := a.TagNames(ctx)
+	for _, t := range all {
+		if strings.EqualFold(t, name) {
+			_, err = a.Tags.Delete(ctx, t)
+		}
+	}
+	if Missing(err) {
+		return nil
+	}
+	return err
 }
 
 // ProjectList are all projects.

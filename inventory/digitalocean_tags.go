@@ -8,6 +8,7 @@ import (
 
 // Tags are all that is remembered of a droplet beside what it is: whose it is, which host it is, what it is for, and by which
 // keys it is known. DigitalOcean allows letters, digits, colons, dashes and underscores in them; names of hosts have dots and no underscores.
+// Tags that differ by case only are one, which keeps the letters that it was made with: a host that is renamed by case only is the same.
 const (
 	tagPrefix     = "provision:"
 	hostKeyPrefix = tagPrefix + "hostkey:"
@@ -42,10 +43,30 @@ func BirthTag(sum string) string { return birthPrefix + sum }
 func (d *DigitalOcean) HostOf(tags []string) string {
 	for _, t := range tags {
 		if name, ok := strings.CutPrefix(t, d.NameTag("")); ok && name != "" && !strings.Contains(name, ":") {
-			return strings.ReplaceAll(name, "_", ".")
+			return d.declared(strings.ReplaceAll(name, "_", "."))
 		}
 	}
 	return ""
+}
+
+// declared is a host's name as the inventory writes it, where it is there.
+func (d *DigitalOcean) declared(name string) string {
+	for _, host := range d.hosts {
+		if strings.EqualFold(host, name) {
+			return host
+		}
+	}
+	return name
+}
+
+// HasTag tells whether a tag is among others.
+func HasTag(tags []string, tag string) bool {
+	return slices.ContainsFunc(tags, func(t string) bool { return strings.EqualFold(t, tag) })
+}
+
+// VolumeName is what the volume of a host is called: lower case, a letter first, no dots.
+func (d *DigitalOcean) VolumeName(host string) string {
+	return "provision-" + d.Name + "-" + strings.ReplaceAll(strings.ToLower(host), ".", "-")
 }
 
 // HostKeys are the fingerprints among the tags.
@@ -63,7 +84,7 @@ func BirthKey(tags []string) string {
 func (d *DigitalOcean) Named(tags []string) (hosts []string) {
 	for _, text := range suffixes(tags, d.NameTag("")) {
 		name, _, _ := strings.Cut(text, ":")
-		if name = strings.ReplaceAll(name, "_", "."); !slices.Contains(hosts, name) {
+		if name = d.declared(strings.ReplaceAll(name, "_", ".")); !slices.Contains(hosts, name) {
 			hosts = append(hosts, name)
 		}
 	}
@@ -82,8 +103,8 @@ func (d *DigitalOcean) Addresses(tags []string, host string) (out []string) {
 
 func suffixes(tags []string, prefix string) (out []string) {
 	for _, t := range tags {
-		if rest, ok := strings.CutPrefix(t, prefix); ok && rest != "" {
-			out = append(out, rest)
+		if len(t) > len(prefix) && strings.EqualFold(t[:len(prefix)], prefix) {
+			out = append(out, t[len(prefix):])
 		}
 	}
 	return out

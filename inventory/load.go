@@ -44,6 +44,7 @@ func load(doc *Document) (*Inventory, Problems) {
 		c.droplet(&inv.Droplets[n], inv.DigitalOcean)
 	}
 	c.names(inv)
+	c.volumes(inv)
 	c.addresses(inv)
 	c.roles(inv)
 	c.tls(inv)

@@ -199,6 +199,10 @@ func (p *Pass) address(host string) string {
 // apiHint is what to do about an answer of the API.
 func apiHint(err error) string {
 	status := inventory.Status(err)
+	var e *godo.ErrorResponse
+	if errors.As(err, &e) && (status == 403 || status == 422) && strings.Contains(strings.ToLower(e.Message), "limit") {
+		return "remove what is no longer needed, or have the limit raised on the account's page, then run the same command again"
+	}
 	switch status {
 	case 401:
 		return "the API does not know the token; make one with the scopes that docs/digitalocean.md lists, then: export DIGITALOCEAN_TOKEN=..."
@@ -217,10 +221,13 @@ func apiHint(err error) string {
 		}
 		return "run the same command again: it finds out what was done, and goes on"
 	}
+	if status >= 300 && status < 400 {
+		return "a redirect is not followed, because the token would go along: see whether api_url (or DIGITALOCEAN_API_URL) is the API itself, and no proxy stands before it"
+	}
 	if status >= 500 {
 		return "DigitalOcean has a fault of its own; run the same command again later: it goes on where this one stopped"
 	}
-	return "mend what the API says, then run the same command again: it goes on where this one stopped"
+	return "fix what the API says, then run the same command again: it goes on where this one stopped"
 }
 
 // apiCause is the API's refusal without the request, which says little to who did not write it.

@@ -30,7 +30,7 @@ func (p *Pass) Doom(ctx context.Context, name string) (*Doomed, error) {
 	d := p.System.Inventory.DigitalOcean
 	doomed := &Doomed{Name: name}
 	for _, v := range l.Volumes {
-		if v.Name == resource.CloudVolumeName(d, name) {
+		if v.Name == d.VolumeName(name) {
 			doomed.Volume, doomed.volume = v.Name, v.ID
 		}
 	}
@@ -79,10 +79,7 @@ func (p *Pass) end(ctx context.Context, r *resource.Run, name string, one godo.D
 			return hostError("", step, ExitCloud, err)
 		}
 	}
-	if _, err := r.Account.Tags.Delete(ctx, p.System.Inventory.DigitalOcean.NameTag(name)); err != nil && !inventory.Missing(err) {
-		return hostError("", step, ExitCloud, err)
-	}
-	return nil
+	return hostError("", step, ExitCloud, r.Account.DeleteTag(ctx, p.System.Inventory.DigitalOcean.NameTag(name)))
 }
 
 // drained stops what works on a droplet. One that cannot be logged in to is past that; where somebody

@@ -36,6 +36,14 @@ func (e *Estate) Volumes() (names []string) {
 	return names
 }
 
+// VolumesInWords says of each volume how large it is and that its data is on it.
+func (e *Estate) VolumesInWords() (out []string) {
+	for _, v := range e.volumes {
+		out = append(out, remote.Sanitize(fmt.Sprintf("volume %s (%d GiB), with its data", v.Name, v.SizeGigaBytes)))
+	}
+	return out
+}
+
 // Estate looks up what there is. Ours is what carries the inventory's tag or, where a thing cannot
 // carry one, what a tag names; nothing is done.
 func (p *Pass) Estate(ctx context.Context) (*Estate, error) {
@@ -163,7 +171,10 @@ func (p *Pass) DestroyAll(ctx context.Context, e *Estate, withVolumes bool) (sta
 	}
 	for _, v := range e.networks {
 		gone("vpc "+v.Name, func() error {
-			_, err := r.Account.VPCs.Delete(ctx, v.ID)
+			err := r.Account.WhenFreeInTime(ctx, "the private network is deleted", func(ctx context.Context) error {
+				_, err := r.Account.VPCs.Delete(ctx, v.ID)
+				return err
+			})
 			if inventory.Status(err) == 403 || inventory.Status(err) == 409 {
 				stays = append(stays, fmt.Sprintf("vpc %s, which the API keeps: %s", v.Name, apiCause(err)))
 				return nil

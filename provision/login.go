@@ -24,7 +24,7 @@ func (p *Pass) open(ctx context.Context, host string) (*lock, error) {
 		if err != nil {
 			return nil, err
 		}
-		found, err := a.Named(ctx, p.System.Inventory.DigitalOcean.NameTag(host))
+		found, err := a.Named(ctx, p.System.Inventory.DigitalOcean, host)
 		if err == nil && len(found) == 0 {
 			err = errors.New("the droplet is gone")
 		}

@@ -72,6 +72,10 @@ func (c *cli) dropletListCommand() *cobra.Command {
 					*provision.Holdings
 				}{provision.EventVersion, "droplets", have})
 			}
+			if orphans && len(have.Droplets)+len(have.Left) == 0 {
+				fmt.Fprintln(c.stdout, "nothing is left over: all that the account has of this inventory is declared")
+				return nil
+			}
 			ui.Droplets(c.stdout, c.style(c.stdout.f), have)
 			return nil
 		},

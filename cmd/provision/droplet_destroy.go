@@ -84,6 +84,13 @@ func (c *cli) destroyAll(ctx context.Context, p *provision.Pass, withVolumes boo
 	for _, what := range e.Goes {
 		fmt.Fprintf(c.stderr, "- %s\n", what)
 	}
+	for _, what := range e.VolumesInWords() {
+		if withVolumes {
+			fmt.Fprintf(c.stderr, "- %s\n", what)
+		} else {
+			fmt.Fprintf(c.stderr, "stays: %s\n", what)
+		}
+	}
 	for _, what := range e.Stays {
 		fmt.Fprintf(c.stderr, "stays: %s\n", what)
 	}
@@ -108,6 +115,7 @@ func (c *cli) destroyAll(ctx context.Context, p *provision.Pass, withVolumes boo
 // destroyed says what is gone, and what is not.
 func (c *cli) destroyed(name string, left []string) error {
 	if c.json {
+		left = append([]string{}, left...) // [] and never null
 		return json.NewEncoder(c.stdout).Encode(map[string]any{"version": provision.EventVersion, "type": "destroyed", "name": name, "left": left})
 	}
 	fmt.Fprintf(c.stdout, "%s is gone\n", name)

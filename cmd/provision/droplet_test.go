@@ -146,7 +146,7 @@ func TestDroplets(t *testing.T) {
 	if n := len(cloud.Droplets()); n != 2 || cloud.Count("^DELETE ") != 0 {
 		t.Fatalf("%d droplets are left", n)
 	}
-	documented(said(0, []string{`"name":"worker-9"`}, "droplet", "destroy", "worker-9", "--confirm", "worker-9", "--json"))
+	documented(said(0, []string{`"name":"worker-9"`, `"left":[]`}, "droplet", "destroy", "worker-9", "--confirm", "worker-9", "--json"))
 	if d := cloud.Droplets(); len(d) != 1 || d[0].Name != "web" {
 		t.Errorf("%+v", d)
 	}

@@ -13,11 +13,13 @@ type Key struct {
 	Fingerprint, PublicKey string // fingerprint: MD5 in hex with colons
 }
 
-func (c *Cloud) getAccount(*request) answer {
-	return ok(object{"account": object{
+func (c *Cloud) getAccount(r *request) answer {
+	account := object{
 		"droplet_limit": c.options.DropletLimit, "floating_ip_limit": c.options.ReservedIPLimit, "reserved_ip_limit": c.options.ReservedIPLimit, "volume_limit": c.options.VolumeLimit, "email": "ops@example.org", "name": "Ops", "uuid": "b6fr89dbf6d9156cace5f3c78dc9851d957381ef",
 		"email_verified": true, "status": c.options.Status, "status_message": "", "team": object{"uuid": "5df3e3004a17e242b7c20ca6c9fc25b701a47ece", "name": "My Team"},
-	}})
+	}
+	c.hide(r, account, map[string]string{"droplet_limit": "droplet:read", "floating_ip_limit": "reserved_ip:read", "reserved_ip_limit": "reserved_ip:read", "volume_limit": "block_storage:read"})
+	return ok(object{"account": account})
 }
 
 func showKey(k *Key) object {

@@ -26,8 +26,9 @@ func (a answer) refused() bool          { return a.status >= 400 }
 func invalid(f string, v ...any) answer { return refuse(http.StatusUnprocessableEntity, f, v...) }
 
 var (
-	done     = answer{status: http.StatusNoContent}
-	notFound = refuse(http.StatusNotFound, "The resource you requested could not be found.")
+	done      = answer{status: http.StatusNoContent}
+	notFound  = refuse(http.StatusNotFound, "The resource you requested could not be found.")
+	forbidden = refuse(http.StatusForbidden, "You are not authorized to perform this operation")
 )
 
 // refuse is an error. Its id follows from the status code, as the schema says.

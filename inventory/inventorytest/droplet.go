@@ -18,6 +18,7 @@ type Droplet struct {
 	VPC                 string
 	UserData            string // which the API never shows
 	Backups, Monitoring bool
+	BackupPlan          string  // "daily" or "weekly" with backups
 	Machine             Machine // once it is active
 	CreatedAt           string
 
@@ -87,11 +88,19 @@ func (c *Cloud) showNetworks(d *Droplet) object {
 	return object{"v4": v4, "v6": v6}
 }
 
+// partsOfDroplet are shown to those who have another scope, too.
+var partsOfDroplet = map[string]string{
+	"tags": "tag:read", "image": "image:read", "backup_ids": "image:read", "snapshot_ids": "image:read", "volume_ids": "block_storage:read", "vpc_uuid": "vpc:read",
+}
+
 func (c *Cloud) listDroplets(r *request) answer {
 	q := r.URL.Query()
+	if q.Get("tag_name") != "" && !c.may(r, "tag:read") {
+		return forbidden
+	}
 	var all []*Droplet
 	for _, d := range c.droplets {
-		if t := q.Get("tag_name"); t != "" && !slices.ContainsFunc(d.Tags, func(o string) bool { return strings.EqualFold(o, t) }) {
+		if t := q.Get("tag_name"); t != "" && !slices.Contains(d.Tags, t) {
 			continue
 		}
 		if n := q.Get("name"); n != "" && !strings.EqualFold(n, d.Name) {
@@ -103,6 +112,7 @@ func (c *Cloud) listDroplets(r *request) answer {
 	}
 	return page(r, "droplets", all, func(d *Droplet) object {
 		o := c.showDroplet(d)
+		c.hide(r, o, partsOfDroplet)
 		c.look(d.ID, "")
 		return o
 	})
@@ -114,6 +124,7 @@ func (c *Cloud) getDroplet(r *request) answer {
 		return notFound
 	}
 	o := c.showDroplet(d)
+	c.hide(r, o, partsOfDroplet)
 	c.look(d.ID, "")
 	return ok(object{"droplet": o})
 }

@@ -48,6 +48,9 @@ func (c *Cloud) act(r *request, d *Droplet) answer {
 		off, on := c.power(d, false), c.power(d, true)
 		effect = func() { off(); on() }
 	case "resize":
+		if !c.may(r, "droplet:create") {
+			return forbidden
+		}
 		s, found := size(r.text("size"))
 		switch {
 		case d.Status == "active":
@@ -72,14 +75,19 @@ func (c *Cloud) act(r *request, d *Droplet) answer {
 			return invalid("Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)")
 		}
 		effect = c.locked(func() { d.Name = name })
-	case "enable_backups", "disable_backups":
-		effect = c.locked(func() { d.Backups = kind == "enable_backups" })
-	case "enable_ipv6":
-		effect = c.locked(func() { d.ipv6 = true })
-	case "change_backup_policy":
-		if !d.Backups {
+	case "enable_backups", "change_backup_policy":
+		plan, a := backupPlan(r)
+		switch {
+		case a.refused():
+			return a
+		case kind == "change_backup_policy" && !d.Backups:
 			return invalid("Droplet does not have backups enabled.")
 		}
+		effect = c.locked(func() { d.Backups, d.BackupPlan = true, plan })
+	case "disable_backups":
+		effect = c.locked(func() { d.Backups, d.BackupPlan = false, "" })
+	case "enable_ipv6":
+		effect = c.locked(func() { d.ipv6 = true })
 	default:
 		return invalid("%q is not a valid action type.", kind)
 	}

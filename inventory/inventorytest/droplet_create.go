@@ -2,7 +2,6 @@ package inventorytest
 
 import (
 	"fmt"
-	"net/http"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -83,9 +82,9 @@ func (c *Cloud) newDroplet(r *request) (Droplet, answer) {
 	s, foundSize := size(r.text("size"))
 	where := r.text("region")
 	switch {
-	case r.has("tags") && len(r.texts("tags")) > 0 && !c.may(r, "tag:create"), len(list(r.body["ssh_keys"])) > 0 && !c.may(r, "ssh_key:read"),
+	case !c.may(r, "image:read"), r.has("tags") && len(r.texts("tags")) > 0 && !c.may(r, "tag:create"), len(list(r.body["ssh_keys"])) > 0 && !c.may(r, "ssh_key:read"),
 		r.has("vpc_uuid") && !c.may(r, "vpc:read"), len(r.texts("volumes")) > 0 && !c.may(r, "block_storage:read"):
-		return Droplet{}, refuse(http.StatusForbidden, "You do not have permission to perform this action.")
+		return Droplet{}, forbidden
 	case !region(where).available:
 		return Droplet{}, invalid("You specified an invalid region for Droplet creation.")
 	case !foundSize:
@@ -99,9 +98,16 @@ func (c *Cloud) newDroplet(r *request) (Droplet, answer) {
 	case len(r.text("user_data")) > 64<<10:
 		return Droplet{}, invalid("User data is too long (maximum is 64 KiB)")
 	}
+	plan, a := backupPlan(r)
+	if a.refused() {
+		return Droplet{}, a
+	}
 	d := Droplet{
-		Region: where, Size: s.Slug, Image: img.slug, UserData: r.text("user_data"), Backups: r.yes("backups"), Monitoring: r.yes("monitoring"), Volumes: r.texts("volumes"),
+		BackupPlan: plan, Region: where, Size: s.Slug, Image: img.slug, UserData: r.text("user_data"), Backups: r.yes("backups"), Monitoring: r.yes("monitoring"), Volumes: r.texts("volumes"),
 		VPC: r.text("vpc_uuid"), ipv6: r.yes("ipv6"), public: r.body["public_networking"] != false, disk: s.Disk,
+	}
+	if !d.Backups {
+		d.BackupPlan = ""
 	}
 	if d.VPC != "" {
 		if v := c.vpc(d.VPC); v == nil || v.Region != where {

@@ -121,6 +121,27 @@ func (c *Cloud) listAssigned(r *request) answer {
 
 var urnForm = regexp.MustCompile(`^do:(dbaas|domain|droplet|floatingip|loadbalancer|space|volume|kubernetes|vpc):.+`)
 
+// follow moves with a droplet what belongs to it.
+func (c *Cloud) follow(p *Project, urn string) {
+	var with []string
+	for _, d := range c.droplets {
+		for _, v := range d.Volumes {
+			if d.URN() == urn {
+				with = append(with, "do:volume:"+v)
+			}
+		}
+		if d.URN() == urn && d.reserved != nil {
+			with = append(with, "do:floatingip:"+d.reserved.IP)
+		}
+	}
+	for _, w := range with {
+		for _, o := range c.projects {
+			o.Resources = without(o.Resources, w)
+		}
+		p.Resources = append(p.Resources, w)
+	}
+}
+
 // assignResources moves resources into a project.
 func (c *Cloud) assignResources(r *request) answer {
 	p := c.project(r.PathValue("project"))
@@ -131,6 +152,12 @@ func (c *Cloud) assignResources(r *request) answer {
 	for _, urn := range urns {
 		if !urnForm.MatchString(urn) {
 			return invalid("%s is not a valid urn", urn)
+		}
+	}
+	for _, ip := range c.reservedIPs {
+		urn, d := "do:floatingip:"+ip.IP, c.droplet(ip.Droplet)
+		if d != nil && slices.Contains(urns, urn) && !slices.Contains(p.Resources, urn) && !slices.Contains(urns, d.URN()) {
+			return refuse(http.StatusPreconditionFailed, "Cannot move a Reserved IP with an associated Droplet. Move the Droplet instead")
 		}
 	}
 	shown := []object{}
@@ -146,6 +173,7 @@ func (c *Cloud) assignResources(r *request) answer {
 			}
 			o.Resources = without(o.Resources, urn)
 			p.Resources = append(p.Resources, urn)
+			c.follow(p, urn)
 			break
 		}
 		shown = append(shown, showAssigned(urn, c.stamp(), status))

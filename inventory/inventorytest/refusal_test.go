@@ -30,7 +30,7 @@ func refusals(t *testing.T, c *Cloud, url string) {
 			return err
 		}
 	}
-	const forbidden = "You do not have permission to perform this action."
+	const forbidden = "You are not authorized to perform this operation"
 	for _, test := range []struct {
 		name, token string
 		call        func(*godo.Client) error

@@ -72,6 +72,7 @@ func (c *Cloud) routes() []route {
 
 		{"GET /v2/droplets", "droplet:read", nil, c.listDroplets},
 		{"POST /v2/droplets", "droplet:create", dropletForm(), c.createDroplet},
+		{"GET /v2/droplets/backups/policies", "droplet:read", nil, c.listBackupPolicies},
 		{"DELETE /v2/droplets", "droplet:delete", nil, c.deleteDroplets},
 		{"GET /v2/droplets/{droplet_id}", "droplet:read", nil, c.getDroplet},
 		{"DELETE /v2/droplets/{droplet_id}", "droplet:delete", nil, c.deleteDroplet},

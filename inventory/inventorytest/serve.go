@@ -116,11 +116,20 @@ func (c *Cloud) allow(r *http.Request, scope string) answer {
 		return refuse(http.StatusUnauthorized, "Unable to authenticate you.")
 	}
 	for _, s := range scopes {
-		if s == scope {
+		if s == scope || s == "project:update" && scope == "project:assign_resource" { // the one grants the other
 			return answer{}
 		}
 	}
-	return refuse(http.StatusForbidden, "You do not have permission to perform this action.")
+	return forbidden
+}
+
+// hide takes away fields that the caller has no scope to see.
+func (c *Cloud) hide(r *request, o object, scopes map[string]string) {
+	for field, scope := range scopes {
+		if !c.may(r, scope) {
+			delete(o, field)
+		}
+	}
 }
 
 // may tells whether the caller has a scope that only a part of the call needs.

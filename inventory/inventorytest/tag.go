@@ -8,23 +8,24 @@ import (
 
 var tagName = regexp.MustCompile(`^[a-zA-Z0-9_\-:]{1,255}$`)
 
-// tag makes the tag if there is none and answers the name it has: tags do not tell case apart.
+// tag makes the tag if there is none and answers the name it has: tags that differ by case only are one.
 func (c *Cloud) tag(name string) (string, bool) {
 	if !tagName.MatchString(name) {
 		return "", false
 	}
-	if t := c.knownTag(name); t != "" {
-		return t, true
+	for _, t := range c.tags {
+		if strings.EqualFold(t, name) {
+			return t, true
+		}
 	}
 	c.tags = append(c.tags, name)
 	return name, true
 }
 
+// knownTag is a tag that is there. Who names one that is there has to write it as it was made.
 func (c *Cloud) knownTag(name string) string {
-	for _, t := range c.tags {
-		if strings.EqualFold(t, name) {
-			return t
-		}
+	if slices.Contains(c.tags, name) {
+		return name
 	}
 	return ""
 }
@@ -127,6 +128,9 @@ func (c *Cloud) tagResources(r *request) answer {
 	t := c.knownTag(r.PathValue("tag"))
 	if t == "" {
 		return notFound
+	}
+	if !c.may(r, "droplet:update") {
+		return forbidden
 	}
 	lists := c.tagLists("droplet", "volume")
 	var hit []*[]string

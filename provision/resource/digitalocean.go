@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/digitalocean/godo"
 
 	"provision/inventory"
 	"provision/remote"
@@ -64,7 +67,7 @@ func (c *CloudAccount) Look(l *inventory.Listing) Fact {
 	if err != nil {
 		return Fact{Record: Record{Why: err.Error(), Fields: map[string]string{}}}
 	}
-	return there("catalog", string(text))
+	return there("catalog", string(text), "volumes", strconv.Itoa(l.AllVolumes), "addresses", strconv.Itoa(len(l.Addresses)))
 }
 
 // catalog is what the account may create, if that was asked.
@@ -107,9 +110,29 @@ func (c *CloudAccount) Diff(w World) []Change {
 		missing++
 		c.offered(have, h.Droplet, refuse)
 	}
-	if limit := have.Account.DropletLimit; missing > 0 && have.Droplets+missing > limit {
-		refuse(fmt.Sprintf("the account may have %d droplets and has %d; %d more are declared", limit, have.Droplets, missing),
-			"remove what is no longer needed, or have the limit raised on the account's page")
+	volumes, addresses := 0, 0
+	for _, h := range c.Hosts {
+		if _, know := w.Fact(CloudVolumeID(h.Name)); h.Droplet.Volume > 0 && know == No {
+			volumes++
+		}
+		if _, know := w.Fact(ReservedIPID(h.Name)); h.Droplet.ReservedIP && know == No {
+			addresses++
+		}
+	}
+	rec, _ := w.Fact(CloudAccountID())
+	count := func(field string) int { n, _ := strconv.Atoi(rec.Fields[field]); return n }
+	for _, l := range []struct {
+		what              string
+		limit, has, wants int
+	}{
+		{"droplets", have.Account.DropletLimit, have.Droplets, missing},
+		{"volumes", have.Account.VolumeLimit, count("volumes"), volumes},
+		{"reserved IPs", have.Account.ReservedIPLimit, count("addresses"), addresses},
+	} {
+		if l.wants > 0 && l.limit > 0 && l.has+l.wants > l.limit { // no limit is told to a token that may not read them
+			refuse(fmt.Sprintf("the account may have %d %s and has %d; %d more are declared", l.limit, l.what, l.has, l.wants),
+				"remove what is no longer needed, or have the limit raised on the account's page")
+		}
 	}
 	return out
 }
@@ -126,23 +149,51 @@ func (c *CloudAccount) offered(have inventory.Catalog, d *inventory.Droplet, ref
 	if !known {
 		refuse(fmt.Sprintf("droplets.%s: there is no region %q to create in", d.Name, d.Region), "regions are: "+list(regions))
 	}
+	var size godo.Size
 	for _, s := range have.Sizes {
 		if s.Available && (!known || slices.Contains(s.Regions, d.Region)) {
 			sizes = append(sizes, s.Slug)
-		}
-	}
-	if !slices.Contains(sizes, d.Size) {
-		refuse(fmt.Sprintf("droplets.%s: there is no size %q in %s", d.Name, d.Size, d.Region), "sizes there are: "+list(sizes))
-	}
-	if !have.Images[d.Image] {
-		var images []string
-		for _, slug := range have.Offered {
-			if fam, _, _ := strings.Cut(slug, "-"); fam == "debian" || fam == "ubuntu" {
-				images = append(images, slug)
+			if s.Slug == d.Size {
+				size = s
 			}
 		}
-		refuse(fmt.Sprintf("droplets.%s: there is no image %q", d.Name, d.Image), "images are: "+list(images))
 	}
+	if size.Slug == "" {
+		refuse(fmt.Sprintf("droplets.%s: there is no size %q in %s", d.Name, d.Size, d.Region), nearest("sizes there are", d.Size, sizes))
+	}
+	if n := slices.IndexFunc(have.Regions, func(r godo.Region) bool { return r.Slug == d.Region }); known {
+		features := have.Regions[n].Features
+		if d.Volume > 0 && !slices.Contains(features, "storage") {
+			refuse(fmt.Sprintf("droplets.%s: the region %s has no volumes", d.Name, d.Region), "choose another region, or leave out volume")
+		}
+		if c.D.Backups && !slices.Contains(features, "backups") {
+			refuse(fmt.Sprintf("droplets.%s: the region %s has no backups", d.Name, d.Region), "choose another region, or backups = false")
+		}
+	}
+	image, found := have.Images[d.Image]
+	var images []string
+	for _, slug := range have.Offered {
+		if id, _, _ := strings.Cut(slug, "-"); supported(id) {
+			images = append(images, slug)
+		}
+	}
+	switch {
+	case !found:
+		refuse(fmt.Sprintf("droplets.%s: there is no image %q", d.Name, d.Image), "images are: "+list(images))
+	case image.Public && !supported(image.Distribution):
+		refuse(fmt.Sprintf("droplets.%s: the image %q is of %s, which is not supported", d.Name, d.Image, clean(image.Distribution)), "images are: "+list(images))
+	case known && len(image.Regions) > 0 && !slices.Contains(image.Regions, d.Region):
+		refuse(fmt.Sprintf("droplets.%s: the image %q is not in %s", d.Name, d.Image, d.Region), "it is in: "+list(image.Regions))
+	case size.Slug != "" && size.Disk < image.MinDiskSize:
+		refuse(fmt.Sprintf("droplets.%s: the image %q wants a disk of %d GB, and the size %q has %d", d.Name, d.Image, image.MinDiskSize, d.Size, size.Disk), "choose a larger size")
+	}
+}
+
+// supported tells whether a distribution is one that we install on, by its name at DigitalOcean. An image of the account's own may
+// be of one that DigitalOcean does not know: that is asked on the droplet.
+func supported(distribution string) bool {
+	_, known := findFamily(strings.ToLower(distribution))
+	return known
 }
 
 func (c *CloudAccount) Do(context.Context, *Run, Change) error { return nil }

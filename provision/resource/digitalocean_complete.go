@@ -52,7 +52,7 @@ func (d *Droplet) active(ctx context.Context, r *Run, id, action int) (one *godo
 // complete gives an active droplet what it lacks.
 func (d *Droplet) complete(ctx context.Context, r *Run, one *godo.Droplet) error {
 	for _, t := range d.tags() {
-		if !slices.Contains(one.Tags, t) {
+		if !inventory.HasTag(one.Tags, t) {
 			if err := tag(ctx, r, t, one.ID); err != nil {
 				return err
 			}
@@ -71,7 +71,7 @@ func (d *Droplet) complete(ctx context.Context, r *Run, one *godo.Droplet) error
 	}
 	if d.D.Backups && !slices.Contains(one.Features, "backups") {
 		return act(ctx, r, "backups are switched on", func(ctx context.Context) (*godo.Action, error) {
-			action, _, err := r.Account.DropletActions.EnableBackups(ctx, one.ID)
+			action, _, err := r.Account.DropletActions.EnableBackupsWithPolicy(ctx, one.ID, inventory.BackupPolicy())
 			return action, err
 		})
 	}

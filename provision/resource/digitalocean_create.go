@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/digitalocean/godo"
@@ -70,7 +71,7 @@ func (d *Droplet) comes(ctx context.Context, r *Run, id, action int) (err error)
 func (d *Droplet) have(ctx context.Context, r *Run) (found *godo.Droplet, action int, err error) {
 	name := d.D.NameTag(d.Host.Name)
 	first := func(ctx context.Context) (*godo.Droplet, error) {
-		found, err := r.Account.Named(ctx, name)
+		found, err := r.Account.Named(ctx, d.D, d.Host.Name)
 		if len(found) == 0 {
 			return nil, err
 		}
@@ -124,7 +125,7 @@ func (d *Droplet) create(ctx context.Context, r *Run) (one *godo.Droplet, action
 	mine := -1
 	err = r.Account.Appears(ctx, "the new droplet is listed", func(ctx context.Context) (bool, error) {
 		var err error
-		found, err = r.Account.Named(ctx, d.D.NameTag(d.Host.Name))
+		found, err = r.Account.Named(ctx, d.D, d.Host.Name)
 		for n := range found {
 			if inventory.BirthKey(found[n].Tags) == sum || made != nil && found[n].ID == made.ID {
 				mine = n
@@ -169,14 +170,25 @@ func (d *Droplet) request(ctx context.Context, r *Run) (request *godo.DropletCre
 		return nil, "", err
 	}
 	request = &godo.DropletCreateRequest{
-		Name: d.Host.Name, Region: want.Region, Size: want.Size, Image: godo.DropletCreateImage{Slug: want.Image}, SSHKeys: []godo.DropletCreateSSHKey{},
+		Name: d.Host.Name, Region: want.Region, Size: want.Size, Image: image(want.Image), SSHKeys: []godo.DropletCreateSSHKey{},
 		Monitoring: d.D.Monitoring, Backups: d.D.Backups, VPCUUID: network.ID, UserData: data,
 		Tags: append(d.tags(), inventory.HostKeyTag(sum), inventory.BirthTag(sum)),
+	}
+	if d.D.Backups {
+		request.BackupPolicy = inventory.BackupPolicy()
 	}
 	for _, print := range d.Prints {
 		request.SSHKeys = append(request.SSHKeys, godo.DropletCreateSSHKey{Fingerprint: print})
 	}
 	return request, sum, nil
+}
+
+// image is named by its slug or its number.
+func image(name string) godo.DropletCreateImage {
+	if id, err := strconv.Atoi(name); err == nil {
+		return godo.DropletCreateImage{ID: id}
+	}
+	return godo.DropletCreateImage{Slug: name}
 }
 
 // free is the volume that it is created with: one that is still attached elsewhere follows later.

@@ -14,7 +14,7 @@ import (
 // removeSecond removes what was made beside the droplet that counts, and nothing that anybody ever
 // logged in to.
 func (d *Droplet) removeSecond(ctx context.Context, r *Run) error {
-	found, err := r.Account.Named(ctx, d.D.NameTag(d.Host.Name))
+	found, err := r.Account.Named(ctx, d.D, d.Host.Name)
 	for n, one := range found {
 		if n > 0 && inventory.BirthKey(one.Tags) != "" {
 			err = errors.Join(err, Destroy(ctx, r, one))

@@ -76,6 +76,9 @@ func (d *Droplet) Look(l *inventory.Listing) Fact {
 	public, _ := one.PublicIPv4()
 	f := there("id", strconv.Itoa(one.ID), "status", one.Status, "size", one.SizeSlug, "disk", strconv.Itoa(one.Disk), "address", public,
 		"tags", strings.Join(one.Tags, "\n"), "birth", inventory.BirthKey(one.Tags), "features", strings.Join(one.Features, "\n"))
+	if plan := l.Plans[one.ID]; plan != "" {
+		f.Fields["plan"] = plan
+	}
 	if one.Region != nil {
 		f.Fields["region"] = one.Region.Slug
 	}
@@ -83,7 +86,7 @@ func (d *Droplet) Look(l *inventory.Listing) Fact {
 		f.Fields["price"] = strconv.FormatFloat(one.Size.PriceMonthly, 'f', -1, 64)
 	}
 	if one.Image != nil {
-		f.Fields["image"] = one.Image.Slug
+		f.Fields["image"], f.Fields["image id"] = one.Image.Slug, strconv.Itoa(one.Image.ID)
 	}
 	for _, other := range found[1:] {
 		kind := "used"
@@ -144,10 +147,18 @@ func (d *Droplet) another(rec Record) []Change {
 			"find out which one is the host, and take the tag "+d.D.NameTag(d.Host.Name)+" from the others")
 	case rec.Fields["region"] != want.Region:
 		return refuse(fmt.Sprintf("it is in %s, should be in %s: a droplet cannot move", clean(rec.Fields["region"]), want.Region), byHand)
-	case rec.Fields["image"] != "" && rec.Fields["image"] != want.Image: // an old image loses its name
+	case isNumber(want.Image) && rec.Fields["image id"] != want.Image:
+		return refuse(fmt.Sprintf("it was made from image %s, should be from %s: a droplet is not replaced silently", clean(rec.Fields["image id"]), want.Image), byHand)
+	case !isNumber(want.Image) && rec.Fields["image"] != "" && rec.Fields["image"] != want.Image: // an old image loses its name
 		return refuse(fmt.Sprintf("it was made from %s, should be from %s: a droplet is not replaced silently", clean(rec.Fields["image"]), want.Image), byHand)
 	}
 	return nil
+}
+
+// isNumber tells an image's number from its slug.
+func isNumber(image string) bool {
+	_, err := strconv.Atoi(image)
+	return err == nil
 }
 
 // otherSize is carried out only where the operator asked for it by name: the droplet is off meanwhile.
@@ -164,7 +175,7 @@ func (d *Droplet) otherSize(w World, rec Record) Change {
 	}
 	if !w.Option("resize") {
 		c.Act, c.Risk = Refuse, Data
-		c.Hint = "the droplet is off for some minutes while it gets another size, its disk stays as it is: provision apply --resize"
+		c.Hint = fmt.Sprintf("the droplet is off for some minutes while it gets another size, its disk stays as it is: provision apply --resize; to keep the one that it has: size = %q", have)
 		return c
 	}
 	c.Act, c.Risk = Modify, Interrupts
@@ -196,7 +207,7 @@ func (d *Droplet) noSuchSize(offers inventory.Catalog, rec Record) (why, hint st
 			return "", ""
 		}
 	}
-	return why, "sizes that it can get: " + list(sizes)
+	return why, nearest("sizes that it can get", want.Size, sizes)
 }
 
 // lacking says what an existing droplet lacks and can be given.
@@ -208,7 +219,7 @@ func (d *Droplet) lacking(w World, rec Record) (why []string) {
 		why = append(why, fmt.Sprintf("it is %s, should be active", clean(status)))
 	}
 	for _, t := range d.tags() {
-		if !slices.Contains(tags, t) {
+		if !inventory.HasTag(tags, t) {
 			why = append(why, "it lacks the tag "+t)
 		}
 	}
@@ -276,7 +287,7 @@ func (d *Droplet) Do(ctx context.Context, r *Run, c Change) error {
 
 // named is the droplet of a host, which has to be there.
 func named(ctx context.Context, r *Run, d *inventory.DigitalOcean, host string) (godo.Droplet, error) {
-	found, err := r.Account.Named(ctx, d.NameTag(host))
+	found, err := r.Account.Named(ctx, d, host)
 	switch {
 	case err != nil:
 		return godo.Droplet{}, err

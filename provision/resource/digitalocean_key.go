@@ -1,7 +1,9 @@
 package resource
 
 import (
+	"cmp"
 	"context"
+	"strings"
 
 	"github.com/digitalocean/godo"
 
@@ -35,7 +37,7 @@ func (k *CloudKey) Diff(w World) []Change {
 	if _, know := w.Fact(k.ID()); know != No {
 		return nil
 	}
-	return []Change{{ID: k.ID(), Act: Add, Why: "the account does not have this public key (" + clean(k.Key.Comment) + ")"}}
+	return []Change{{ID: k.ID(), Act: Add, Why: "the account does not have this public key (" + clean(cmp.Or(k.Key.Comment, k.Key.Fingerprint)) + ")"}}
 }
 
 func (k *CloudKey) Do(ctx context.Context, r *Run, _ Change) error {
@@ -43,7 +45,7 @@ func (k *CloudKey) Do(ctx context.Context, r *Run, _ Change) error {
 		key, _, err := r.Account.Keys.GetByFingerprint(ctx, k.Key.Fingerprint)
 		return key, unless(err, 404)
 	}, func(ctx context.Context) (*godo.Key, error) {
-		key, _, err := r.Account.Keys.Create(ctx, &godo.KeyCreateRequest{Name: "provision " + k.D.Name + " " + clean(k.Key.Comment), PublicKey: k.Key.Text})
+		key, _, err := r.Account.Keys.Create(ctx, &godo.KeyCreateRequest{Name: strings.TrimSpace("provision " + k.D.Name + " " + clean(k.Key.Comment)), PublicKey: k.Key.Text})
 		return key, err
 	})
 	return err

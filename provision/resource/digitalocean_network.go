@@ -137,7 +137,7 @@ func (f *CloudFirewall) request() *godo.FirewallRequest {
 	return q
 }
 
-// rules writes what a firewall lets through, a line each. All ports are called 0, "all", the whole
+// rules writes what a firewall lets through and what it denies, a line each. All ports are called 0, "all", the whole
 // range or nothing, depending on who writes it.
 func rules(in []godo.InboundRule, out []godo.OutboundRule, tags []string) string {
 	ports := func(p string) string {
@@ -145,6 +145,12 @@ func rules(in []godo.InboundRule, out []godo.OutboundRule, tags []string) string
 			return "all"
 		}
 		return p
+	}
+	verdict := func(a godo.FirewallRuleAction) string {
+		if a == "" || a == godo.FirewallRuleActionAllow {
+			return ""
+		}
+		return string(a) + " "
 	}
 	var lines []string
 	others := func(tags, kubernetes, balancers []string, ids []int) (all []string) {
@@ -162,7 +168,7 @@ func rules(in []godo.InboundRule, out []godo.OutboundRule, tags []string) string
 			s = &godo.Sources{}
 		}
 		for _, from := range slices.Concat(s.Addresses, others(s.Tags, s.KubernetesIDs, s.LoadBalancerUIDs, s.DropletIDs)) {
-			lines = append(lines, fmt.Sprintf("in %s %s from %s", x.Protocol, ports(x.PortRange), from))
+			lines = append(lines, fmt.Sprintf("%sin %s %s from %s", verdict(x.Action), x.Protocol, ports(x.PortRange), from))
 		}
 	}
 	for _, x := range out {
@@ -171,7 +177,7 @@ func rules(in []godo.InboundRule, out []godo.OutboundRule, tags []string) string
 			d = &godo.Destinations{}
 		}
 		for _, to := range slices.Concat(d.Addresses, others(d.Tags, d.KubernetesIDs, d.LoadBalancerUIDs, d.DropletIDs)) {
-			lines = append(lines, fmt.Sprintf("out %s %s to %s", x.Protocol, ports(x.PortRange), to))
+			lines = append(lines, fmt.Sprintf("%sout %s %s to %s", verdict(x.Action), x.Protocol, ports(x.PortRange), to))
 		}
 	}
 	for _, t := range tags {

@@ -10,6 +10,9 @@ import (
 	"provision/inventory"
 )
 
+// addressURN is how projects call a reserved IP, by its old name.
+const addressURN = "do:floatingip:"
+
 // CloudProject groups what was made in the account's pages and bills. It changes nothing else.
 type CloudProject struct {
 	Inventory *inventory.Inventory
@@ -35,7 +38,7 @@ func (p *CloudProject) members(l *inventory.Listing) (urns []string) {
 		urns = append(urns, one.URN())
 		for _, ip := range l.Addresses {
 			if ip.Droplet != nil && ip.Droplet.ID == one.ID {
-				urns = append(urns, "do:floatingip:"+ip.IP) // projects call them by their old name
+				urns = append(urns, addressURN+ip.IP)
 			}
 		}
 	}
@@ -52,6 +55,21 @@ func (p *CloudProject) missing(l *inventory.Listing) (urns []string) {
 		}
 	}
 	return urns
+}
+
+// withDroplets puts before a reserved IP the droplet that has it: without it the API does not move the address.
+func withDroplets(l *inventory.Listing, urns []string) (out []string) {
+	for _, urn := range urns {
+		for _, ip := range l.Addresses {
+			if urn == addressURN+ip.IP && ip.Droplet != nil && !slices.Contains(out, ip.Droplet.URN()) {
+				out = append(out, ip.Droplet.URN())
+			}
+		}
+		if !slices.Contains(out, urn) {
+			out = append(out, urn)
+		}
+	}
+	return out
 }
 
 func (p *CloudProject) Look(l *inventory.Listing) Fact {
@@ -97,7 +115,7 @@ func (p *CloudProject) Do(ctx context.Context, r *Run, _ Change) error {
 		return err
 	}
 	var urns []any
-	for _, urn := range p.missing(l) {
+	for _, urn := range withDroplets(l, p.missing(l)) {
 		urns = append(urns, urn)
 	}
 	if len(urns) == 0 {

@@ -42,6 +42,9 @@ func (s *Strays) Look(l *inventory.Listing) Fact {
 			}
 		case s.reaches(f, l.Droplets):
 			out = append(out, fmt.Sprintf("firewall %s, which is not of this inventory, applies to its droplets, too: what it lets in, they let in", f.Name))
+			if denied := denies(f); denied != "" {
+				out = append(out, fmt.Sprintf("firewall %s, which is not of this inventory, denies its droplets %s, whatever others let through", f.Name, denied))
+			}
 		}
 	}
 	for _, v := range l.VPCs {
@@ -54,6 +57,17 @@ func (s *Strays) Look(l *inventory.Listing) Fact {
 	}
 	slices.Sort(out)
 	return there("strays", strings.Join(out, "\n"))
+}
+
+// denies says what a firewall denies, which counts before all that any firewall lets through.
+func denies(f godo.Firewall) string {
+	var lines []string
+	for l := range strings.Lines(rules(f.InboundRules, f.OutboundRules, nil)) {
+		if rule, ok := strings.CutPrefix(strings.TrimSpace(l), string(godo.FirewallRuleActionDeny)+" "); ok {
+			lines = append(lines, rule)
+		}
+	}
+	return strings.Join(lines, ", ")
 }
 
 // reaches tells whether a firewall applies to droplets of ours.

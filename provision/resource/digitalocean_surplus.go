@@ -98,8 +98,7 @@ func (s *SurplusDroplets) Do(ctx context.Context, r *Run, c Change) error {
 		if err := Destroy(ctx, r, one); err != nil {
 			return err
 		}
-		_, err := r.Account.Tags.Delete(ctx, d.NameTag(name))
-		return unless(err, 404)
+		return r.Account.DeleteTag(ctx, d.NameTag(name))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -264,4 +265,22 @@ func TestADatabaseIsNotMovedSilently(t *testing.T) {
 		{name: "not asked", facts: facts{own.ID(): yes("born", "yes")}},
 		{name: "never on one", facts: facts{own.ID(): yes("born", "yes", "device", "")}},
 	})
+}
+
+// A hint names few sizes, and those that are most like the one that cannot be had.
+func TestTheNearestSizesAreNamed(t *testing.T) {
+	t.Parallel()
+	var all []string
+	for _, line := range []string{"s", "c", "g", "m"} {
+		for _, cpus := range []int{1, 2, 4, 8, 16, 32} {
+			all = append(all, fmt.Sprintf("%s-%dvcpu-%dgb", line, cpus, 2*cpus))
+		}
+	}
+	got := nearest("sizes there are", "s-3vcpu-6gb", all)
+	if want := "sizes there are, nearest to it: s-2vcpu-4gb, s-4vcpu-8gb, s-1vcpu-2gb, s-8vcpu-16gb, s-16vcpu-32gb, s-32vcpu-64gb; all of them: doctl compute size list"; got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	if got := nearest("sizes there are", "x", all[:2]); got != "sizes there are: s-1vcpu-2gb, s-2vcpu-4gb" {
+		t.Error(got)
+	}
 }

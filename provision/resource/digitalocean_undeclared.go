@@ -1,7 +1,9 @@
 package resource
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
@@ -14,8 +16,20 @@ import (
 const (
 	volumeGiBPrice = 0.10
 	idleIPPrice    = 5.00 // of a reserved IP that no droplet has
-	backupsShare   = 0.20 // of the droplet's price, for weekly ones
+	weeklyShare    = 0.20 // of the droplet's price, for backups
+	otherShare     = 0.30 // daily ones
 )
+
+// backupsShare is what backups add to a droplet's price. One that has none gets weekly ones.
+func backupsShare(plan string) float64 {
+	if plan == "" || plan == inventory.WeeklyBackups {
+		return weeklyShare
+	}
+	return otherShare
+}
+
+// cents leaves nothing of a sum below a cent.
+func cents(dollars float64) float64 { return math.Round(dollars*100) / 100 }
 
 // Cost is US dollars a month, by what they are for; traffic and taxes are not in it.
 type Cost struct {
@@ -26,7 +40,11 @@ type Cost struct {
 }
 
 // Total is all of it.
-func (c Cost) Total() float64 { return c.Droplets + c.Backups + c.Volumes + c.Addresses }
+func (c Cost) Total() float64 { return cents(c.Droplets + c.Backups + c.Volumes + c.Addresses) }
+
+func (c Cost) inCents() Cost {
+	return Cost{cents(c.Droplets), cents(c.Backups), cents(c.Volumes), cents(c.Addresses)}
+}
 
 // Cost is what all that is declared costs; false where the price of a size is not known.
 func (c *CloudAccount) Cost(w World) (sum Cost, ok bool) {
@@ -46,11 +64,11 @@ func (c *CloudAccount) Cost(w World) (sum Cost, ok bool) {
 		}
 		sum.Droplets += price
 		if c.D.Backups {
-			sum.Backups += price * backupsShare
+			sum.Backups += price * backupsShare(rec.Fields["plan"])
 		}
 		sum.Volumes += float64(h.Droplet.Volume) * volumeGiBPrice
 	}
-	return sum, true
+	return sum.inCents(), true
 }
 
 // CostOf is what all that is there costs.
@@ -61,7 +79,7 @@ func CostOf(inv *inventory.Inventory, l *inventory.Listing) (sum Cost) {
 		}
 		sum.Droplets += one.Size.PriceMonthly
 		if slices.Contains(one.Features, "backups") {
-			sum.Backups += one.Size.PriceMonthly * backupsShare
+			sum.Backups += one.Size.PriceMonthly * backupsShare(cmp.Or(l.Plans[one.ID], "unknown"))
 		}
 	}
 	for _, v := range l.Volumes {
@@ -72,7 +90,7 @@ func CostOf(inv *inventory.Inventory, l *inventory.Listing) (sum Cost) {
 			sum.Addresses += s.Monthly
 		}
 	}
-	return sum
+	return sum.inCents()
 }
 
 // Spare is something of the inventory's that costs money and that nothing declares.
@@ -99,15 +117,16 @@ func (l Spare) String() string {
 // Undeclared are the volumes with the inventory's tag, and the addresses that its tags name, that no
 // droplet of the inventory declares.
 func Undeclared(inv *inventory.Inventory, l *inventory.Listing) (out []Spare) {
+	out = []Spare{}
 	d := inv.DigitalOcean
 	declared := func(is func(inventory.Host) bool) bool {
 		return slices.ContainsFunc(inv.Hosts, func(h inventory.Host) bool { return h.Droplet != nil && is(h) })
 	}
 	for _, v := range l.Volumes {
-		if declared(func(h inventory.Host) bool { return h.Droplet.Volume > 0 && CloudVolumeName(d, h.Name) == v.Name }) {
+		if declared(func(h inventory.Host) bool { return h.Droplet.Volume > 0 && d.VolumeName(h.Name) == v.Name }) {
 			continue
 		}
-		one := Spare{Kind: "volume", Name: clean(v.Name), GiB: v.SizeGigaBytes, Monthly: float64(v.SizeGigaBytes) * volumeGiBPrice}
+		one := Spare{Kind: "volume", Name: clean(v.Name), GiB: v.SizeGigaBytes, Monthly: cents(float64(v.SizeGigaBytes) * volumeGiBPrice)}
 		if v.Region != nil {
 			one.Region = clean(v.Region.Slug)
 		}

@@ -23,11 +23,6 @@ var (
 	_ Looker   = (*CloudVolume)(nil)
 )
 
-// CloudVolumeName is what the volume of a host is called: lower case, a letter first, no dots.
-func CloudVolumeName(d *inventory.DigitalOcean, host string) string {
-	return "provision-" + d.Name + "-" + strings.ReplaceAll(strings.ToLower(host), ".", "-")
-}
-
 // CloudVolumeID is the ID of a host's volume.
 func CloudVolumeID(host string) ID { return ID{"", "block volume", host} }
 
@@ -37,7 +32,7 @@ func (v *CloudVolume) Probe(*Script) {}
 
 func (v *CloudVolume) in(all []godo.Volume) *godo.Volume {
 	for n := range all {
-		if all[n].Name == CloudVolumeName(v.D, v.Host.Name) {
+		if all[n].Name == v.D.VolumeName(v.Host.Name) {
 			return &all[n]
 		}
 	}
@@ -95,7 +90,7 @@ func (v *CloudVolume) Do(ctx context.Context, r *Run, _ Change) error {
 		return v.find(ctx, r.Account)
 	}, func(ctx context.Context) (*godo.Volume, error) {
 		made, _, err := r.Account.Storage.CreateVolume(ctx, &godo.VolumeCreateRequest{
-			Region: want.Region, Name: CloudVolumeName(v.D, v.Host.Name), Description: "made by provision: the database of " + v.D.Name,
+			Region: want.Region, Name: v.D.VolumeName(v.Host.Name), Description: "made by provision: the database of " + v.D.Name,
 			SizeGigaBytes: int64(want.Volume), Tags: []string{v.D.Tag()},
 		})
 		return made, err

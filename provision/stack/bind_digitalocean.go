@@ -144,7 +144,7 @@ func (b *binder) disk(h *inventory.Host) *resource.Disk {
 	postgres, _, _ := files.Volumes(b.stack.Name)
 	mount := "/mnt/" + b.stack.Name + "-data"
 	disk := &resource.Disk{
-		Host: h.Name, Device: "/dev/disk/by-id/scsi-0DO_Volume_" + resource.CloudVolumeName(b.inv.DigitalOcean, h.Name),
+		Host: h.Name, Device: "/dev/disk/by-id/scsi-0DO_Volume_" + b.inv.DigitalOcean.VolumeName(h.Name),
 		Path: mount, Sub: "postgres", Owner: postgresUID + ":" + postgresUID, Born: b.base + "/volume." + postgres,
 		Kept: &resource.Kept{
 			Host: h.Name, Base: b.base, Dir: mount + "/keep",
