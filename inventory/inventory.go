@@ -112,7 +112,7 @@ type SSH struct {
 	HostKeyChecking string `toml:"host_key_checking"`
 	// Jump is a chain of hosts to go through: [user@]host[:port][,..].
 	Jump string `toml:"jump"`
-	// ConnectTimeout bounds connecting and logging in; default 10s.
+	// ConnectTimeout bounds connecting and logging in; without it ~/.ssh/config, then 10s.
 	ConnectTimeout time.Duration `toml:"connect_timeout"`
 }
 

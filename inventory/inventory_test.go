@@ -67,7 +67,7 @@ roles = []
 	if problems != "" {
 		t.Fatal(problems)
 	}
-	common := Host{IdentityFile: filepath.Join(dir, "keys/ops"), HostKeyChecking: "strict", ConnectTimeout: 10 * time.Second}
+	common := Host{IdentityFile: filepath.Join(dir, "keys/ops"), HostKeyChecking: "strict"}
 	alpha, gone, zeta := common, common, common
 	alpha.Name, alpha.Address, alpha.InternalAddress, alpha.Port = "alpha.one", "2001:db8::11", "192.168.7.11", 2222
 	alpha.User, alpha.Jump, alpha.Roles = "ops", "bastion.example.org", []Role{RoleServer, RoleAgent}
@@ -80,7 +80,7 @@ roles = []
 		TLS:   TLS{Mode: TLSInternal},
 		SSH: SSH{
 			User: "ops", IdentityFile: common.IdentityFile, Jump: "bastion.example.org",
-			HostKeyChecking: "strict", ConnectTimeout: 10 * time.Second,
+			HostKeyChecking: "strict",
 		},
 		Hosts: []Host{alpha, gone, zeta},
 	}

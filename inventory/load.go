@@ -3,13 +3,9 @@ package inventory
 import (
 	"cmp"
 	"slices"
-	"time"
 )
 
-const (
-	defaultConnectTimeout = 10 * time.Second
-	plainPort             = 4200 // where Caddy listens without TLS
-)
+const plainPort = 4200 // where Caddy listens without TLS
 
 // Load reads and checks an inventory. With problems the inventory holds what could be read, or is nil if the file is not TOML;
 // it is good for finding further mistakes and for nothing else.
@@ -25,7 +21,7 @@ func load(doc *Document) (*Inventory, Problems) {
 	inv := &Inventory{
 		File: doc.File, Dir: doc.Dir, doc: doc,
 		TLS: TLS{Mode: TLSInternal},
-		SSH: SSH{HostKeyChecking: "strict", ConnectTimeout: defaultConnectTimeout},
+		SSH: SSH{HostKeyChecking: "strict"},
 	}
 	doc.Decode(inv)
 	slices.SortFunc(inv.Hosts, func(a, b Host) int { return cmp.Compare(a.Name, b.Name) })

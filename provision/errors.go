@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"provision/inventory"
@@ -72,8 +73,14 @@ func Errors(err error) []*Error {
 			return out
 		case interface{ Unwrap() []error }:
 			var out []*Error
-			for _, e := range one.Unwrap() {
-				out = append(out, Errors(e)...)
+			for _, joined := range one.Unwrap() {
+				for _, e := range Errors(joined) {
+					if e.Code != ExitUsage || e.Host != "" || !slices.ContainsFunc(out, func(have *Error) bool {
+						return have.Code == e.Code && have.Host == "" && have.Cause == e.Cause
+					}) {
+						out = append(out, e) // a file that is wrong is said once, not per host
+					}
+				}
 			}
 			return out
 		}
@@ -137,6 +144,8 @@ func hostError(host, step string, fallback int, err error) error {
 			e.Cause = re.Host + ": " + e.Cause
 		}
 		switch re.Kind {
+		case remote.Config:
+			e.Code, e.Host = ExitUsage, re.Host // one file for all hosts is one error
 		case remote.Unreachable, remote.Busy:
 			e.Code = ExitUnreachable
 		case remote.HostKey:

@@ -177,6 +177,7 @@ func TestErrorClasses(t *testing.T) {
 		"lost":         {&remote.Error{Host: "a", Kind: remote.Lost, Err: reason}, ExitUnknown, "a: step: reason"},
 		"timeout":      {&remote.Error{Host: "a", Kind: remote.Timeout, Err: reason}, ExitUnknown, "a: step: reason"},
 		"failed":       {&remote.Error{Host: "a", Op: "upload", Kind: remote.Failed, Err: reason}, ExitStep, "a: step: upload: reason"},
+		"ssh_config":   {&remote.Error{Op: "read ssh_config", Kind: remote.Config, Err: reason}, ExitUsage, "step: read ssh_config: reason"},
 		"jump host":    {&remote.Error{Host: "a (jump b)", Kind: remote.Auth, Err: reason}, ExitAuth, "a (jump b): step: reason"},
 		"another host": {&remote.Error{Host: "b", Kind: remote.Lost, Err: reason}, ExitUnknown, "a: step: b: reason"},
 		"script":       {&remote.ExitError{Code: 1, Stderr: "first\nit is so\n"}, ExitStep, "a: step: it is so"},

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -31,6 +32,7 @@ type offer struct {
 	signer  ssh.AlgorithmSigner
 	from    string
 	byAgent bool
+	algos   []string // signature algorithms that ssh_config allows; nil = any
 	rsa     []string // signature algorithms that an RSA key was offered with
 	tried   bool
 	shown   bool // the server was asked whether it takes the key
@@ -129,7 +131,7 @@ func (k *keyring) next(c *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 	if o := k.nextOffer(); o != nil && slices.Contains(c.AllowedMethods, "publickey") {
 		o.tried = true
 		if o.isRSA() {
-			o.rsa = append(o.rsa, rsaAlgorithms[len(o.rsa)])
+			o.rsa = append(o.rsa, o.rsaAlgorithms()[len(o.rsa)])
 		}
 		return ssh.PublicKeys(o), nil
 	}
@@ -151,7 +153,7 @@ func (k *keyring) nextOffer() *offer {
 		return nil
 	}
 	for _, o := range k.offers {
-		if o.isRSA() && len(o.rsa) < len(rsaAlgorithms) && !o.signed && o.err == nil {
+		if o.isRSA() && len(o.rsa) < len(o.rsaAlgorithms()) && !o.signed && o.err == nil {
 			return o
 		}
 	}
@@ -196,7 +198,7 @@ func (k *keyring) evidence() string {
 // where it has them, then the agent's others.
 func (d *Dialer) keyring(ctx context.Context, h *hop, wait *patience) *keyring {
 	k := &keyring{factor: &factor{ctx: ctx, d: d, hop: h, wait: wait}, banner: tail{limit: bannerLimit}}
-	held := d.agentKeys(k, wait)
+	held := d.agentKeys(k, h, wait)
 	seen := make(map[string]bool)
 	add := func(s ssh.AlgorithmSigner, from string, byAgent bool) {
 		id := string(s.PublicKey().Marshal())
@@ -221,6 +223,8 @@ func (d *Dialer) keyring(ctx context.Context, h *hop, wait *patience) *keyring {
 			add(s, "agent", true)
 		}
 	}
+	k.addCertificates(h)
+	k.limit(h)
 	if n := len(k.offers) - maxOffers; n > 0 {
 		k.offers = k.offers[:maxOffers]
 		k.notes = append(k.notes, fmt.Sprintf("%d more keys were not offered: servers hang up after a few, name the right one as identity file", n))
@@ -230,8 +234,8 @@ func (d *Dialer) keyring(ctx context.Context, h *hop, wait *patience) *keyring {
 
 // agentKeys asks the agent. Every wait on it is bounded: an agent that hangs or is
 // gone only costs its keys.
-func (d *Dialer) agentKeys(k *keyring, wait *patience) []ssh.AlgorithmSigner {
-	socket := d.AgentSocket
+func (d *Dialer) agentKeys(k *keyring, h *hop, wait *patience) []ssh.AlgorithmSigner {
+	socket := cmp.Or(h.agent, d.AgentSocket)
 	if socket == "" {
 		socket = os.Getenv("SSH_AUTH_SOCK")
 	}
@@ -288,7 +292,7 @@ type fileKey struct {
 	signer ssh.AlgorithmSigner
 }
 
-// fileKeys reads a private key file, with its certificate if there is one.
+// fileKeys reads a private key file.
 func (d *Dialer) fileKeys(ctx context.Context, k *keyring, path string, wait *patience) []fileKey {
 	public := readPublic(path + ".pub")
 	key := fileKey{public: public}
@@ -323,15 +327,7 @@ func (d *Dialer) fileKeys(ctx context.Context, k *keyring, path string, wait *pa
 	if key.public == nil {
 		return nil
 	}
-	keys := []fileKey{key}
-	if cert, ok := readPublic(path + "-cert.pub").(*ssh.Certificate); ok && key.signer != nil {
-		if s, err := ssh.NewCertSigner(cert, key.signer); err == nil {
-			if as, ok := s.(ssh.AlgorithmSigner); ok {
-				keys = []fileKey{{cert, as}, key}
-			}
-		}
-	}
-	return keys
+	return []fileKey{key}
 }
 
 func readPublic(path string) ssh.PublicKey {

@@ -63,7 +63,7 @@ func newConn(d *Dialer, t Target, h *hop, way []*link, took time.Duration) *Conn
 		}
 		close(c.gone)
 	}()
-	go c.keepalive(keepaliveEvery, keepaliveLimit)
+	go c.keepalive(h.keepalive())
 	return c
 }
 

@@ -22,13 +22,9 @@ func (d *Dialer) Dial(ctx context.Context, t Target) (*Conn, error) {
 	if name == "" {
 		name = t.Address
 	}
-	s, err := d.loadSettings()
+	hops, err := d.route(ctx, t)
 	if err != nil {
-		return nil, &Error{Host: name, Op: "connect", Kind: Unreachable, Err: err, Hint: "correct the file, or name another one"}
-	}
-	hops, err := d.route(t, s)
-	if err != nil {
-		return nil, &Error{Host: name, Op: "connect", Kind: Unreachable, Err: err}
+		return nil, routeError(name, err)
 	}
 
 	start := time.Now()
@@ -78,7 +74,8 @@ type handshake struct {
 	keys    *keyring
 	key     string // of a jump host, by which its connection is shared
 	trusted bool   // the host key was verified: from here on it is authentication
-	refused *Error // by our own check of the host key
+	refused *Error // by our own check of the host key, or before anything was sent
+	proxy   *proxyConn
 }
 
 // connect makes one connection. key is the name of a jump host, by which others may share it.
@@ -137,7 +134,7 @@ func (hs *handshake) worthRetrying(err error) bool {
 	if errors.As(err, &dns) {
 		return dns.IsTemporary && !dns.IsTimeout
 	}
-	if hs.trusted || hs.refused != nil {
+	if hs.trusted || hs.refused != nil || hs.hop.proxyCommand != "" {
 		return false
 	}
 	hung := errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF)
@@ -150,8 +147,8 @@ func (hs *handshake) worthRetrying(err error) bool {
 
 func (d *Dialer) attempt(ctx context.Context, via *ssh.Client, hs *handshake, wait *patience) (*link, error) {
 	h := hs.hop
-	if h.proxyCommand != "" {
-		return nil, errors.New("ssh_config wants a ProxyCommand, which is not supported")
+	if err := hs.refuse(); err != nil {
+		return nil, err
 	}
 	check, algorithms, err := d.hostKeyCheck(hs)
 	if err != nil {
@@ -159,10 +156,14 @@ func (d *Dialer) attempt(ctx context.Context, via *ssh.Client, hs *handshake, wa
 		return nil, err
 	}
 	var raw net.Conn
-	if via != nil {
+	switch {
+	case via != nil:
 		raw, err = via.DialContext(ctx, "tcp", h.addr())
-	} else {
-		raw, err = (&net.Dialer{}).DialContext(ctx, "tcp", h.addr())
+	case h.proxyCommand != "":
+		hs.proxy, err = startProxy(h)
+		raw = hs.proxy
+	default:
+		raw, err = h.dialTCP(ctx)
 	}
 	if err != nil {
 		return nil, err
@@ -175,7 +176,7 @@ func (d *Dialer) attempt(ctx context.Context, via *ssh.Client, hs *handshake, wa
 	hs.keys.factor.key = hs.key
 	defer hs.keys.close()
 	c, chans, reqs, err := ssh.NewClientConn(hs.wire, h.addr(), &ssh.ClientConfig{
-		Config:            ssh.Config{KeyExchanges: ssh.SupportedAlgorithms().KeyExchanges, Ciphers: ssh.SupportedAlgorithms().Ciphers, MACs: ssh.SupportedAlgorithms().MACs},
+		Config:            ssh.Config{KeyExchanges: h.algorithms.keyExchanges, Ciphers: h.algorithms.ciphers, MACs: h.algorithms.macs},
 		User:              h.user,
 		AuthCallback:      hs.keys.next,
 		BannerCallback:    hs.keys.heard,
@@ -228,9 +229,7 @@ func (hs *handshake) explain(err error) *Error {
 		e.Evidence = hs.progress()
 		e.Hint = hs.sshLine()
 	}
-	if h.proxyCommand != "" {
-		e.Hint = "use ProxyJump in ssh_config, or a jump host"
-	}
+	hs.explainProxy(e)
 	return e
 }
 

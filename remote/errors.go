@@ -31,10 +31,13 @@ const (
 	// Failed: the operation was carried out and failed, as an upload to a full
 	// disk does.
 	Failed
+	// Config: the controller's own ssh_config cannot be followed. Nothing was
+	// connected to. Host is empty if it is so for every host.
+	Config
 )
 
 func (k Kind) String() string {
-	names := [...]string{"unknown", "unreachable", "host key", "authentication", "privilege", "lost", "timeout", "busy", "failed"}
+	names := [...]string{"unknown", "unreachable", "host key", "authentication", "privilege", "lost", "timeout", "busy", "failed", "ssh_config"}
 	if k < 0 || int(k) >= len(names) {
 		return names[0]
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strings"
 
@@ -21,7 +22,10 @@ func (d *Dialer) hostKeyCheck(hs *handshake) (ssh.HostKeyCallback, []string, err
 	if err != nil {
 		return nil, nil, err
 	}
-	algorithms := lines.preferredAlgorithms(knownName(host, port))
+	if h.knownCommand != "" && h.pinned == "" && len(h.sums) == 0 {
+		return nil, nil, fmt.Errorf("ssh_config wants KnownHostsCommand %s, which is not run", h.knownCommand)
+	}
+	algorithms := h.algorithms.allowed(lines.preferredAlgorithms(knownName(host, port)))
 	var pinned ssh.PublicKey
 	if h.pinned != "" {
 		if pinned, _, _, _, err = ssh.ParseAuthorizedKey([]byte(h.pinned)); err != nil {
@@ -35,7 +39,9 @@ func (d *Dialer) hostKeyCheck(hs *handshake) (ssh.HostKeyCallback, []string, err
 		algorithms = []string{ssh.KeyAlgoED25519}
 	}
 	return func(_ string, _ net.Addr, key ssh.PublicKey) error {
+		hs.refused = checkRevoked(hs, key)
 		switch {
+		case hs.refused != nil:
 		case len(h.sums) > 0:
 			hs.refused = checkSums(hs, lines, key)
 		case pinned != nil:
@@ -154,7 +160,7 @@ func unknownError(hs *handshake, v verdict) *Error {
 		evidence += "\nits certificate does not count: " + v.wrong.Error()
 	}
 	hint := "compare the fingerprint with the host's console, or set host key checking to accept-new"
-	if len(h.userKnown) > 0 {
+	if len(h.userKnown) > 0 && h.userKnown[0] != os.DevNull {
 		line := knownName(host, port) + " " + strings.TrimSpace(string(ssh.MarshalAuthorizedKey(v.key)))
 		hint = fmt.Sprintf("compare the fingerprint with the host's console, then: echo %s >> %s", Quote(line), Quote(h.userKnown[0]))
 	}

@@ -66,6 +66,12 @@ func parseKnownHosts(file string, content []byte, warn func(format string, args 
 		switch {
 		case err != nil:
 			warn("%s:%d: skipped: %v", file, n, err)
+		case marker == "cert-authority" && !bytes.HasPrefix(raw, []byte("@cert-authority ")) && bytes.ContainsRune(raw, ' '):
+			// For OpenSSH a marker goes up to the first blank of the line, if it has one. That
+			// @revoked is taken less strictly here refuses more than it has to.
+			warn("%s:%d: skipped: a blank has to follow @cert-authority", file, n)
+		case marker != "" && strings.HasPrefix(names[0], "@"):
+			warn("%s:%d: skipped: two markers", file, n)
 		case marker != "" && marker != "cert-authority" && marker != "revoked":
 			warn("%s:%d: skipped: unknown marker @%s", file, n, Sanitize(marker))
 		default:

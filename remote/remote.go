@@ -48,8 +48,12 @@ type Target struct {
 // and must not be copied after its first use.
 type Dialer struct {
 	ConfigFile  string // "" = ~/.ssh/config and /etc/ssh/ssh_config; otherwise this file alone
-	Home        string // "" = the user's home directory
-	AgentSocket string // "" = $SSH_AUTH_SOCK; "none" = no agent
+	Home        string // "" = $HOME; otherwise only the ssh_config below it counts
+	AgentSocket string // "" = $SSH_AUTH_SOCK; "none" = no agent. An IdentityAgent of ssh_config outranks it
+
+	// SSH is the program that reads ssh_config, as in ssh -G; "" = ssh. Where there
+	// is none, a plain ssh_config is read without it, and any other is refused.
+	SSH string
 
 	// Prompt asks a person for a passphrase or for what a server wants beside a key. The question may
 	// have several lines; the answer is not to be shown. Called by one dial at a time.
@@ -67,7 +71,8 @@ type Dialer struct {
 	inflight map[string]*semaphore.Weighted // handshakes in flight, by host:port
 	unlocked map[string]ssh.Signer          // decrypted private keys, by path
 	asking   sync.Mutex                     // one question at a time
-	shares   map[string]*shared             // connections to jump hosts that are used by several
+	asker    *asker
+	shares   map[string]*shared // connections to jump hosts that are used by several
 
 	staleTurn, startPeriod time.Duration // 0: the usual ones; shorter in tests
 }

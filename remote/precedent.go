@@ -1,0 +1,135 @@
+package remote
+
+import (
+	"maps"
+	"net/netip"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// precedent is an answer of ssh -G that holds for other names as well. 200 hosts
+// that no block of ssh_config tells apart are one question, not 200.
+//
+// It is certain because of what the files that ssh has read consist of: lines
+// whose conditions are Host patterns alone, and values without anything of the
+// name in them. Two names that every pattern treats alike go through the same
+// lines. Files are read coarsely: each word of a Host line counts as a pattern,
+// and anything unusual makes no precedent.
+type precedent struct {
+	alias    string
+	answer   options
+	patterns []string
+	own      bool // the machine's name is the alias: no HostName applied
+}
+
+var (
+	plainName   = regexp.MustCompile(`^(?:[a-z0-9][a-z0-9_-]*\.)*[a-z][a-z0-9_-]*$`)
+	plainLine   = regexp.MustCompile(`^[ \t]*([A-Za-z]+)(?:[ \t]*=[ \t]*|[ \t]+)(.*)$`)
+	readingLine = "debug1: Reading configuration data "
+)
+
+// plainAlias says that ssh takes a name as it is: no capitals, and an address in
+// its canonical form.
+func plainAlias(alias string) bool {
+	if addr, err := netip.ParseAddr(alias); err == nil {
+		return addr.String() == alias && addr.Zone() == ""
+	}
+	return plainName.MatchString(alias)
+}
+
+// newPrecedent returns nil if the answer is good for its name alone.
+func newPrecedent(alias string, answer options, said []string, h *habits) *precedent {
+	if !plainAlias(alias) {
+		return nil
+	}
+	p := &precedent{alias: alias, answer: answer, own: answer.one("hostname") == alias}
+	files := 0
+	for _, line := range said {
+		file, ok := strings.CutPrefix(line, readingLine)
+		if !ok {
+			continue
+		}
+		files++
+		content, err := os.ReadFile(file)
+		if err != nil || !p.read(string(content), h) {
+			return nil
+		}
+	}
+	if files == 0 {
+		return nil // this ssh does not say what it reads
+	}
+	return p
+}
+
+func (p *precedent) read(content string, h *habits) bool {
+	for line := range strings.Lines(content) {
+		line = strings.TrimRight(line, " \t\r\n")
+		if start := strings.TrimLeft(line, " \t"); start == "" || start[0] == '#' {
+			continue
+		}
+		m := plainLine.FindStringSubmatch(line)
+		if m == nil || strings.ContainsAny(line, "\x00\f\v") {
+			return false
+		}
+		keyword, value := strings.ToLower(m[1]), m[2]
+		switch {
+		case keyword == "host":
+			if strings.Contains(value, `\`) {
+				return false
+			}
+			p.patterns = append(p.patterns, strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" \t\"',!=", r) })...)
+		case keyword == "match":
+			// In the last pass patterns are held against the name that the first found.
+			if words := strings.Join(strings.Fields(strings.ToLower(value)), " "); words != "all" && (words != "final all" || !p.own) {
+				return false
+			}
+		case strings.HasPrefix(keyword, "canonical"):
+			return false
+		case keyword == "hostname" && p.own && strings.Contains(strings.ToLower(value), p.alias):
+			return false // it may be by chance that the name did not change
+		case strings.Contains(value, "%") && !tokensStay(keyword, value, h):
+			return false
+		}
+	}
+	return true
+}
+
+// tokensStay says that ssh -G prints the value as it stands, or does not at all.
+func tokensStay(keyword, value string, h *habits) bool {
+	switch keyword {
+	case "proxycommand", "controlpath", "localcommand", "remotecommand":
+		return true
+	case "identityfile", "certificatefile":
+		return !h.expands[keyword] && !strings.Contains(value, "%C")
+	}
+	return false
+}
+
+// holdsFor returns the answer to another question of the kind, if it is certain.
+func (p *precedent) holdsFor(q question) (options, bool) {
+	alias := q.alias
+	if !plainAlias(alias) {
+		return nil, false
+	}
+	for _, pattern := range p.patterns {
+		if wildcard(pattern, alias) != wildcard(pattern, p.alias) {
+			return nil, false
+		}
+	}
+	o := maps.Clone(p.answer)
+	o["host"] = []string{alias}
+	if p.own {
+		o["hostname"] = slices.Clone(o["host"])
+	}
+	if q.user != "" { // no condition looks at it
+		o["user"] = []string{q.user}
+	}
+	if q.port != 0 {
+		o["port"] = []string{strconv.Itoa(q.port)}
+	}
+	delete(o, "controlpath")
+	return o, true
+}
