@@ -162,3 +162,40 @@ func TestFirewalls(t *testing.T) {
 	s.server.SetRuleset("table inet own {\n\tchain way {\n\t\ttype filter hook forward priority filter; policy drop;\n\t\toifname \"br-*\" accept\n\t}\n}\n")
 	s.converge()
 }
+
+// TestOffIsAnnounced: all that is done when TLS is switched off is in the plan, as a change or as something that is looked at again.
+func TestOffIsAnnounced(t *testing.T) {
+	t.Parallel()
+	s := arrange(t, layout{agents: 1, top: "url = \"https://prefect.demo.test\"\n"})
+	s.converge()
+	s.edit("url = \"https://prefect.demo.test\"", "url = \"http://prefect.demo.test:4200\"\n[tls]\nmode = \"off\"\nallow_plaintext = true\n")
+	p, err := s.attempt().plan()
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	said := map[string]int{}
+	for _, c := range p.Changes {
+		said[c.Host+" "+c.Step]++
+		if strings.HasPrefix(c.Why, " ") || strings.Contains(c.Why, ":  ") {
+			t.Errorf("%s: %q has no subject", c.Step, c.Why)
+		}
+	}
+	looked := map[string]int{}
+	for _, l := range p.Later {
+		looked[l.Host+" "+l.Step]++
+	}
+	report := s.converge()
+	for _, o := range report.Outcomes {
+		step := o.Host + " " + o.Step
+		if said[step] > 0 {
+			said[step]--
+		} else if looked[step]--; looked[step] < 0 {
+			t.Errorf("%s was not announced", step)
+		}
+	}
+	for step, left := range said {
+		if left > 0 {
+			t.Errorf("%s was announced and not done", step)
+		}
+	}
+}

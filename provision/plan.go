@@ -135,6 +135,11 @@ func diff(resources []resource.Resource, needs *needs, facts Facts, options map[
 				Interrupts: c.Risk == resource.Interrupts, Planned: c, By: id,
 			})
 			w.pending[id] = true
+			if leader, ok := r.(resource.Leader); ok {
+				for _, one := range leader.Leads(c) {
+					plan.Later = append(plan.Later, Later{one.Host, one.String(), c.ID.String()})
+				}
+			}
 		}
 		fact, probed := facts[id]
 		why, unknown := fact.Why, probed && fact.Know == resource.Unknown

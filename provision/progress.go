@@ -17,6 +17,7 @@ type meter struct {
 	size   map[string]int64   // build: stage to its number of steps
 	ended  map[string]bool    // build: "STAGE N" that is done
 	moved  map[string]float64 // build: what a vertex fetches to its bytes
+	whole  int64              // build: the number of all steps, where it was told beforehand
 }
 
 // layer is what is known of a layer that is pulled, in bytes; 0 is not known.
@@ -41,6 +42,7 @@ func (m *meter) upload(done, total int64) *Progress {
 // and among them those of files/prefect/received.py.
 var (
 	pullLine  = regexp.MustCompile(`^([0-9a-f]{12}): (?:(Pulling fs layer|Waiting|Verifying Checksum)|(Already exists|Download complete|Pull complete)|(Downloading|Extracting)(?: +(?:\[.*\] +)?` + bytesOf + `/` + bytesOf + `| .*)?)$`)
+	wholeLine = regexp.MustCompile(`^building in (\d{1,4}) steps$`) // of resource.BuiltImage
 	stepLine  = regexp.MustCompile(`^#(\d+) \[(?:([^\]]*) )?(\d+)/(\d+)\] `)
 	endedLine = regexp.MustCompile(`^#(\d+) (?:DONE|CACHED)\b`)
 	movedLine = regexp.MustCompile(`^#(\d+) (?:(sha256:[0-9a-f]+) ` + bytesOf + `|[0-9.]+ (received) (\d+) bytes$)`)
@@ -62,6 +64,10 @@ func amount(number, unit string) float64 {
 // layers whose size is known by then, for the engine tells it when a layer's turn comes.
 func (m *meter) line(line string) (text string, p *Progress) {
 	if !m.building {
+		return line, nil
+	}
+	if l := wholeLine.FindStringSubmatch(line); l != nil {
+		m.whole, _ = strconv.ParseInt(l[1], 10, 32)
 		return line, nil
 	}
 	if l := pullLine.FindStringSubmatch(line); l != nil && room(m.layers, l[1]) {
@@ -135,7 +141,7 @@ func (m *meter) built() *Progress {
 	for _, n := range m.size {
 		p.Total += n
 	}
-	p.Total = max(p.Total, p.Done)
+	p.Total = max(p.Total, p.Done, m.whole)
 	bytes := 0.0
 	for _, n := range m.moved {
 		bytes += n

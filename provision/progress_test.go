@@ -81,6 +81,15 @@ func TestMeter(t *testing.T) {
 			{"#7 DONE 0.1s", build(3, 6)},
 			{"#9 exporting to image", nil},
 		},
+		"a build whose steps are counted beforehand": {
+			{"building in 8 steps", nil},
+			{"#5 [base 1/2] FROM docker.io/library/python:3.8-slim", build(0, 8)},
+			{"#5 CACHED", build(1, 8)},
+			{"#6 [base 2/2] RUN true", build(1, 8)},
+			{"#6 DONE 0.1s", build(2, 8)},
+			{"#7 [stage-1 1/6] COPY x x", build(2, 8)},
+			{"#8 [other 1/3] COPY x x", build(2, 11)},
+		},
 		"a build that fetches": {
 			{"#1 sha256:86a026f218e1 10.49MB / 30.00MB 1.2s", nil},
 			{"#5 [base 1/2] FROM docker.io/library/python:3.8-slim", build(0, 2)},

@@ -31,10 +31,15 @@ type Leftovers struct {
 	Keep []string
 	// Guarded says that the host has networks of the stack, and with them the rules that close these.
 	Guarded bool
+	// Readers are those who read a directory as a whole, and so see that files in it are removed.
+	Readers map[string][]ID
 	After   []ID // all other resources of the host: what is wanted is there before anything is removed
 }
 
-var _ Resource = (*Leftovers)(nil)
+var (
+	_ Resource = (*Leftovers)(nil)
+	_ Leader   = (*Leftovers)(nil)
+)
 
 // Pather is a resource that stands for files in the stack's directory.
 type Pather interface{ Paths() []string }
@@ -167,6 +172,14 @@ func (l *Leftovers) tokenOf(p string) (host string, ok bool) {
 	}
 	host = strings.TrimSuffix(name, path.Ext(name))
 	return host, host != "" && !slices.Contains(l.Agents, host)
+}
+
+// Leads are the readers of the directory that a change removes files from.
+func (l *Leftovers) Leads(c Change) []ID {
+	if c.ID.Kind != "files in" {
+		return nil
+	}
+	return l.Readers[c.ID.Name]
 }
 
 // removed writes paths as a text diff that takes each of them away, and removals reads them back.

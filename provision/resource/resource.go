@@ -67,6 +67,12 @@ type Doubter interface {
 	Doubt(World) string
 }
 
+// Leader is a resource with changes that others can be judged by only when they are made.
+type Leader interface {
+	// Leads names the resources that are looked at again after a change.
+	Leads(Change) []ID
+}
+
 // Valuer is a resource whose value others copy at apply time.
 type Valuer interface {
 	// Read fetches the value from the host that owns it.

@@ -326,6 +326,12 @@ func (b *binder) leftovers(h *inventory.Host) {
 	for _, r := range b.out {
 		id := r.ID()
 		l.After = append(l.After, id)
+		switch r := r.(type) {
+		case *resource.CaddyFiles:
+			l.Readers = map[string][]resource.ID{r.Dir: {id}}
+		case *resource.CaddyLoaded:
+			l.Readers[r.Files.Dir] = append(l.Readers[r.Files.Dir], id)
+		}
 		if p, ok := r.(resource.Pather); ok {
 			l.Files = append(l.Files, p.Paths()...)
 		}

@@ -158,6 +158,20 @@ func dockerBuild(p *proc, o parsed) int {
 // buildTime is how long an image takes.
 const buildTime = 20 * time.Second
 
+func makesLayer(instruction string) bool {
+	return slices.Contains([]string{"RUN", "COPY", "ADD", "WORKDIR"}, instruction)
+}
+
+// layers is the number of a stage's lines that make one.
+func (s stage) layers() (n int) {
+	for _, l := range s.lines {
+		if makesLayer(l[0]) {
+			n++
+		}
+	}
+	return n
+}
+
 // stages resolves what the image stands on and how it starts.
 func (d *docker) stages(p *proc, df dockerfile, entries []tarEntry) (base string, config *ContainerConfig, err error) {
 	configs := map[string]*ContainerConfig{}
@@ -167,7 +181,13 @@ func (d *docker) stages(p *proc, df dockerfile, entries []tarEntry) (base string
 	}
 	for n, s := range df.stages {
 		from := configs[s.from]
+		// BuildKit numbers what makes a layer, and an image from elsewhere.
+		number, all := 0, s.layers()
 		if from == nil {
+			all++
+			number++
+			vertex++
+			p.errorf("#%d [stage-%d 1/%d] FROM %s\n#%[1]d CACHED\n", vertex, n, all, s.from)
 			d.mu.Lock()
 			i := d.image(s.from)
 			d.mu.Unlock()
@@ -184,8 +204,11 @@ func (d *docker) stages(p *proc, df dockerfile, entries []tarEntry) (base string
 		c := *from
 		c.Env = slices.Clone(from.Env)
 		for k, l := range s.lines {
-			vertex++
-			p.errorf("#%d [stage-%d %d/%d] %s %s\n", vertex, n, k+1, len(s.lines), l[0], l[1])
+			if makesLayer(l[0]) {
+				vertex++
+				number++
+				p.errorf("#%d [stage-%d %d/%d] %s %s\n", vertex, n, number, all, l[0], l[1])
+			}
 			switch l[0] {
 			case "USER":
 				c.User = l[1]
@@ -207,7 +230,9 @@ func (d *docker) stages(p *proc, df dockerfile, entries []tarEntry) (base string
 				p.errorf("#%d 0.100 received %d bytes\n", vertex, (k+1)<<20)
 			}
 			p.sleep(buildTime / time.Duration(steps))
-			p.errorf("#%d DONE 0.1s\n", vertex)
+			if makesLayer(l[0]) {
+				p.errorf("#%d DONE 0.1s\n", vertex)
+			}
 		}
 		if s.name != "" {
 			configs[s.name] = &c

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -120,8 +121,8 @@ func (b *board) event(e provision.Event, now time.Time) {
 func (h *boardHost) wait(now time.Time, state string) { h.state, h.begun = state, now }
 
 func (h *boardHost) told(e provision.Event, now time.Time) {
-	if e.Text != "" {
-		h.said = e.Text
+	if text := buildPrefix.ReplaceAllString(e.Text, ""); text != "" && !strings.HasPrefix(text, "DONE ") && text != "CACHED" {
+		h.said = text
 	}
 	if e.Progress == nil {
 		return
@@ -239,7 +240,7 @@ func (b *board) line(name string, now time.Time, columns int) string {
 	switch {
 	case h.doing != nil:
 		mark = b.s.cyan(spinner[int(now.Sub(b.begun)/(100*time.Millisecond))%len(spinner)])
-		stage, what = h.doing.Stage, h.doing.Act+" "+h.doing.Step
+		stage, what = h.doing.Stage, h.what()
 		bar = h.bar(b.s, now, columns)
 	case h.failed > 0:
 		mark, what = b.s.red("✗"), Count(h.failed, "change")+" failed"
@@ -305,11 +306,20 @@ func (h *boardHost) bar(s Style, now time.Time, columns int) string {
 	if n := h.rate.perSecond(now); n > 0 {
 		text += " " + size(int64(n)) + "/s"
 	}
-	if p.Unit != "bytes" {
-		text += " " + s.dim(h.said)
-	}
 	return text
 }
+
+// what is the change in hand; of a build also what it does now.
+func (h *boardHost) what() string {
+	if h.progress == nil || h.progress.What != "build" || h.said == "" {
+		return h.doing.Act + " " + h.doing.Step
+	}
+	name, _, _ := strings.Cut(strings.TrimPrefix(h.doing.Step, "image "), ":")
+	return name + ": " + h.said
+}
+
+// buildPrefix is what the client puts before a line of a build: which step it is of, and since when it runs.
+var buildPrefix = regexp.MustCompile(`^#\d+ (\[[^\]]*\] |\d+\.\d+ )?`)
 
 // moved is how many bytes have come or gone so far.
 func moved(p *provision.Progress) int64 {

@@ -115,3 +115,23 @@ func TestBoardSkipped(t *testing.T) {
 		t.Errorf("finished: %q", lines)
 	}
 }
+
+// TestBoardOfABuild: what a build does now is shown as long as it does that.
+func TestBoardOfABuild(t *testing.T) {
+	t.Parallel()
+	steps := &provision.Progress{What: "build", Unit: "steps", Done: 3, Total: 26}
+	b, now := play(planOf("a"), change("a", "images", "add", "image prefect-prefect:22cded48e59023b4", "start"),
+		told("a", "#6 [base 2/4] RUN true", steps), told("a", "#6 DONE 0.3s", steps), told("a", "#11 [stage-1 3/9] RUN poetry install", steps))
+	shows := func(want string) {
+		t.Helper()
+		for _, columns := range []int{80, 120} {
+			if got := b.view(now, columns, 24); !strings.Contains(got, want) {
+				t.Errorf("%d columns: %q is not in\n%s", columns, want, got)
+			}
+		}
+	}
+	shows("prefect-prefect: RUN poetry install")
+	b.event(told("a", "#11 12.345 Collecting idna", nil), now)
+	b.event(told("a", "#7 CACHED", steps), now)
+	shows("prefect-prefect: Collecting idna")
+}
