@@ -50,6 +50,7 @@ name = "default"
 	s.stage("containers hold nothing", func(s *site) { s.confined(host) })
 	s.stage("the proxy lets nobody in", func(s *site) { s.proxied(host) })
 	s.stage("the network sees three ports", func(s *site) { s.exposed(host, 22, 80, 443) })
+	s.stage("firewalls of the host are named", func(s *site) { s.walled(host) })
 	s.stage("a crash leaves no core", func(s *site) { s.crashed(host) })
 	s.stage("tls by files", func(s *site) { secrets.watch(func() { s.tlsFiles(host, authority) }) })
 	s.stage("secrets are where they belong", func(s *site) { s.leaks(host, secrets) })
