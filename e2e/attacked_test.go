@@ -55,6 +55,7 @@ name = "default"
 	s.stage("tls by files", func(s *site) { secrets.watch(func() { s.tlsFiles(host, authority) }) })
 	s.stage("secrets are where they belong", func(s *site) { s.leaks(host, secrets) })
 	s.stage("tls off", func(s *site) { s.tlsOff(host) })
+	s.stage("tls in any order", func(s *site) { s.tlsInAnyOrder(host, authority) })
 }
 
 // privileged runs the flow that loads a variable and a secret, starts another deployment, takes a
