@@ -53,6 +53,42 @@ func TestCaddyWaitsForItsName(t *testing.T) {
 	p.settled("prefect", "worker")
 }
 
+// A Caddy that has been there with the stack's own authority, or without TLS, waits for the name just as a
+// new one does, and once it has a certificate of a public authority nothing waits any more.
+func TestCaddyWaitsForItsNameLater(t *testing.T) {
+	t.Parallel()
+	for _, before := range []string{"mode = \"internal\"\n", "mode = \"off\"\nallow_plaintext = true\n"} {
+		p := arrangeCloud(t, inventorytest.Options{UnservedLooks: 3}, small)
+		p.declare("resolver = \"" + p.names() + "\"\n\n[tls]\n" + before + small)
+		if strings.Contains(before, "off") {
+			p.edit("https://prefect.example.org", "http://prefect.example.org:4200")
+		}
+		if _, err := p.attempt().apply(); err != nil {
+			t.Fatal(explain(err))
+		}
+		p.declare(public(p.names()))
+		a := p.attempt()
+		if _, err := a.apply(); err != nil {
+			t.Fatal(explain(err))
+		}
+		waited, name, caddy := "", -1, -1
+		for n, e := range a.seen() {
+			switch {
+			case e.Type == "progress" && strings.HasPrefix(e.Step, "public name"):
+				waited += e.Text + "\n"
+			case e.Type == "change" && e.State == "done" && strings.HasPrefix(e.Step, "public name"):
+				name = n
+			case e.Type == "change" && e.State == "start" && (e.Step == "caddy configuration" || e.Step == "container prefect-caddy"):
+				caddy = n
+			}
+		}
+		if !strings.Contains(waited, "says nowhere") || name < 0 || caddy < name {
+			t.Errorf("%s: the name was there at %d, Caddy asked at %d: %s", before, name, caddy, waited)
+		}
+		p.settled("prefect", "worker")
+	}
+}
+
 // A domain that is managed elsewhere: what is to be done by hand is said, the wait ends, and the next
 // apply goes on; what stands before the server is not the server's address.
 func TestANameThatIsMadeByHand(t *testing.T) {

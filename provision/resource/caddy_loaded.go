@@ -21,6 +21,7 @@ type CaddyLoaded struct {
 	Answer func(digest, files string) string
 	// Certificate is what it has to show; nil without TLS.
 	Certificate *Certificate
+	After       []ID // what it must wait for beside its files
 }
 
 var (
@@ -32,7 +33,7 @@ var (
 func (c *CaddyLoaded) ID() ID { return ID{c.Host, "caddy", "configuration"} }
 
 func (c *CaddyLoaded) Needs() []ID {
-	return []ID{c.Config, c.Files.ID(), ServiceID(c.Host, c.Container)}
+	return append([]ID{c.Config, c.Files.ID(), ServiceID(c.Host, c.Container)}, c.After...)
 }
 
 // askCaddy imports next to nothing: it runs each time somebody looks, and importing an HTTP client

@@ -2,17 +2,20 @@ package resource
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
 
+	"provision/files/pki"
 	"provision/inventory"
 )
 
 // PublicName holds Caddy back until the url's host leads to the server: an authority that looks too
 // early says no, and after a few noes says nothing for hours.
 //
-// It is waited for as long as there is no Caddy. From then on Caddy asks again by itself.
+// It is waited for as long as there is no Caddy, and before one that had no certificate of a public
+// authority asks for one. From then on Caddy asks again by itself.
 type PublicName struct {
 	D       *inventory.DigitalOcean
 	Name    string // in full
@@ -20,6 +23,7 @@ type PublicName struct {
 	Address ID     // its reserved IP; zero for none
 	Record  ID     // zero where the domain is managed elsewhere
 	Caddy   ID
+	Loaded  ID // its configuration, whose fact has the certificate that it shows
 }
 
 var (
@@ -48,7 +52,7 @@ func (n *PublicName) Look(*inventory.Listing) Fact { return there() }
 
 func (n *PublicName) Diff(w World) []Change {
 	d, know := docker(w, n.Caddy.Host)
-	if _, there := d.Containers[n.Caddy.Name]; there || know == Unknown {
+	if _, there := d.Containers[n.Caddy.Name]; know == Unknown || there && !n.first(w) {
 		return nil
 	}
 	c := Change{ID: n.ID(), Act: Await, Why: "it has to lead to the server before a certificate is asked for"}
@@ -56,6 +60,21 @@ func (n *PublicName) Diff(w World) []Change {
 		c.Note = "its domain is not managed in the account: the record is made by hand"
 	}
 	return []Change{c}
+}
+
+// first tells whether the Caddy that is there has not asked a public authority yet: it shows a certificate
+// of the stack's own, or speaks no TLS.
+func (n *PublicName) first(w World) bool {
+	rec, know := w.Fact(n.Loaded)
+	if know != Yes {
+		return false
+	}
+	leaf, err := base64.StdEncoding.DecodeString(rec.Fields["leaf"])
+	if err != nil {
+		return strings.Contains(rec.Fields["leaf"], "refused") // nobody listens there
+	}
+	ours, err := pki.Ours(leaf)
+	return err == nil && ours
 }
 
 func (n *PublicName) Do(ctx context.Context, r *Run, _ Change) error {

@@ -120,7 +120,7 @@ func (b *binder) name() {
 	if b.inv.TLS.Mode == inventory.TLSACME && d.Resolver != "none" {
 		public := &resource.PublicName{
 			D: d, Name: b.inv.Hostname(), Droplet: droplet, Address: address, Record: b.named,
-			Caddy: resource.ServiceID(b.server.Name, b.stack.Name+"-caddy"),
+			Caddy: resource.ServiceID(b.server.Name, b.stack.Name+"-caddy"), Loaded: caddyConfiguration(b.server.Name),
 		}
 		b.add(public)
 		b.named = public.ID()

@@ -100,7 +100,7 @@ func (b *binder) serverRole(h *inventory.Host) error {
 			})
 			b.add(caddy, &resource.CaddyLoaded{
 				Host: host, Container: caddy.Container, Digest: caddyConfig.digest, Config: caddyConfig.ID(), Files: caddyFiles,
-				Admin: "unix//run/caddy/admin.sock", Answer: files.CaddyAnswer, Certificate: caddyConfig.certificate,
+				Admin: "unix//run/caddy/admin.sock", Answer: files.CaddyAnswer, Certificate: caddyConfig.certificate, After: []resource.ID{b.named},
 			})
 		}
 	}
