@@ -41,12 +41,17 @@ name = "default"
 [[deployments]]
 flow = "desk/privileged.py:privileged"
 name = "default"
+
+[[deployments]]
+flow = "desk/kept.py:kept"
+name = "default"
 `)
 	authority := s.ownCertificate(host)
 	secrets := s.secretly(host)
 	s.hardened(host, 5)
 	s.stage("a flow may do what flows need", func(s *site) { s.privileged(host) })
 	s.stage("tokens may do nothing else", func(s *site) { s.narrow(host) })
+	s.stage("a token for flows runs nothing in others", func(s *site) { s.forged(host) })
 	s.stage("containers hold nothing", func(s *site) { s.confined(host) })
 	s.stage("the proxy lets nobody in", func(s *site) { s.proxied(host) })
 	s.stage("the network sees three ports", func(s *site) { s.exposed(host, 22, 80, 443) })
@@ -85,7 +90,7 @@ func (s *site) narrow(host *lab.Host) {
 	web := s.outside(host)
 	admin := login("admin", uiCanary)
 	tokenOf := map[string]string{}
-	for _, kind := range []string{"poll", "run", "register"} {
+	for _, kind := range []string{"poll", "run"} {
 		tokenOf[kind] = s.on(host, "cat "+tokens+kind)
 	}
 	id := map[string]string{
@@ -163,10 +168,8 @@ func (s *site) narrow(host *lab.Host) {
 		}
 	}
 	for _, way := range []string{"clear", "drop", "create"} {
-		for who, header := range map[string]string{"login": admin, "register token": bearer(tokenOf["register"])} {
-			if code, _ := web.ask("POST", "/api/admin/database/"+way, `{"confirm":true}`, header, "Origin: https://"+host.Address); code != 403 {
-				s.Errorf("with the %s POST /api/admin/database/%s: %d", who, way, code)
-			}
+		if code, _ := web.ask("POST", "/api/admin/database/"+way, `{"confirm":true}`, admin, "Origin: https://"+host.Address); code != 403 {
+			s.Errorf("with the login POST /api/admin/database/%s: %d", way, code)
 		}
 	}
 	if after := s.query(host, kept); after != before {
@@ -192,7 +195,7 @@ func (s *site) confined(host *lab.Host) {
 		s.want(host, "docker exec "+name+" sh -c 'id -u; ulimit -Hc'", strings.Fields(status)[1]+"\n0")
 		s.want(host, `sed -n 's/^Max core file size *//p' "/proc/$(docker inspect --format '{{.State.Pid}}' `+name+`)/limits" | xargs`, "0 0 bytes")
 	}
-	for dir, name := range map[string]string{"server": "migrate", "agent": "register"} {
+	for dir, name := range map[string]string{"server": "migrate", "agent": "describe"} {
 		s.want(host, fmt.Sprintf(`cd /var/lib/provision/prefect/%[1]s && docker compose --project-name prefect-%[1]s run --rm -T --no-deps --entrypoint sh %[2]s -c 'id -u; ulimit -Hc
 grep -E "^(Cap(Inh|Prm|Eff|Bnd|Amb)|NoNewPrivs|Seccomp):" /proc/self/status | cut -f2 | xargs
 for d in / /opt /etc /run /run/secrets; do ! touch $d/owned || echo writable: $d; done' 2>/dev/null`, dir, name),

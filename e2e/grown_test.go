@@ -100,13 +100,12 @@ func (s *site) grown(server, worker, second *lab.Host) {
 	changes = slices.DeleteFunc(changes, func(c string) bool { return strings.HasPrefix(c, "worker-2: ") })
 	const tokens = "prefect: add secret /var/lib/provision/prefect/server/secrets/caddy/tokens/worker-2."
 	want := []string{
-		tokens + "poll", tokens + "register", tokens + "run",
+		tokens + "poll", tokens + "run",
 		"prefect: change file /var/lib/provision/prefect/server/caddy/Caddyfile",
 		"prefect: change pool provision",
 		"prefect: reload caddy configuration",
 		// The first agent host registers the deployment that proves the new one.
 		"worker-1: change deployments",
-		"worker-1: change file /var/lib/provision/prefect/agent/spec/deployments.json",
 	}
 	slices.Sort(want)
 	if !slices.Equal(changes, want) {
@@ -126,8 +125,8 @@ func (s *site) grown(server, worker, second *lab.Host) {
 // shrunk takes that host out of the inventory: it is left alone, and its tokens open nothing.
 func (s *site) shrunk(server, worker, second *lab.Host) {
 	queue := "/api/work_pools/provision/queues/host-worker-2"
-	tokens := strings.Fields(s.on(server, "cat /var/lib/provision/prefect/server/secrets/caddy/tokens/worker-2.poll; echo; cat /var/lib/provision/prefect/server/secrets/caddy/tokens/worker-2.run; echo; cat /var/lib/provision/prefect/server/secrets/caddy/tokens/worker-2.register"))
-	if len(tokens) != 3 {
+	tokens := strings.Fields(s.on(server, "cat /var/lib/provision/prefect/server/secrets/caddy/tokens/worker-2.poll; echo; cat /var/lib/provision/prefect/server/secrets/caddy/tokens/worker-2.run"))
+	if len(tokens) != 2 {
 		s.Fatalf("worker-2 has %d tokens", len(tokens))
 	}
 	if got := s.outside(server).status("GET", queue, bearer(tokens[0])); got != 200 {
@@ -140,7 +139,6 @@ func (s *site) shrunk(server, worker, second *lab.Host) {
 		"prefect: reload caddy configuration",
 		"prefect: remove tokens of worker-2",
 		"worker-1: change deployments",
-		"worker-1: change file /var/lib/provision/prefect/agent/spec/deployments.json",
 	)
 	s.contains(text, "what runs there is left as it is; to clean that host, put it back with roles = [] first")
 	onServer, onWorker, still := s.containers(server), s.containers(worker), s.untouched(second)
@@ -156,7 +154,7 @@ func (s *site) shrunk(server, worker, second *lab.Host) {
 			}
 		}
 	}
-	s.want(server, "ls /var/lib/provision/prefect/server/secrets/caddy/tokens | xargs", "worker-1.poll worker-1.register worker-1.run")
+	s.want(server, "ls /var/lib/provision/prefect/server/secrets/caddy/tokens | xargs", "worker-1.poll worker-1.run")
 	s.again(2)
 }
 

@@ -71,7 +71,6 @@ func (s *site) flowEdited(server, worker *lab.Host, flows string) {
 	text := s.plans(
 		"worker-1: add image prefect-business-logic",
 		"worker-1: change file /var/lib/provision/prefect/agent/compose.yaml",
-		"worker-1: change file /var/lib/provision/prefect/agent/spec/deployments.json",
 		"worker-1: replace container prefect-business-logic",
 		"worker-1: change container prefect-agent", // stopped meanwhile
 		"worker-1: change deployments",

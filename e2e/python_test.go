@@ -13,7 +13,7 @@ import (
 	"provision/e2e/lab"
 )
 
-// registers runs the tests of the registration in the image of the flows, where Prefect itself is
+// registers runs the tests of the registration and of the guard in the image of the flows, where Prefect itself is
 // there: elsewhere those that import it are skipped.
 func (s *site) registers(worker *lab.Host) {
 	s.Helper()

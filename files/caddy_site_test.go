@@ -76,7 +76,7 @@ func TestCaddySites(t *testing.T) {
 			t.Errorf("Host %s: status %d", host, got.status)
 		}
 	}
-	got := l.must(request{method: "POST", target: "/api/x?y=z", plain: true, port: "80", header: []string{bearer(token("worker-1", "register"))}})
+	got := l.must(request{method: "POST", target: "/api/x?y=z", plain: true, port: "80", header: []string{basic("admin", uiPassword)}})
 	if got.status != 308 || got.header.Get("Location") != "https://prefect.example.org/api/x?y=z" {
 		t.Errorf("http: status %d, Location %q", got.status, got.header.Get("Location"))
 	}

@@ -29,9 +29,9 @@ type Caddyfile struct {
 	TLS       string
 	PublicURL string   // scheme, host and optional port
 	UIUser    string   // its bcrypt hash is the file secrets/caddy/ui_password_hash
-	Agents    []string // hosts with token files secrets/caddy/tokens/HOST.{poll,run,register}; their order does not matter
+	Agents    []string // hosts with token files secrets/caddy/tokens/HOST.{poll,run}; their order does not matter
 	Serve     bool     // [business_logic] execution = "serve": run tokens may do what poll tokens may, too
-	APIAll    bool     // [business_logic] api = "all": run tokens may do at the API what register tokens may
+	APIAll    bool     // [business_logic] api = "all": run tokens may do everything at the API
 
 	Email    string // acme
 	ACMECA   string // acme: url of another directory

@@ -19,7 +19,7 @@ const (
 	segment = `[^/]+`
 )
 
-// tokenKinds are the three kinds. Where flows are fetched by what executes them (serve), the run token does the work of both.
+// tokenKinds are the two kinds. Where flows are fetched by what executes them (serve), the run token does the work of both.
 func tokenKinds(all, serve bool) []tokenRoutes {
 	poll, run := pollRoutes(), runRoutes()
 	if serve {
@@ -34,7 +34,7 @@ func tokenKinds(all, serve bool) []tokenRoutes {
 	if all {
 		run = tokenRoutes{Kind: "run", All: true}
 	}
-	return []tokenRoutes{poll, run, {Kind: "register", All: true}}
+	return []tokenRoutes{poll, run}
 }
 
 func newRoute(kind, method string, paths ...string) route {

@@ -71,7 +71,8 @@ type (
 		Command       []string              `yaml:"command"`
 		WorkingDir    string                `yaml:"working_dir,omitempty"`
 		Environment   map[string]string     `yaml:"environment,omitempty"`
-		Networks      map[string]attachment `yaml:"networks"`
+		NetworkMode   string                `yaml:"network_mode,omitempty"`
+		Networks      map[string]attachment `yaml:"networks,omitempty"`
 		ExtraHosts    map[string]string     `yaml:"extra_hosts,omitempty"`
 		Sysctls       map[string]string     `yaml:"sysctls,omitempty"`
 		Ports         []published           `yaml:"ports,omitempty"`

@@ -17,7 +17,7 @@ func HostQueue(host string) string { return "host-" + host }
 // running stays known when the container is another one.
 func Hostname(service, host string) string { return service + "-" + host }
 
-// ComposeAgent is the project of an agent host: agent, business-logic, register (one-shot). With Serve there is no agent: business-logic fetches its runs
+// ComposeAgent is the project of an agent host: agent, business-logic, describe (one-shot). With Serve there is no agent: business-logic fetches its runs
 // itself, with the run token.
 type ComposeAgent struct {
 	Stack   string
@@ -62,7 +62,7 @@ func (a ComposeAgent) Render() (Compose, error) {
 		"PROVISION_POOL":  Pool,
 		"PROVISION_QUEUE": HostQueue(a.Host),
 	})
-	// What all three have: the network, the names in it, and trust in the API.
+	// What both have: the network, the names in it, and trust in the API.
 	var trust []mount
 	startMounts := func(secrets string) []string { return []string{secrets} }
 	if a.CA {
@@ -77,15 +77,13 @@ func (a ComposeAgent) Render() (Compose, error) {
 		s.Networks = map[string]attachment{agentNet: {}}
 		s.ExtraHosts = a.ExtraHosts
 		s.Volumes = append(slices.Clone(trust), bind(dir+"/secrets/"+name, "/run/secrets"))
-		if s.Profiles == nil {
-			s.ContainerName = a.Stack + "-" + name
-			s.Hostname = Hostname(name, a.Host)
-			s.HealthCheck = &healthCheck{
-				Test:     []string{"CMD", "/opt/provision/entrypoint", "python", "-m", "provision_glue.health", name},
-				Interval: "10s", Timeout: "8s", Retries: 6, StartPeriod: "1m",
-			}
-			s.startMounts = startMounts("secrets/" + name)
+		s.ContainerName = a.Stack + "-" + name
+		s.Hostname = Hostname(name, a.Host)
+		s.HealthCheck = &healthCheck{
+			Test:     []string{"CMD", "/opt/provision/entrypoint", "python", "-m", "provision_glue.health", name},
+			Interval: "10s", Timeout: "8s", Retries: 6, StartPeriod: "1m",
 		}
+		s.startMounts = startMounts("secrets/" + name)
 		return harden(s)
 	}
 
@@ -104,17 +102,17 @@ func (a ComposeAgent) Render() (Compose, error) {
 		"BRIDGE_LIMIT":                         "1000", // the agent's limit counts; were it here too, another one would replace business-logic
 		"BRIDGE_DRAIN_SECONDS":                 strconv.Itoa(int(a.StopGrace / time.Second)),
 	}
-	register := member("register", service{
-		Image:      a.BusinessImage,
-		Profiles:   []string{"register"},
-		Command:    []string{"python", "-m", "provision_glue.register"},
-		WorkingDir: "/tmp", // Prefect writes beside itself when it registers
-		Environment: map[string]string{
-			"PROVISION_SECRETS": "PREFECT_API_KEY=/run/secrets/register_token",
-		},
+	// What a flow's module does when it is imported must find nothing: no network, no secret.
+	describe := harden(service{
+		Image:       a.BusinessImage,
+		Profiles:    []string{"describe"},
+		User:        "10001:10001",
+		Entrypoint:  []string{"/opt/provision/entrypoint"},
+		Command:     []string{"python", "-m", "provision_glue.describe"},
+		WorkingDir:  "/tmp", // Prefect writes beside itself
+		Environment: map[string]string{"PREFECT_HOME": "/tmp/prefect"},
+		NetworkMode: "none",
 	})
-	// The list of deployments; only the host that registers has it.
-	register.Volumes = append(register.Volumes, bind(dir+"/spec", "/opt/provision-spec"))
 	business := service{
 		Image:       a.BusinessImage,
 		Command:     []string{"provision-bridge", "serve"},
@@ -123,7 +121,7 @@ func (a ComposeAgent) Render() (Compose, error) {
 		StopGrace:   seconds(a.StopGrace + drainMargin),
 		PidsLimit:   4096,
 	}
-	services := map[string]*service{"register": register}
+	services := map[string]*service{"describe": describe}
 	if a.Serve {
 		business.Command = append([]string{"python", "-m", "provision_glue.serve"}, poll...)
 		run["BRIDGE_LISTEN"], run["BRIDGE_ADDRESS"] = "127.0.0.1:8787", "127.0.0.1:8787"

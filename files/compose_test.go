@@ -256,10 +256,10 @@ func TestComposeDefinitions(t *testing.T) {
 		{"nothing", func(*ComposeAgent) {}, nil},
 		{"concurrency", func(a *ComposeAgent) { a.Concurrency = 11 }, []string{"agent"}},
 		{"queues", func(a *ComposeAgent) { a.Queues = []string{"default", "more"} }, []string{"agent"}},
-		{"flows", func(a *ComposeAgent) { a.BusinessImage = "prefect-business-logic:new" }, []string{"business-logic", "register"}},
+		{"flows", func(a *ComposeAgent) { a.BusinessImage = "prefect-business-logic:new" }, []string{"business-logic", "describe"}},
 		{"prefect image", func(a *ComposeAgent) { a.PrefectImage = "prefect-prefect:new" }, []string{"agent"}},
 		{"stop grace", func(a *ComposeAgent) { a.StopGrace = time.Minute }, []string{"business-logic"}},
-		{"address of the server", func(a *ComposeAgent) { a.ExtraHosts = nil }, []string{"agent", "business-logic", "register"}},
+		{"address of the server", func(a *ComposeAgent) { a.ExtraHosts = nil }, []string{"agent", "business-logic"}},
 	}
 	for _, tt := range agents {
 		a := agentProject()

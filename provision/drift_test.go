@@ -85,7 +85,13 @@ var drifts = []drift{
 	{"a token's directory is given to the container's user", ran(agentHost, "chmod 0700 "+base+"/agent/secrets/agent"), []string{"agent/poll_token: owner and mode of its directory are 0:10001 700, should be 0:10001 550"}},
 	{"Caddy's directory is given to its user", ran(serverHost, "chown 10002:10002 "+base+"/server/secrets/caddy"), []string{"ui_password_hash: owner and mode of its directory are 10002:10002 550"}},
 	{"a secret is a link", ran(serverHost, "f="+base+"/server/secrets/login/ui_password; echo of-root >/root/other; rm $f; ln -s /root/other $f"), []string{"ui_password: it is a symbolic link", "ui_password_hash"}},
-	{"a file is removed", removed(agentHost, base+"/agent/spec/deployments.json"), []string{"worker-1 add file " + base + "/agent/spec/deployments.json"}},
+	{"a file is removed", removed(agentHost, base+"/agent/compose.yaml"), []string{"worker-1 add file " + base + "/agent/compose.yaml"}},
+	{"a former version left its register tokens", func(t *testing.T, s *site) {
+		ran(serverHost, "printf %064d 7 >"+base+"/server/secrets/caddy/tokens/worker-1.register")(t, s)
+		ran(agentHost, "d="+base+"/agent; mkdir -p $d/secrets/register $d/spec; printf %064d 7 >$d/secrets/register/register_token; echo '{}' >$d/spec/deployments.json")(t, s)
+	}, []string{
+		"prefect remove files in " + base + "/server/secrets/caddy/tokens", "worker-1 remove files in " + base + "/agent/secrets/register", "worker-1 remove files in " + base + "/agent/spec",
+	}},
 	{"a copied secret is removed", removed(agentHost, base+"/agent/secrets/agent/poll_token"), []string{"worker-1 add secret " + base + "/agent/secrets/agent/poll_token"}},
 	{"a token is removed", removed(serverHost, base+"/server/secrets/caddy/tokens/worker-1.run"), []string{
 		"prefect add secret " + base + "/server/secrets/caddy/tokens/worker-1.run", "worker-1 change secret " + base + "/agent/secrets/business-logic/run_token: its source on prefect changes",
@@ -123,9 +129,9 @@ var drifts = []drift{
 	}, []string{"prefect change pool provision: queues are missing: default"}},
 	{"Docker is stopped", func(_ *testing.T, s *site) { s.server.StopUnit("docker") }, []string{"prefect change docker: the engine does not answer"}},
 	{"Docker is stopped on the agent's host", func(_ *testing.T, s *site) { s.hosts[agentHost].StopUnit("docker") }, []string{"worker-1 change docker: the engine does not answer"}},
-	{"Docker is stopped, and the list of deployments is lost", func(t *testing.T, s *site) {
+	{"Docker is stopped, and a file and a deployment are lost", func(t *testing.T, s *site) {
 		s.hosts[agentHost].StopUnit("docker")
-		s.hosts[agentHost].Remove(base + "/agent/spec/deployments.json")
+		s.hosts[agentHost].Remove(base + "/agent/compose.yaml")
 		s.server.DeleteDeployment("hello/default")
 	}, []string{"worker-1 change docker", "worker-1 add file", "worker-1 later deployments"}},
 	{"daemon.json is edited", appended("/etc/docker/daemon.json"), []string{"change docker: daemon.json differs"}},

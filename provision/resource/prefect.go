@@ -207,21 +207,22 @@ func (p *Pool) Do(ctx context.Context, r *Run, _ Change) error {
 	return err
 }
 
-// Registration is the set of deployments that Prefect has from us. One agent host registers them,
-// removes ours that are gone, and writes the record of what it did last, so that a registration
-// that was cut off is seen.
+// Registration is the set of deployments that Prefect has from us. One agent host imports the flows, in a container
+// without a network and without secrets, and says what they are. The server's container registers them, removes ours that
+// are gone, and writes the record of what it did last, so that a registration that was cut off is seen. It asks the API
+// where nothing guards it, so there is no token that registers, and none that a killed run could leave behind.
 type Registration struct {
-	Host    string // that registers
-	Server  string
-	Stack   string
-	Project string // the agent's compose project and its directory
-	Dir     string
-	Pool    ID
-	Spec    ID       // the file with the deployments
-	Digest  string   // of that file: what the record says when all is registered
-	Names   []string // ENTRYPOINT/NAME of each
-	Tag     string   // on every deployment of ours
-	After   []ID
+	Host      string // that has the flows
+	Project   string // the agent's compose project and its directory
+	Dir       string
+	Server    string
+	Container string // Prefect's
+	Pool      ID
+	Spec      []byte   // the deployments, a JSON object
+	Digest    string   // of them and of the flows' code: what the record says when all is registered
+	Names     []string // ENTRYPOINT/NAME of each
+	Tag       string   // on every deployment of ours
+	After     []ID
 }
 
 var _ Resource = (*Registration)(nil)
@@ -231,7 +232,7 @@ func RegistrationID(host string) ID { return ID{host, "deployments", ""} }
 
 func (g *Registration) ID() ID { return RegistrationID(g.Host) }
 func (g *Registration) Needs() []ID {
-	return append([]ID{g.Pool, g.Spec, PrefectID(g.Server)}, g.After...)
+	return append([]ID{g.Pool, PrefectID(g.Server)}, g.After...)
 }
 func (g *Registration) Probe(*Script) {}
 
@@ -273,8 +274,65 @@ func (g *Registration) Diff(w World) []Change {
 	return nil
 }
 
+// flowDescription is what is taken of a flow from the container that imports it: data, whatever the flow's code says of itself.
+type flowDescription struct {
+	Name        string                     `json:"name"`
+	Description *string                    `json:"description"`
+	Parameters  map[string]json.RawMessage `json:"parameters"`
+}
+
+// maxDescriptions bounds what is read of all flows, in bytes.
+const maxDescriptions = 1 << 20
+
 func (g *Registration) Do(ctx context.Context, r *Run, _ Change) error {
-	_, err := r.Sh(ctx, g.Host, fmt.Sprintf("cd %s\ntimeout 600 docker compose --project-name %s --ansi never run --rm -T --no-deps register\n",
-		remote.Quote(g.Dir), remote.Quote(g.Project)))
+	flows, err := g.describe(ctx, r)
+	if err != nil {
+		return err
+	}
+	spec := map[string]json.RawMessage{}
+	if err := json.Unmarshal(g.Spec, &spec); err != nil {
+		return err
+	}
+	if spec["flows"], err = json.Marshal(flows); err != nil {
+		return err
+	}
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return err
+	}
+	path, err := r.Stage(ctx, g.Server, "registration.json", text)
+	if err != nil {
+		return err
+	}
+	_, err = r.Sh(ctx, g.Server, fmt.Sprintf("t=%s\ntimeout 600 docker exec -i %s python -m provision_glue.register <\"$t\"\nrm -f \"$t\"\n",
+		remote.Quote(path), remote.Quote(g.Container)))
 	return err
+}
+
+// describe has the flows imported, and gives what they say of themselves, by entrypoint.
+func (g *Registration) describe(ctx context.Context, r *Run) (map[string]flowDescription, error) {
+	path, err := r.Stage(ctx, g.Host, "deployments.json", g.Spec)
+	if err != nil {
+		return nil, err
+	}
+	_, err = r.Sh(ctx, g.Host, fmt.Sprintf(`t=%s
+cd %s
+{ timeout 600 docker compose --project-name %s --ansi never run --rm -T --no-deps describe <"$t"; echo "$?" >"$t.rc"; } | head -c %d >"$t.said"
+rc=$(cat "$t.rc")
+[ "$rc" = 0 ] || exit "$rc"
+`, remote.Quote(path), remote.Quote(g.Dir), remote.Quote(g.Project), maxDescriptions+1))
+	if err != nil {
+		return nil, err
+	}
+	said, err := r.Get(ctx, g.Host, fmt.Sprintf("t=%s; cat \"$t.said\"; rm -f \"$t\" \"$t.rc\" \"$t.said\"", remote.Quote(path)))
+	if err != nil {
+		return nil, err
+	}
+	flows := map[string]flowDescription{}
+	decoder := json.NewDecoder(strings.NewReader(said))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&flows); err != nil || len(said) > maxDescriptions {
+		return nil, fmt.Errorf("what the flows' container says of them is not understood: %s", firstLine(remote.Sanitize(said[:min(len(said), 200)])))
+	}
+	return flows, nil
 }

@@ -45,12 +45,11 @@ func (b *binder) agentRole(h *inventory.Host) error {
 	bridgeCopy := secret("business-logic/bridge_token", bridge.ID())
 	poll := secret("agent/poll_token", b.tokenID(host, "poll"))
 	run := secret("business-logic/run_token", b.tokenID(host, "run"))
-	register := secret("register/register_token", b.tokenID(host, "register"))
 	if b.serve() { // the bridge is within one container, and nobody polls with a token of its own
 		bridgeCopy.Source = resource.ID{}
-		b.add(bridgeCopy, run, register)
+		b.add(bridgeCopy, run)
 	} else {
-		b.add(bridge, bridgeCopy, poll, run, register)
+		b.add(bridge, bridgeCopy, poll, run)
 	}
 	trust := []resource.ID{}
 	if ownCA {
@@ -92,7 +91,7 @@ func (b *binder) agentRole(h *inventory.Host) error {
 	}
 	// Who fetches runs starts last: what it is to execute is registered before.
 	fetches := agent
-	ready := []resource.ID{resource.NetworkID(host, agentNet), resource.ImageID(host, b.business.ref), register.ID(), compose.ID()}
+	ready := []resource.ID{resource.NetworkID(host, agentNet), resource.ImageID(host, b.business.ref), compose.ID()}
 	if b.serve() {
 		fetches, business.RunsAs = business, files.Hostname("business-logic", host)
 	} else {
@@ -119,7 +118,7 @@ func caddyConfiguration(server string) resource.ID {
 // starts it again. One that is there no longer by right (serve) must not ask the new one either.
 const stopAgent = `docker stop --time 10 "${container%-business-logic}-agent" >/dev/null 2>&1 || true`
 
-// registration adds the list of deployments and its registration, which the first agent host makes.
+// registration adds that of the deployments. The first agent host says what its flows are, the server registers them.
 func (b *binder) registration(host, dir string, after []resource.ID) (resource.ID, error) {
 	type deployment struct {
 		Flow       string         `json:"flow"`
@@ -167,15 +166,14 @@ func (b *binder) registration(host, dir string, after []resource.ID) (resource.I
 	// The record names the code as well: a flow that was edited is registered again, for its
 	// parameters may have changed.
 	spec.Record = digest([]any{spec, b.business.ref})
-	text, err := json.MarshalIndent(spec, "", "  ")
+	text, err := json.Marshal(spec)
 	if err != nil {
 		return resource.ID{}, err
 	}
-	file := &resource.File{Host: host, Path: dir + "/spec/deployments.json", Content: append(text, '\n'), Owner: "0:0", Mode: "0644", After: []resource.ID{resource.IdentityID(host)}}
 	r := &resource.Registration{
-		Host: host, Server: b.server.Name, Stack: b.stack.Name, Project: b.stack.Name + "-agent", Dir: dir, Pool: resource.PoolID(b.server.Name, files.Pool),
-		Spec: file.ID(), Digest: spec.Record, Names: names, Tag: "provision:" + b.stack.Name, After: after,
+		Host: host, Server: b.server.Name, Container: b.stack.Name + "-server", Project: b.stack.Name + "-agent", Dir: dir, Pool: resource.PoolID(b.server.Name, files.Pool),
+		Spec: text, Digest: spec.Record, Names: names, Tag: "provision:" + b.stack.Name, After: after,
 	}
-	b.add(file, r)
+	b.add(r)
 	return r.ID(), nil
 }

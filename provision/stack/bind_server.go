@@ -11,8 +11,8 @@ import (
 	"provision/provision/resource"
 )
 
-// tokenKinds are the three tokens that each agent host has at the API.
-var tokenKinds = [3]string{"poll", "run", "register"}
+// tokenKinds are the two tokens that each agent host has at the API.
+var tokenKinds = [2]string{"poll", "run"}
 
 func (b *binder) tokenID(host, kind string) resource.ID {
 	return resource.SecretID(b.server.Name, b.base+"/server/secrets/caddy/tokens/"+host+"."+kind)

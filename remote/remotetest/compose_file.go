@@ -131,6 +131,9 @@ func (f *composeFile) check() error {
 		if s == nil || s.Image == "" {
 			return fmt.Errorf("service %q has neither an image nor a build context specified: invalid compose project", name)
 		}
+		if s.NetworkMode != "" && len(s.Networks) > 0 {
+			return fmt.Errorf("service %s declares mutually exclusive `network_mode` and `networks`: invalid compose project", name)
+		}
 		for n := range s.Networks {
 			if _, ok := f.Networks[n]; !ok && n != "default" {
 				return fmt.Errorf("service %q refers to undefined network %s: invalid compose project", name, n)
@@ -148,6 +151,17 @@ func (f *composeFile) check() error {
 		}
 	}
 	return nil
+}
+
+// attached are the networks of a service: its own, the project's, or none at all.
+func (c *composeService) attached() composeNetworks {
+	switch {
+	case c.NetworkMode == "none":
+		return nil
+	case len(c.Networks) == 0:
+		return composeNetworks{"default": nil}
+	}
+	return c.Networks
 }
 
 // objectName is how a network or volume of the file is called at the engine.
@@ -174,7 +188,7 @@ func (f *composeFile) spec(project, dir, name string) spec {
 	c := f.Services[name]
 	s := spec{
 		name: c.ContainerName, image: c.Image, entrypoint: c.Entrypoint, cmd: c.Command, env: c.Environment, labels: map[string]string{}, user: c.User,
-		hostname: c.Hostname, workdir: c.WorkingDir, networks: map[string][]string{}, ports: map[string][]PortBinding{}, restart: c.Restart, readOnly: c.ReadOnly,
+		hostname: c.Hostname, workdir: c.WorkingDir, networks: map[string][]string{}, isolated: c.NetworkMode == "none", ports: map[string][]PortBinding{}, restart: c.Restart, readOnly: c.ReadOnly,
 		init: c.Init, privileged: c.Privileged, capAdd: c.CapAdd, capDrop: c.CapDrop, secOpt: c.SecurityOpt, sysctls: c.Sysctls, pids: c.PidsLimit,
 		log: LogConfig{c.Logging.Driver, c.Logging.Options}, tmpfs: map[string]string{}, createPath: map[string]bool{}, project: project, service: name,
 	}
@@ -182,11 +196,7 @@ func (f *composeFile) spec(project, dir, name string) spec {
 		s.name = project + "-" + name + "-1"
 	}
 	maps.Copy(s.labels, c.Labels)
-	nets := c.Networks
-	if len(nets) == 0 {
-		nets = composeNetworks{"default": nil}
-	}
-	for n, aliases := range nets {
+	for n, aliases := range c.attached() {
 		s.networks[objectName(project, n, f.Networks[n])] = append([]string{s.name, name}, aliases...)
 	}
 	for _, m := range c.Volumes {

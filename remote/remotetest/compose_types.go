@@ -37,6 +37,7 @@ type composeService struct {
 	Command         words                `yaml:"command"`
 	WorkingDir      string               `yaml:"working_dir"`
 	Environment     pairs                `yaml:"environment"`
+	NetworkMode     string               `yaml:"network_mode"`
 	Networks        composeNetworks      `yaml:"networks"`
 	ExtraHosts      pairs                `yaml:"extra_hosts"`
 	Sysctls         pairs                `yaml:"sysctls"`

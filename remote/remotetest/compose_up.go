@@ -13,10 +13,7 @@ import (
 func (c compose) objects(names []string) error {
 	for _, n := range names {
 		s := c.f.Services[n]
-		nets := s.Networks
-		if len(nets) == 0 {
-			nets = composeNetworks{"default": nil}
-		}
+		nets := s.attached()
 		for _, key := range slices.Sorted(maps.Keys(nets)) {
 			e := c.f.Networks[key]
 			name := objectName(c.project, key, e)

@@ -25,6 +25,7 @@ type spec struct {
 	createPath               map[string]bool
 	tmpfs                    map[string]string
 	networks                 map[string][]string // name to aliases
+	isolated                 bool                // has none, not even the default
 	ports                    map[string][]PortBinding
 	restart                  string
 	readOnly, init, remove   bool
@@ -102,7 +103,9 @@ func (d *docker) create(s spec) (*container, error) {
 			return nil, err
 		}
 	}
-	if err := d.attach(c, s.networks); err != nil {
+	if s.isolated {
+		c.HostConfig.NetworkMode = "none"
+	} else if err := d.attach(c, s.networks); err != nil {
 		return nil, err
 	}
 	if s.project != "" {

@@ -69,7 +69,7 @@ func (p *proc) deepCheck() (deep map[string][2]int, wrong []string) {
 		try(name, "poll", "", 401)
 	}
 	if p.env["PROVISION_API"] != "all" {
-		try("write to deployments", "register", token, 403)
+		try("write to deployments", "all", token, 403)
 	}
 	return deep, wrong
 }

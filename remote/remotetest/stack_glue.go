@@ -2,6 +2,7 @@ package remotetest
 
 import (
 	"encoding/json"
+	"io"
 	"maps"
 	"regexp"
 	"slices"
@@ -118,24 +119,71 @@ func poolGlue(p *proc, args []string) int {
 type registration struct {
 	Stack, Pool, Record string
 	Agents              []string
-	Deployments         []struct {
-		Flow, Name, Queue string
-		Tags              []string
-	}
+	Deployments         []registered
+	Flows               map[string]struct{ Name string }
 }
 
-func registerGlue(p *proc, args []string) int {
-	file := "/opt/provision-spec/deployments.json"
-	if len(args) > 0 {
-		file = args[0]
+type registered struct {
+	Flow, Name, Queue string
+	Tags              []string
+}
+
+const smokeFlow = "provision_glue.flows.smoke"
+
+// all are the user's deployments and the smoke deployment of each agent host.
+func (r registration) all() []registered {
+	out := slices.Clone(r.Deployments)
+	for _, a := range r.Agents {
+		out = append(out, registered{Flow: smokeFlow, Name: a, Queue: "host-" + a})
 	}
-	text, err := p.readAll(file)
-	var spec registration
+	return out
+}
+
+func (p *proc) registration() (spec registration, ok bool) {
+	text, err := io.ReadAll(p.stdin())
 	if err == nil {
 		err = json.Unmarshal(text, &spec)
 	}
 	if err != nil {
 		p.errorf("register: %v\n", err)
+	}
+	return spec, err == nil
+}
+
+// describeGlue imports the flows. What they are made of must find neither a network nor a secret.
+func describeGlue(p *proc, _ []string) int {
+	spec, ok := p.registration()
+	if !ok {
+		return 65
+	}
+	p.workFor(4)
+	code := 0
+	p.locked(func() {
+		if p.container.HostConfig.NetworkMode != "none" || len(p.container.Mounts) > 0 {
+			p.host.unknown("flows are imported in a container with networks or mounts")
+		}
+		said := map[string]any{}
+		for _, d := range spec.all() {
+			flow, why := p.importFlow(d.Flow)
+			if d.Flow == smokeFlow {
+				flow, why = "provision-smoke", ""
+			}
+			if why != "" {
+				p.errorf("register: flow %s: %s\n", d.Flow, why)
+				code = 65
+			}
+			said[d.Flow] = map[string]any{"name": flow, "description": nil, "parameters": map[string]any{"properties": map[string]any{}}}
+		}
+		if code == 0 {
+			p.json(said)
+		}
+	})
+	return code
+}
+
+func registerGlue(p *proc, _ []string) int {
+	spec, ok := p.registration()
+	if !ok {
 		return 65
 	}
 	p.workFor(4)
@@ -145,39 +193,24 @@ func registerGlue(p *proc, args []string) int {
 }
 
 func (p *proc) register(spec registration) int {
-	const smoke = "provision_glue.flows.smoke"
 	tag := "provision:" + spec.Stack
 	want := map[string]Deployment{}
-	bad := false
-	add := func(entrypoint, name, queue string, tags []string) {
-		flow, why := p.importFlow(entrypoint)
-		if entrypoint == smoke {
-			flow, why = "provision-smoke", ""
+	for _, d := range spec.all() {
+		flow := spec.Flows[d.Flow].Name
+		if flow == "" {
+			p.errorf("register: flow %s: nothing is known of it\n", d.Flow)
+			return 65
 		}
-		if why != "" {
-			p.errorf("register: flow %s: %s\n", entrypoint, why)
-			bad = true
-			return
-		}
-		all := append(slices.Clone(tags), tag)
+		all := append(slices.Clone(d.Tags), tag)
 		slices.Sort(all)
-		want[flow+"/"+name] = Deployment{
-			ID: randomUUID(), Flow: flow, Name: name, Tags: slices.Compact(all), Queue: queue, Pool: spec.Pool, Entrypoint: entrypoint,
+		want[flow+"/"+d.Name] = Deployment{
+			ID: randomUUID(), Flow: flow, Name: d.Name, Tags: slices.Compact(all), Queue: d.Queue, Pool: spec.Pool, Entrypoint: d.Flow,
 			Version: spec.Record[:min(40, len(spec.Record))], Schedules: []any{},
 		}
 	}
-	for _, d := range spec.Deployments {
-		add(d.Flow, d.Name, d.Queue, d.Tags)
-	}
-	for _, a := range spec.Agents {
-		add(smoke, a, "host-"+a, nil)
-	}
-	if bad {
-		return 65
-	}
-	status, db, why := p.api("register")
-	if status != 200 {
-		p.errorf("register: %s\n", why)
+	db := p.serverDatabase()
+	if db == nil {
+		p.errorf("register: GET /deployments/filter: cannot connect to 127.0.0.1:4200\n")
 		return 69
 	}
 	for _, k := range slices.Sorted(maps.Keys(want)) {

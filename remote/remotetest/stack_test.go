@@ -139,8 +139,8 @@ func TestPortsAndRoutes(t *testing.T) {
 // A small stack in the shape of the real one: what each part does depends on the others.
 const stackSetUp = `mkdir -p /s/sec /s/caddy /s/csec/tokens /s/asec /s/spec /s/ctx/provision; cd /s
 printf %s "$PW" >sec/password; cp sec/password sec/server_password; chmod 0400 sec/*; chown 999 sec/password; chown 10001 sec/server_password
-printf %s "$ROOT" >csec/root.crt; printf %s "$CERT" >csec/intermediate.crt; printf %s "$KEY" >csec/intermediate.key; printf 'x' >csec/ui_password_hash; printf %s "$TOKEN" >csec/tokens/worker.poll; printf %s "$REGISTER" >csec/tokens/worker.register; chown -R 10002 csec
-cp csec/root.crt ca.pem; printf %s "$TOKEN" >asec/poll; printf %s "$REGISTER" >asec/register; chown -R 10001 asec; chmod 0400 asec/*
+printf %s "$ROOT" >csec/root.crt; printf %s "$CERT" >csec/intermediate.crt; printf %s "$KEY" >csec/intermediate.key; printf 'x' >csec/ui_password_hash; printf %s "$TOKEN" >csec/tokens/worker.poll; chown -R 10002 csec
+cp csec/root.crt ca.pem; printf %s "$TOKEN" >asec/poll; chown -R 10001 asec; chmod 0400 asec/*
 cat >caddy/Caddyfile <<'E'
 pki {
 	ca local {
@@ -158,7 +158,6 @@ https://prefect.test {
 		issuer internal
 	}
 	import token poll worker
-	import token register worker
 }
 http://:2020 {
 	respond "abc {vars.mounts}"
@@ -229,12 +228,12 @@ services:
     environment: {<<: *agent, SECRETS: PREFECT_API_KEY=/run/secrets/poll}
     volumes: ["/s/asec:/run/secrets:ro", "/s/ca.pem:/ca.pem:ro"]
     healthcheck: {test: [CMD, /opt/provision/entrypoint, python, -m, provision_glue.health, agent], interval: 1s, retries: 3}
-  register:
-    <<: *app
-    profiles: [register]
-    command: [python, -m, provision_glue.register]
-    environment: {<<: *agent, SECRETS: PREFECT_API_KEY=/run/secrets/register}
-    volumes: ["/s/asec:/run/secrets:ro", "/s/ca.pem:/ca.pem:ro", "/s/spec:/opt/provision-spec:ro"]
+  describe:
+    image: app:1
+    restart: "no"
+    profiles: [describe]
+    network_mode: none
+    command: [python, -m, provision_glue.describe]
 networks: {net: {name: net, external: true}}
 volumes: {data: {name: data, external: true}}
 E
@@ -272,9 +271,9 @@ func testAuthority(t *testing.T) (root, intermediate, key string) {
 func TestStack(t *testing.T) {
 	t.Parallel()
 	h := testHost(t, HostOptions{Docker: "running"})
-	const token, register = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
+	const token = "0123456789abcdef0123456789abcdef"
 	root, intermediate, key := testAuthority(t)
-	vars := "PW=pw1 TOKEN=" + token + " REGISTER=" + register + " ROOT='" + root + "' CERT='" + intermediate + "' KEY='" + key + "'\n"
+	vars := "PW=pw1 TOKEN=" + token + " ROOT='" + root + "' CERT='" + intermediate + "' KEY='" + key + "'\n"
 	run(t, h, vars+stackSetUp)
 	const up = "cd /s; docker compose up -d --no-deps "
 	state := func(name string) string {
@@ -319,7 +318,8 @@ func TestStack(t *testing.T) {
 	run(t, h, `docker exec s-server-1 python -m provision_glue.pool '{"pool": "provision", "queues": [{"name": "default"}, {"name": "host-worker"}, {"name": "host-gone"}]}'`)
 	run(t, h, `docker exec s-server-1 python -m provision_glue.pool '{"pool": "provision", "queues": [{"name": "default"}, {"name": "host-worker"}]}'`)
 	waitFor(t, func() bool { return state("agent") == "running healthy 0" })
-	run(t, h, "cd /s; docker compose run --rm -T --no-deps register")
+	const register = `docker compose run --rm -T --no-deps describe <spec/deployments.json >said && { printf '{"flows":'; cat said; printf ','; cut -c2- spec/deployments.json; } | docker exec -i s-server-1 python -m provision_glue.register`
+	run(t, h, "cd /s; "+register)
 	want := &Prefect{Pool: "provision", Record: "r1", Password: "pw2", Migrated: true, Queues: []string{"default", "host-worker"}}
 	got := h.Prefect()
 	names := ""
@@ -330,7 +330,7 @@ func TestStack(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" || names != "hello/default provision-smoke/worker " {
 		t.Errorf("%s %s", names, d)
 	}
-	fails("a flow that is not there", `printf '{"record":"r2","deployments":[{"flow":"hello.py:nope","name":"x"}]}' >spec/deployments.json; docker compose run --rm -T --no-deps register`, "register: flow hello.py:nope: Flow function with name 'nope' not found")
+	fails("a flow that is not there", `printf '{"record":"r2","deployments":[{"flow":"hello.py:nope","name":"x"}]}' >spec/deployments.json; `+register, "register: flow hello.py:nope: Flow function with name 'nope' not found")
 
 	const check = "docker exec s-agent-1 /opt/provision/entrypoint python -m provision_glue.check"
 	run(t, h, check)

@@ -308,7 +308,7 @@ func (p *proc) request(need, token string) (status int, db *database, why string
 	case kind == "":
 		return 401, nil, "401 Unauthorized"
 	case h.hole:
-	case need == "register" && kind != "register" && !(kind == "run" && caddy.runAll), need == "poll" && kind == "run" && !caddy.runPolls:
+	case need == "all" && !(kind == "run" && caddy.runAll), need == "poll" && kind == "run" && !caddy.runPolls:
 		return 403, nil, "not allowed for this token"
 	}
 	server := caddy.neighbour(h.docker, "server")
@@ -420,7 +420,7 @@ func serveGlue(p *proc, args []string) int {
 // glue are the Python modules that the images of the stack bring.
 func glue() map[string]func(*proc, []string) int {
 	return map[string]func(*proc, []string) int{
-		"provision_glue.observe": observeGlue, "provision_glue.pool": poolGlue, "provision_glue.register": registerGlue,
+		"provision_glue.observe": observeGlue, "provision_glue.pool": poolGlue, "provision_glue.describe": describeGlue, "provision_glue.register": registerGlue,
 		"provision_glue.check": checkGlue, "provision_glue.smoke": smokeGlue, "provision_glue.health": healthGlue,
 		"provision_glue.serve": serveGlue,
 	}

@@ -1,28 +1,31 @@
-"""Makes the deployments of a stack what its specification says, from the container that has the flows.
+"""Makes the deployments of a stack what its specification says, from the server's own container.
 
-    python -m provision_glue.register [FILE]      FILE defaults to /opt/provision-spec/deployments.json
+    python -m provision_glue.register <JSON
 
     {"stack": "prefect", "pool": "provision", "record": "DIGEST", "agents": ["worker-1"],
      "deployments": [{"flow": "hello.py:hello", "name": "default", "queue": "default", "cron": "0 6 * * *" | "interval": 900, "timezone": "UTC",
-                      "parameters": {}, "tags": []}]}
+                      "parameters": {}, "tags": []}],
+     "flows": {"hello.py:hello": {"name": "hello", "description": null, "parameters": {...}}}}
 
-Every flow is imported before anything is written: if one cannot be, there is one line for each, exit code 65, and the API is as it was. Deployments that
-carry this stack's tag and are not in the list are deleted; others are somebody's. The record is written last, so a registration that was cut short shows.
-Run again it changes nothing. A deployment that was paused by hand stays paused.
+Nothing of the flows is imported here: ``flows`` is what ``describe`` says of them where they are. It is data: names, texts and schemas. What is executed,
+and where, stands in the rest, which is the stack file's.
+
+What is wrong is said in a line each, exit code 65, before anything is written. Deployments that carry this stack's tag and are not in the list are deleted;
+others are somebody's. The record is written last, so a registration that was cut short shows. Run again it changes nothing. A deployment that was paused
+by hand stays paused.
 """
 
 import json
 import os
 import sys
-import traceback
 import warnings
 
 from .api import API, Refused, Unreachable
+from .local import URL
 from .lost import BLOCK
 from .observe import RECORD
 
 PROJECT = os.environ.get("PROVISION_PROJECT", "/opt/business")
-SPECIFICATION = "/opt/provision-spec/deployments.json"
 COMMAND = ["provision-bridge", "run", "--", "prefect", "flow-run", "execute"]
 SMOKE = "provision_glue.flows.smoke"
 RESULTS = "/tmp/prefect/storage"
@@ -34,21 +37,22 @@ class Bad(Exception):
     """The specification or a flow is wrong; each argument is one line."""
 
 
-def wanted(specification):
-    """What to register: the user's deployments and one smoke deployment for each agent host. Imports all flows."""
-    tag = "provision:" + specification["stack"]
-    result, problems, flows = {}, [], {}
-    listed = list(specification.get("deployments") or [])
-    for host in specification.get("agents") or []:
-        listed.append({"flow": SMOKE, "name": host, "queue": "host-" + host})
-    for entry in listed:
+def listed(specification):
+    """The entries of the user's deployments, and of one smoke deployment for each agent host."""
+    smoke = [{"flow": SMOKE, "name": host, "queue": "host-" + host} for host in specification.get("agents") or []]
+    return list(specification.get("deployments") or []) + smoke
+
+
+def wanted(specification, flows):
+    """What to register, by the name of the flow and that of the deployment. ``flows`` is what ``describe`` says of each entrypoint."""
+    result, problems = {}, []
+    for entry in listed(specification):
         try:
             entrypoint = entry["flow"]
             if entrypoint not in flows:
-                flows[entrypoint] = load(entrypoint)
-            row = _row(flows[entrypoint], entry, specification["pool"], tag)
-            row["version"] = specification["record"][:40]
-            key = (flows[entrypoint].name, row["name"])
+                raise Bad("flow %s: nothing is known of it" % entrypoint)
+            row = _row(flows[entrypoint], entry, specification)
+            key = (flows[entrypoint]["name"], row["name"])
             if key in result:
                 raise Bad("flow %s: there are two deployments named %s/%s" % ((entrypoint,) + key))
             result[key] = row
@@ -59,18 +63,16 @@ def wanted(specification):
     return result
 
 
-def _row(flow, entry, pool, tag):
-    from prefect.utilities.callables import parameter_schema
-    schema = parameter_schema(flow).dict()
+def _row(flow, entry, specification):
+    schema = flow["parameters"]
     parameters = entry.get("parameters") or {}
-    unknown = sorted(set(parameters) - set(schema["properties"]))
+    unknown = sorted(set(parameters) - set(schema.get("properties") or {}))
     if unknown:
         raise Bad("flow %s: deployment %s gives parameters that the flow does not take: %s" % (entry["flow"], entry["name"], ", ".join(unknown)))
-    own = entry["flow"] == SMOKE
     return {
-        "name": entry["name"], "entrypoint": entry["flow"], "path": None if own else PROJECT, "description": flow.description,
-        "parameters": parameters, "parameter_openapi_schema": schema, "tags": sorted(set(entry.get("tags") or []) | {tag}),
-        "work_pool_name": pool, "work_queue_name": entry["queue"], "schedules": _schedules(entry),
+        "name": entry["name"], "entrypoint": entry["flow"], "path": None if entry["flow"] == SMOKE else PROJECT, "description": flow["description"],
+        "parameters": parameters, "parameter_openapi_schema": schema, "tags": sorted(set(entry.get("tags") or []) | {"provision:" + specification["stack"]}),
+        "work_pool_name": specification["pool"], "work_queue_name": entry["queue"], "schedules": _schedules(entry), "version": specification["record"][:40],
     }
 
 
@@ -83,32 +85,6 @@ def _schedules(entry):
     else:
         return []
     return [{"schedule": schedule, "active": True}]
-
-
-def load(entrypoint):
-    """The flow, or Bad with one line that says why there is none."""
-    from prefect.exceptions import MissingFlowError, ScriptError
-    from prefect.flows import load_flow_from_entrypoint
-    file, colon, function = entrypoint.rpartition(":")
-    path = os.path.join(PROJECT, file) if colon else entrypoint
-    where = path if colon else entrypoint
-    if colon and not os.path.isfile(path):
-        raise Bad("flow %s: there is no file %s in the project" % (entrypoint, file))
-    try:
-        return load_flow_from_entrypoint("%s:%s" % (path, function) if colon else entrypoint, use_placeholder_flow=False)
-    except MissingFlowError as error:
-        raise Bad("flow %s: %s" % (entrypoint, " ".join(str(error).split()))) from None
-    except ScriptError as error:
-        raise Bad(_import_line(entrypoint, where, error.user_exc)) from None
-    except (Exception, SystemExit) as error:  # a flow file may raise anything while it is imported
-        raise Bad(_import_line(entrypoint, where, error)) from None
-
-
-def _import_line(entrypoint, where, error):
-    last = traceback.format_exception_only(type(error), error)[-1].strip()
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(PROJECT)]
-    line = " line %d of %s" % (frames[-1].lineno, os.path.relpath(frames[-1].filename, PROJECT)) if frames else ""
-    return "flow %s: cannot be imported from %s:%s %s" % (entrypoint, where, line + ":" if line else "", last)
 
 
 def save_blocks():
@@ -175,18 +151,17 @@ def _quote(name):
     return quote(name, safe="")
 
 
-def main(arguments):
-    path = arguments[0] if arguments else SPECIFICATION
+def main():
     try:
-        with open(path) as file:
-            specification = json.load(file)
-        os.chdir(PROJECT)
-    except (OSError, ValueError) as error:
+        specification = json.load(sys.stdin)
+        flows = specification["flows"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         print("register: %s" % error, file=sys.stderr)
         return 65
+    os.environ.update(PREFECT_API_URL=URL, PREFECT_HOME="/tmp/register")  # for the part of Prefect that saves the blocks
     try:
-        deployments = wanted(specification)
-        for line in register(API.of_environment(timeout=30.0), specification, deployments, save_blocks()):
+        deployments = wanted(specification, flows)
+        for line in register(API(URL, timeout=30.0), specification, deployments, save_blocks()):
             print(line)
     except Bad as problem:
         for line in problem.args:
@@ -200,4 +175,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

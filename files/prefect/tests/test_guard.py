@@ -101,8 +101,13 @@ print("\\n" + json.dumps(outcomes))
 FLOWS = """
 import dataclasses, json, os
 import pydantic.v1 as pydantic
+import prefect.client.base as base
 from prefect import flow, task
 from prefect.tasks import task_input_hash
+
+# An API in this process, which has all the time that a busy machine takes.
+manager = base.LifespanManager
+base.LifespanManager = lambda app, **_: manager(app, startup_timeout=None, shutdown_timeout=None)
 
 class Row(pydantic.BaseModel):
     n: int

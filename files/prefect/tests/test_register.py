@@ -1,10 +1,13 @@
+import json
 import os
+import subprocess
+import sys
 import tempfile
 import unittest
 from unittest import mock
 
 import fake
-from provision_glue import register
+from provision_glue import describe, register
 
 try:
     import prefect
@@ -122,9 +125,10 @@ class Flows(unittest.TestCase):
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
-        patch = mock.patch.object(register, "PROJECT", directory.name)
-        patch.start()
-        self.addCleanup(patch.stop)
+        for module in (register, describe):
+            patch = mock.patch.object(module, "PROJECT", directory.name)
+            patch.start()
+            self.addCleanup(patch.stop)
         for name, text in (
             ("good.py", "from prefect import flow\n@flow(name='a flow')\ndef good(x: int = 1):\n    pass\ndef plain():\n    pass\n"),
             ("broken.py", "import os\nimport no_such_module\n"), ("syntax.py", "def\n"), ("leaves.py", "raise SystemExit(3)\n"),
@@ -133,7 +137,8 @@ class Flows(unittest.TestCase):
                 file.write(text)
 
     def wanted(self, *entries):
-        return register.wanted(dict(SPECIFICATION, deployments=list(entries), agents=["a"]))
+        specification = dict(SPECIFICATION, deployments=list(entries), agents=["a"])
+        return register.wanted(specification, json.loads(json.dumps(describe.describe(specification))))
 
     def entry(self, flow, **fields):
         return dict({"flow": flow, "name": "n", "queue": "default"}, **fields)
@@ -161,6 +166,45 @@ class Flows(unittest.TestCase):
     def test_two_of_one_name(self):
         with self.assertRaises(register.Bad):
             self.wanted(self.entry("good.py:good"), self.entry("good.py:good"))
+
+    def main(self, *entries, **files):
+        """A describing process of its own, as the container runs it: exit code, answer, lines on standard error."""
+        directory = register.PROJECT
+        for name, text in files.items():
+            with open(os.path.join(directory, name + ".py"), "w") as file:
+                file.write(text)
+        environment = dict(os.environ, PROVISION_PROJECT=directory, PREFECT_HOME=os.path.join(directory, "home"), PYTHONWARNINGS="ignore",
+                           PYTHONPATH=os.pathsep.join([os.path.dirname(os.path.dirname(register.__file__)), directory]))
+        specification = json.dumps(dict(SPECIFICATION, deployments=list(entries), agents=["a"])).encode()
+        ended = subprocess.run([sys.executable, "-m", "provision_glue.describe"], input=specification, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+        return ended.returncode, ended.stdout.decode(), ended.stderr.decode()
+
+    def test_what_modules_print_is_not_the_answer(self):
+        code, out, err = self.main(self.entry("loud.py:loud"), loud="from prefect import flow\nimport os\nprint('{}')\nos.system('echo loud')\n@flow\ndef loud(x: str = 'a'):\n    'Text \\ud800.'\n")
+        self.assertEqual(0, code, err)
+        self.assertEqual({"loud.py:loud", register.SMOKE}, set(json.loads(out)))
+        self.assertIn("loud\n", err)
+
+    def test_a_module_that_asks_is_told_why_nobody_answers(self):
+        code, out, err = self.main(self.entry("asks.py:asks"), asks="from prefect.variables import Variable\nVariable.get('x')\n")
+        self.assertEqual((65, ""), (code, out))
+        self.assertIn("without a network", err)
+
+    def test_too_much_and_too_deep(self):
+        code, out, err = self.main(self.entry("much.py:much"), much="from prefect import flow\n@flow\ndef much(x: str = 'a' * (2 << 20)):\n    pass\n")
+        self.assertEqual((65, ""), (code, out))
+        self.assertIn("bytes of JSON", err)
+        code, out, err = self.main(self.entry("deep.py:deep"), deep="from prefect import flow\nx = []\nfor _ in range(5000): x = [x]\n@flow\ndef deep(x: list = x):\n    pass\n")
+        self.assertEqual((65, ""), (code, out))
+        self.assertIn("flow deep.py:deep: its parameters cannot be described: ", err)
+
+
+class Main(unittest.TestCase):
+    def test_what_is_no_specification(self):
+        for text in (b"", b"[]", b"{}", b"[" * 100000, b"\xff", b'{"flows": {}, "deployments": [{"flow": "x"}], "stack": "", "pool": "", "record": ""}'):
+            ended = subprocess.run([sys.executable, "-m", "provision_glue.register"], input=text, stderr=subprocess.PIPE, cwd=os.path.dirname(os.path.dirname(register.__file__)))
+            self.assertEqual(65, ended.returncode, text[:20])
+            self.assertNotIn(b"Traceback", ended.stderr)
 
 
 if __name__ == "__main__":
