@@ -46,7 +46,7 @@ func TestImagesTellTheirBytes(t *testing.T) {
 		for n, p := range told[id] {
 			between = between || p.What == "pull" && p.Unit == "bytes" && p.Done > 0 && p.Done < p.Total
 			if n > 0 && told[id][n-1].What == p.What && told[id][n-1].Unit == p.Unit && (p.Done < told[id][n-1].Done || p.What == "build" && p.Total != told[id][n-1].Total) {
-				t.Errorf("%s: %d after %d", id, p.Done, told[id][n-1].Done)
+				t.Errorf("%s: %+v after %+v", id, p, told[id][n-1])
 			}
 		}
 		switch last.What {

@@ -21,7 +21,7 @@ func (e *Engine) install(ctx context.Context, r *Run, id, versionID, codename st
 	if _, err := r.Sh(ctx, e.Host, aptReady+readSources); err != nil {
 		return err
 	}
-	out, err := r.Get(ctx, e.Host, "dpkg-query -W -f '${db:Status-Status} ${Package}\\n' "+strings.Join(conflicting, " ")+" 2>/dev/null || true")
+	out, err := r.Sh(ctx, e.Host, "dpkg-query -W -f '${db:Status-Status} ${Package}\\n' "+strings.Join(conflicting, " ")+" 2>/dev/null || true")
 	if err != nil {
 		return err
 	}

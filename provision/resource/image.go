@@ -150,7 +150,7 @@ private=$(mktemp -d /var/tmp/.provision-XXXXXXXX); trap 'rm -rf "$private"' EXIT
 t=$private/context.tar
 cat "$uploaded" >"$t"; rm -f "$uploaded"
 sum=$(sha256sum <"$t"); [ "${sum%%%% *}" = %s ] || die "the build context arrived damaged"
-echo "building in %d steps"
+echo "building in %d steps" >&2 # beside the lines of the build, which come that way: else the order of the two is chance
 %sDOCKER_BUILDKIT=1 BUILDKIT_PROGRESS=plain timeout 2400 docker build --pull=false --label %s --tag %s%s - <"$t"
 `, remote.Quote(path), digest(tar), buildSteps(tar), values.String(), remote.Quote(LabelStack+"="+b.Stack), remote.Quote(b.Ref), args.String()))
 	return err

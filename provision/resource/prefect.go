@@ -315,16 +315,13 @@ func (g *Registration) describe(ctx context.Context, r *Run) (map[string]flowDes
 	if err != nil {
 		return nil, err
 	}
-	_, err = r.Sh(ctx, g.Host, fmt.Sprintf(`t=%s
+	said, err := r.Get(ctx, g.Host, fmt.Sprintf(`t=%s
+private=$(mktemp -d /var/tmp/.provision-XXXXXXXX); trap 'rm -rf "$private"' EXIT
 cd %s
-{ timeout 600 docker compose --project-name %s --ansi never run --rm -T --no-deps describe <"$t"; echo "$?" >"$t.rc"; } | head -c %d >"$t.said"
-rc=$(cat "$t.rc")
-[ "$rc" = 0 ] || exit "$rc"
+{ timeout 600 docker compose --project-name %s --ansi never run --rm -T --no-deps describe <"$t"; echo "$?" >"$private/rc"; } | head -c %d
+rm -f "$t"
+rc=$(cat "$private/rc"); [ "$rc" = 0 ] || exit "$rc"
 `, remote.Quote(path), remote.Quote(g.Dir), remote.Quote(g.Project), maxDescriptions+1))
-	if err != nil {
-		return nil, err
-	}
-	said, err := r.Get(ctx, g.Host, fmt.Sprintf("t=%s; cat \"$t.said\"; rm -f \"$t\" \"$t.rc\" \"$t.said\"", remote.Quote(path)))
 	if err != nil {
 		return nil, err
 	}
