@@ -277,7 +277,7 @@ func (r *reading) hostKeys(h *hop, t Target) {
 	if t.KnownHosts != "" { // one path of ours, whatever it holds
 		h.userKnown = []string{t.KnownHosts}
 	} else {
-		h.userKnown = r.paths("userknownhostsfile", r.files("userknownhostsfile", "~/.ssh/known_hosts ~/.ssh/known_hosts2"), tokens)
+		h.userKnown = r.paths("userknownhostsfile", r.userKnown(), tokens)
 	}
 	for _, f := range r.files("globalknownhostsfile", "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2") {
 		path, err := r.d.homePath(f) // ssh knows no tokens here
@@ -288,6 +288,17 @@ func (r *reading) hostKeys(h *hop, t Target) {
 	}
 	// Older versions of ssh take the name of this file as it stands, ~ included.
 	h.revoked = r.files("revokedhostkeys", "")
+}
+
+// userKnown are the user's files of host keys. ssh knows the home directory of the account alone: where HOME
+// says another one, as for the rest, its own default is taken for the same files there.
+func (r *reading) userKnown() []string {
+	const usual = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
+	if u, err := user.Current(); err == nil && r.d.elsewhere() && r.o.one("userknownhostsfile") == strings.ReplaceAll(usual, "~", u.HomeDir) {
+		home := r.d.home()
+		return []string{home + "/.ssh/known_hosts", home + "/.ssh/known_hosts2"}
+	}
+	return r.files("userknownhostsfile", usual)
 }
 
 // paths are file names as ssh uses them.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
@@ -57,8 +58,6 @@ func (c *cli) passphrase() func(context.Context, string) (string, error) {
 			return "", err
 		}
 		defer c.face.Question()()
-		fmt.Fprintf(c.stderr, "%s: ", strings.TrimSuffix(question, ": "))
-		defer fmt.Fprintln(c.stderr)
 		type typed struct {
 			text []byte
 			err  error
@@ -68,6 +67,15 @@ func (c *cli) passphrase() func(context.Context, string) (string, error) {
 			text, err := term.ReadPassword(fd)
 			answer <- typed{text, err}
 		}()
+		// Whoever types as soon as the question is there must not be shown: it comes once the terminal has been told.
+		for range 1000 {
+			if now, err := term.GetState(fd); err != nil || *now != *before {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		fmt.Fprintf(c.stderr, "%s: ", strings.TrimSuffix(question, ": "))
+		defer fmt.Fprintln(c.stderr)
 		select {
 		case a := <-answer:
 			return string(a.text), a.err

@@ -39,7 +39,7 @@ func TestCrashLoop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`<span class="bad">1 change failed</span>`, "no such directive: frobnicate", "loading &lt;b&gt;initial", "<b>42 of 47</b>"} {
+	for _, want := range []string{`<span class="bad">1 change failed</span>`, "no such directive: frobnicate", "loading &lt;b&gt;initial", "<b>39 of 44</b>"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("not on the page: %q", want)
 		}
