@@ -315,13 +315,19 @@ func (g *Registration) describe(ctx context.Context, r *Run) (map[string]flowDes
 	if err != nil {
 		return nil, err
 	}
-	said, err := r.Get(ctx, g.Host, fmt.Sprintf(`t=%s
-private=$(mktemp -d /var/tmp/.provision-XXXXXXXX); trap 'rm -rf "$private"' EXIT
+	// The answer waits in a directory of root's: reading it is for values, and those have a minute.
+	kept := g.Dir + "/.provision.described"
+	_, err = r.Sh(ctx, g.Host, fmt.Sprintf(`t=%s
 cd %s
-{ timeout 600 docker compose --project-name %s --ansi never run --rm -T --no-deps describe <"$t"; echo "$?" >"$private/rc"; } | head -c %d
+{ timeout 600 docker compose --project-name %s --ansi never run --rm -T --no-deps describe <"$t"; echo "$?" >.provision.ended; } | head -c %d >.provision.described
 rm -f "$t"
-rc=$(cat "$private/rc"); [ "$rc" = 0 ] || exit "$rc"
+rc=$(cat .provision.ended); rm -f .provision.ended
+[ "$rc" = 0 ] || { rm -f .provision.described; exit "$rc"; }
 `, remote.Quote(path), remote.Quote(g.Dir), remote.Quote(g.Project), maxDescriptions+1))
+	if err != nil {
+		return nil, err
+	}
+	said, err := r.Get(ctx, g.Host, fmt.Sprintf("t=%s; cat \"$t\"; rm -f \"$t\"", remote.Quote(kept)))
 	if err != nil {
 		return nil, err
 	}
