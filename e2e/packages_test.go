@@ -1,0 +1,90 @@
+//go:build linux && e2e && repository
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"provision/e2e/lab"
+)
+
+// TestDockersOwnRepository takes the default way to Docker on a blank Debian 13, a blank Debian 12, and a host that calls
+// itself Ubuntu 24.04: real apt, and a local mirror of Docker's repository with stand-ins for its packages. On each, what
+// does not work is tried first and leaves the host as it was.
+func TestDockersOwnRepository(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, suite, system string }{
+		{"trixie", "trixie", ""},
+		{"bookworm", "bookworm", ""},
+		{"ubuntu", "trixie", `ID=ubuntu\nVERSION_ID="24.04"\nVERSION_CODENAME=noble\nUBUNTU_CODENAME=noble\nPRETTY_NAME="Ubuntu 24.04.3 LTS"\n`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s, hosts := newSite(t, "e2e-docker-"+tt.name, lab.HostOptions{Name: "all", Suite: tt.suite})
+			host := hosts[0]
+			repository, err := s.lab.StartDockerRepository(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.system != "" {
+				s.on(host, "rm /etc/os-release; printf '"+tt.system+"' >/etc/os-release")
+			}
+			// The distribution's packages are no way out here: what is tried is tried.
+			s.edit("stack.toml", `source = "distro"`, `source = "official"`)
+			s.edit("inventory.toml", "[site]\n", "[site]\ndocker_repository = \""+repository.Other()+"\"\n")
+			s.edit("stack.toml", `source = "official"`, fmt.Sprintf("source = \"official\"\nkey = %q", repository.Key))
+			if tt.system == "" { // apt of Debian 13 and of Debian 12 judge signatures by different programs
+				s.wrongRepositories(host, repository, tt.suite)
+			}
+
+			s.edit("stack.toml", `source = "official"`, `source = "auto"`)
+			s.edit("inventory.toml", "docker_repository = ", "docker_repository = \""+repository.Two()+"\" # ")
+			s.apply()
+			s.hardened(host, 5)
+			s.want(host, `dpkg-query -W -f '${Package} ${Version}\n' docker-ce`, "docker-ce 5:28.5.1-1~lab")
+			s.want(host, "grep -c BEGIN /etc/apt/keyrings/docker.asc", "1")
+			s.want(host, "stat -c '%U %a' /etc/apt/keyrings/docker.asc /etc/apt/sources.list.d/docker.sources | sort -u", "root 644")
+			if said := s.on(host, "apt-get -q -o APT::Update::Error-Mode=any update 2>&1"); !strings.Contains(said, "/two/") {
+				t.Errorf("the repository is not among the host's sources:\n%s", said)
+			}
+			_, progress := s.provision(0, "verify", "--smoke")
+			s.contains(progress, "Completed in container business-logic-all")
+			s.again(1)
+		})
+	}
+}
+
+// wrongRepositories tries what does not work: each leaves the host's package sources and packages as they were, and apt works.
+func (s *site) wrongRepositories(host *lab.Host, repository *lab.DockerRepository, suite string) {
+	s.Helper()
+	listing := `find /etc/apt /usr/bin /usr/sbin -xdev ! -type d -printf '%p %s\n' | sort | sha256sum; dpkg-query -W -f '${Package} ${db:Status-Status}\n' | grep ' installed$' | sort | sha256sum; dpkg --audit`
+	s.on(host, "apt-get -q update && apt-get -q -y --no-install-recommends install ca-certificates")
+	before := s.on(host, listing)
+	fails := func(code int, url, words string) {
+		s.Helper()
+		s.edit("inventory.toml", "docker_repository = ", "docker_repository = \""+url+"\" # ")
+		_, said := s.provision(code, "apply", "--yes")
+		s.contains(said, words)
+		s.want(host, listing, before)
+		s.on(host, "apt-get -q -o APT::Update::Error-Mode=any update && apt-get -q -y -s install hello >/dev/null")
+	}
+	fails(15, repository.Other(), "it has the fingerprint "+repository.OtherKey)
+	fails(20, repository.Forged(), "signature")
+	fails(20, repository.Broken(), "dpkg: error processing package docker-ce")
+	// Entries of others: one that ours would contradict, and one that gives Docker's packages, which is used.
+	foreign := func(url, component, words string) {
+		s.Helper()
+		s.on(host, fmt.Sprintf("/usr/lib/apt/apt-helper download-file %[1]s/debian/gpg /usr/share/keyrings/foreign.asc >/dev/null && echo 'deb [signed-by=/usr/share/keyrings/foreign.asc] %[1]s/debian %[2]s %[3]s' >/etc/apt/sources.list.d/foreign.list", url, suite, component))
+		before = s.on(host, listing)
+		fails(20, repository.Good(), words)
+		s.on(host, "rm /etc/apt/sources.list.d/foreign.list")
+		before = s.on(host, listing)
+	}
+	foreign(repository.Good(), "other", "Conflicting values set for option Signed-By")
+	foreign(repository.Broken(), "stable", "dpkg: error processing package docker-ce")
+	s.edit("stack.toml", fmt.Sprintf("key = %q", repository.Key), "")
+	fails(15, repository.Good(), "not 9dc858229fc7dd38854ae2d88d81803c0ebfcd88")
+	s.edit("stack.toml", `source = "official"`, fmt.Sprintf("source = \"official\"\nkey = %q", repository.Key))
+}
