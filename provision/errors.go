@@ -60,7 +60,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // Errors lists the errors that err joins, in their order, however they are wrapped.
 func Errors(err error) []*Error {
 	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
-		switch one := inner.(type) {
+		switch one := inner.(type) { //nolint:errorlint // the loop unwraps
 		case *Error:
 			return []*Error{one}
 		case inventory.Problems:

@@ -148,7 +148,7 @@ func TestTrustUnknown(t *testing.T) {
 		return 0, true
 	})
 	_, err := s.attempt().plan()
-	if !isCode(err, provision.ExitUnknown) || !strings.Contains(explain(err), "Caddy shows no certificate: timed out") {
+	if !isCode(err, provision.ExitUnknown) || !strings.Contains(explain(err), "no certificate is shown by Caddy: timed out") {
 		t.Errorf("%s", explain(err))
 	}
 }

@@ -152,7 +152,7 @@ func (a *asker) probe(ctx context.Context) (*habits, error) {
 	}
 	o := parseOptions(out)
 	if err != nil || o.one("hostname") != name {
-		return nil, fmt.Errorf("%w: %s -G: %v %s", errNotOpenSSH, a.program, err, Sanitize(strings.Join(said, "; ")))
+		return nil, fmt.Errorf("%w: %s -G: %s", errNotOpenSSH, a.program, Sanitize(fmt.Sprint(err, " ", strings.Join(said, "; "))))
 	}
 	h := &habits{expands: make(map[string]bool), defaults: o}
 	for _, key := range tried {

@@ -196,7 +196,7 @@ func (s shape) compare(t *testing.T, dir string) (same, refused, left int) {
 		case !ok:
 			refused++
 			var e *remote.Error
-			if not == errRefused && (!errors.As(err, &e) || e.Kind != remote.Config) && !strings.Contains(err.Error(), "loop") {
+			if errors.Is(not, errRefused) && (!errors.As(err, &e) || e.Kind != remote.Config) && !strings.Contains(err.Error(), "loop") {
 				t.Errorf("%s: %v is not about ssh_config", alias, err)
 			}
 		case flat(ours) != flat(theirs):

@@ -47,7 +47,7 @@ func (c *CaddyLoaded) ask() string {
 // judge says what is wrong with the certificate that is shown; err says that it is not known.
 func (s *Certificate) judge(shown, root, intermediate string, now time.Time) (wrong string, err error) {
 	if why, failed := strings.CutPrefix(shown, "!"); failed || shown == "" {
-		return "", fmt.Errorf("Caddy shows no certificate: %s", remote.Sanitize(why))
+		return "", fmt.Errorf("no certificate is shown by Caddy: %s", remote.Sanitize(why))
 	}
 	leaf, err := base64.StdEncoding.DecodeString(shown)
 	if err != nil {
