@@ -69,6 +69,7 @@ type site struct {
 	fleet     *remotetest.Fleet
 	inventory string
 	config    string // ssh_config; empty for none
+	ssh       string // who reads it; empty for ssh itself
 	server    *remotetest.Host
 	hosts     []*remotetest.Host // the server first
 }
@@ -184,7 +185,7 @@ func (s *site) attempt() *attempt {
 	a.Pass = &provision.Pass{
 		System: sys, Who: "a test", Options: map[string]bool{}, LockWait: limit,
 		Confirm: func(context.Context, *provision.Plan, bool) (bool, error) { return true, nil },
-		Dialer: &remote.Dialer{ConfigFile: cmp.Or(s.config, os.DevNull), AgentSocket: "none", Observe: func(op remote.Op) {
+		Dialer: &remote.Dialer{ConfigFile: cmp.Or(s.config, os.DevNull), SSH: s.ssh, AgentSocket: "none", Observe: func(op remote.Op) {
 			if !op.Done && a.dead.Load() {
 				<-a.ctx.Done()
 			}

@@ -58,6 +58,7 @@ func arrangeCloud(t testing.TB, o inventorytest.Options, droplets string) *produ
 	dir := t.TempDir()
 	p := &production{dir: dir, machines: map[int]*remotetest.Host{}, disks: map[string]*remotetest.Disk{}}
 	p.site = &site{t: t, fleet: remotetest.NewFleet(remotetest.Options{}), inventory: filepath.Join(dir, "prod.toml"), config: filepath.Join(dir, "ssh_config")}
+	p.ssh = "no ssh is asked" // the machines get their ports while a pass runs, and ssh's answers are kept for a run
 	o.Boot, o.Gone, o.Attached, o.Power = p.boot, p.gone, p.attached, p.power
 	p.cloud = inventorytest.New(o)
 	t.Cleanup(p.fleet.Close)
