@@ -96,8 +96,17 @@ type asking struct {
 
 // group is all questions of a kind.
 type group struct {
-	first      *asking // its answer may do for others
+	scouts     map[string]*asking // by likeness: its answer may do for others, so they wait for it
 	precedents []*precedent
+}
+
+// likeness is equal for names that an answer may hold for together, as far as is
+// known by now: before the first answer, all are alike.
+func (g *group) likeness(q question) string {
+	if len(g.precedents) == 0 {
+		return ""
+	}
+	return g.precedents[0].likeness(q.alias)
 }
 
 func newAsker(program, config string) *asker {
@@ -174,7 +183,7 @@ func (a *asker) ask(ctx context.Context, q question) (options, error) {
 		if one == nil {
 			g := a.groups[q.kind()]
 			if g == nil {
-				g = &group{}
+				g = &group{scouts: make(map[string]*asking)}
 				a.groups[q.kind()] = g
 			}
 			for _, p := range g.precedents {
@@ -185,23 +194,23 @@ func (a *asker) ask(ctx context.Context, q question) (options, error) {
 					break
 				}
 			}
-			switch {
-			case one != nil:
-			case g.first != nil && !g.first.ended():
-				one = g.first // others of the group may do with its answer
+			if one == nil {
+				like := g.likeness(q)
+				scout := g.scouts[like]
+				if scout == nil || scout.ended() { // an ended one was of no use to this name
+					one = &asking{done: make(chan struct{})}
+					a.asked[q] = one
+					if scout == nil {
+						g.scouts[like] = one
+					}
+					a.mu.Unlock()
+					return a.answer(ctx, q, one, g, like, h)
+				}
 				a.mu.Unlock()
-				if err := one.wait(ctx); err != nil {
+				if err := scout.wait(ctx); err != nil {
 					return nil, err
 				}
 				continue
-			default:
-				one = &asking{done: make(chan struct{})}
-				a.asked[q] = one
-				if g.first == nil {
-					g.first = one
-				}
-				a.mu.Unlock()
-				return a.answer(ctx, q, one, g, h)
 			}
 		}
 		a.mu.Unlock()
@@ -232,7 +241,7 @@ func (one *asking) wait(ctx context.Context) error {
 	}
 }
 
-func (a *asker) answer(ctx context.Context, q question, one *asking, g *group, h *habits) (options, error) {
+func (a *asker) answer(ctx context.Context, q question, one *asking, g *group, like string, h *habits) (options, error) {
 	var said []string
 	one.answer, said, one.err = a.question(ctx, q)
 	var p *precedent
@@ -244,8 +253,8 @@ func (a *asker) answer(ctx context.Context, q question, one *asking, g *group, h
 	if ctx.Err() != nil { // others ask again
 		one.err = context.Canceled
 		delete(a.asked, q)
-		if g.first == one {
-			g.first = nil
+		if g.scouts[like] == one {
+			delete(g.scouts, like)
 		}
 	}
 	const enough = 16 // more kinds of hosts than that are asked about one by one

@@ -108,16 +108,26 @@ func tokensStay(keyword, value string, h *habits) bool {
 	return false
 }
 
+// likeness says which of the patterns a name matches.
+func (p *precedent) likeness(alias string) string {
+	matches := make([]byte, len(p.patterns))
+	for n, pattern := range p.patterns {
+		matches[n] = '-'
+		if wildcard(pattern, alias) {
+			matches[n] = '+'
+		}
+	}
+	return string(matches)
+}
+
 // holdsFor returns the answer to another question of the kind, if it is certain.
 func (p *precedent) holdsFor(q question) (options, bool) {
 	alias := q.alias
 	if !plainAlias(alias) {
 		return nil, false
 	}
-	for _, pattern := range p.patterns {
-		if wildcard(pattern, alias) != wildcard(pattern, p.alias) {
-			return nil, false
-		}
+	if p.likeness(alias) != p.likeness(p.alias) {
+		return nil, false
 	}
 	o := maps.Clone(p.answer)
 	o["host"] = []string{alias}
