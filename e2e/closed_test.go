@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"provision/e2e/lab"
 )
@@ -76,5 +77,27 @@ func (s *site) closedFromOutside(server, neighbour *lab.Host, hosts int) {
 	s.apply()
 	s.shut(server, neighbour)
 
+	// An account's service on the host answers containers, as it did before.
+	service := s.on(server, `cd /; setsid setpriv --reuid `+account+` --regid `+account+` --clear-groups perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 5999, Listen => 5, ReuseAddr => 1) or die; while ($c = $s->accept) { print $c "hello\n"; close $c }' >/dev/null 2>&1 </dev/null & echo $!`)
+	s.until("the account's service listens", time.Minute, func() bool { return s.tries(server, "0", "127.0.0.1", "5999") == "open" })
+	s.want(server, `docker exec prefect-server python -c 'import socket
+print(socket.create_connection(("10.210.0.1",5999),5).makefile().read().strip())'`, "hello")
+	s.on(server, "kill "+service)
+
+	// Somebody empties the tables, and starts Docker again because of it: the rules are back with Docker's own.
+	s.on(server, "iptables -t mangle -F; systemctl restart docker")
+	s.shut(server, neighbour)
+
+	// Without the engine's proxy the kernel alone leads to a published port.
+	s.on(server, `cp -p /etc/docker/daemon.json /root/daemon.kept
+sed -i '0,/{/s//{"userland-proxy": false,/' /etc/docker/daemon.json
+systemctl restart docker && docker restart prefect-caddy`)
+	s.until("Caddy answers again", time.Minute, func() bool { return s.tries(server, "0", server.Address, "443") == "open" })
+	s.want(server, "pgrep -c docker-proxy || true", "0")
+	s.shut(server, neighbour)
+	s.on(server, "mv /root/daemon.kept /etc/docker/daemon.json; systemctl restart docker && docker restart prefect-caddy")
+	s.until("the containers are healthy", 4*time.Minute, func() bool {
+		return s.on(server, "docker ps --filter name=prefect- --format '{{.Status}}' | grep -vc '(healthy)' || true") == "0"
+	})
 	s.again(hosts)
 }

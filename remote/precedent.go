@@ -14,8 +14,9 @@ import (
 // that no block of ssh_config tells apart are one question, not 200.
 //
 // It is certain because of what the files that ssh has read consist of: lines
-// whose conditions are Host patterns alone, and values without anything of the
-// name in them. Two names that every pattern treats alike go through the same
+// whose conditions are patterns of names, or programs that are told nothing of the
+// host and so run once in place of once per host, and values without anything of
+// the name in them. Two names that every pattern treats alike go through the same
 // lines. Files are read coarsely: each word of a Host line counts as a pattern,
 // and anything unusual makes no precedent.
 type precedent struct {
@@ -28,6 +29,7 @@ type precedent struct {
 var (
 	plainName   = regexp.MustCompile(`^(?:[a-z0-9][a-z0-9_-]*\.)*[a-z][a-z0-9_-]*$`)
 	plainLine   = regexp.MustCompile(`^[ \t]*([A-Za-z]+)(?:[ \t]*=[ \t]*|[ \t]+)(.*)$`)
+	condition   = regexp.MustCompile(`^(?i)!?(?:(all|final)|(localuser|host|originalhost)[ \t]+([^ \t"'\\=#%]+)|(exec)[ \t]+(?:"[^"\\%]*"|[^ \t"'\\=#%]+))(?:[ \t]+|$)`)
 	readingLine = "debug1: Reading configuration data "
 )
 
@@ -82,8 +84,7 @@ func (p *precedent) read(content string, h *habits) bool {
 			}
 			p.patterns = append(p.patterns, strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" \t\"',!=", r) })...)
 		case keyword == "match":
-			// In the last pass patterns are held against the name that the first found.
-			if words := strings.Join(strings.Fields(strings.ToLower(value)), " "); words != "all" && (words != "final all" || !p.own) {
+			if !p.readMatch(value) {
 				return false
 			}
 		case strings.HasPrefix(keyword, "canonical"):
@@ -91,6 +92,33 @@ func (p *precedent) read(content string, h *habits) bool {
 		case keyword == "hostname" && p.own && strings.Contains(strings.ToLower(value), p.alias):
 			return false // it may be by chance that the name did not change
 		case strings.Contains(value, "%") && !tokensStay(keyword, value, h):
+			return false
+		}
+	}
+	return true
+}
+
+// readMatch takes the conditions that treat names alike which its patterns do: a
+// program that is told nothing of the host answers once for all of them.
+func (p *precedent) readMatch(value string) bool {
+	for value = strings.TrimSpace(value); value != ""; {
+		m := condition.FindStringSubmatch(value)
+		if m == nil {
+			return false
+		}
+		value = value[len(m[0]):]
+		switch strings.ToLower(m[1] + m[2] + m[4]) {
+		case "all", "localuser", "exec":
+		case "final":
+			// In the last pass patterns are held against the name that the first found.
+			if !p.own {
+				return false
+			}
+		case "host", "originalhost":
+			for pattern := range strings.SplitSeq(m[3], ",") {
+				p.patterns = append(p.patterns, strings.TrimPrefix(pattern, "!"))
+			}
+		default:
 			return false
 		}
 	}

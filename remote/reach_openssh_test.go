@@ -184,7 +184,10 @@ func TestOneQuestionForHostsThatNothingTellsApart(t *testing.T) {
 		{"as on Red Hat", "Match final all\n ConnectTimeout 5\n", 1},
 		{"blocks for others", "Host bastion\n HostName 10.9.9.9\nHost *.corp\n User x\nHost *\n ControlPath ~/.ssh/%r@%h:%p\n IdentityFile ~/.ssh/%h\n", 1},
 		{"two kinds", "Host web-?\n User one\nHost *\n User other\n", 2},
-		{"a condition that only ssh can tell", "Match host web-1*\n Port 2222\n", 60},
+		{"kinds by conditions", "Match host web-1*,!web-2 exec \"true\"\n Port 2222\nMatch !originalhost web-3* localuser root\n Port 23\n", 4},
+		{"a program", "Match exec true\n Port 2222\n", 1},
+		{"a program that is told the name", "Match exec \"test %h = web-7\"\n Port 2222\n", 60},
+		{"a condition that only ssh can tell", "Match user root\n Port 2222\n", 60},
 		{"a name in a value", "UserKnownHostsFile ~/.ssh/known_%h\n", 60},
 		{"every name has a block", "", 60},
 	} {
@@ -256,24 +259,27 @@ func BenchmarkDial200(b *testing.B) {
 	fleet := remotetest.NewFleet(remotetest.Options{})
 	defer fleet.Close()
 	const hosts = 200
-	var blocks, known strings.Builder
-	var targets []remote.Target
+	var blocks, matches, known strings.Builder
 	dir := b.TempDir()
 	key, knownHosts := filepath.Join(dir, "key"), filepath.Join(dir, "known")
+	var targets []remote.Target
 	for n := range hosts {
 		h, err := fleet.Host(fmt.Sprintf("web-%d", n), remotetest.HostOptions{})
 		if err != nil {
 			b.Fatal(err)
 		}
-		fmt.Fprintf(&blocks, "Host 127.0.%d.%d\n User %s\n", n/200, n%200+1, h.User())
+		fmt.Fprintf(&blocks, "Host web-%d\n HostName 127.0.0.1\n", n)
+		fmt.Fprintf(&matches, "Match host web-%d\n HostName 127.0.0.1\n", n)
 		fmt.Fprintf(&known, "[127.0.0.1]:%d %s\n", h.Port(), h.HostKey())
-		targets = append(targets, remote.Target{
-			Name: h.User() + fmt.Sprint(n), Address: "127.0.0.1", Port: h.Port(), User: h.User(), IdentityFile: key, KnownHosts: knownHosts, ConnectTimeout: time.Minute,
-		})
+		targets = append(targets, remote.Target{Name: fmt.Sprintf("web-%d", n), Port: h.Port(), User: h.User(), IdentityFile: key, KnownHosts: knownHosts, ConnectTimeout: time.Minute})
 	}
 	write(b, key, fleet.ClientKeyPEM())
 	write(b, knownHosts, []byte(known.String()))
-	configs := map[string]string{"none": "", "debian": "Host *\n SendEnv LANG\n", "blocks": blocks.String(), "match": "Match exec true\n ServerAliveInterval 30\n"}
+	const one = " HostName 127.0.0.1\n"
+	configs := map[string]string{
+		"none": "", "debian": "Host *\n SendEnv LANG\n" + one, "exec": "Match exec true\n" + one,
+		"block-each": blocks.String(), "match-each": matches.String(), "told-each": "Match exec \"test %n\"\n" + one,
+	}
 	took := make(map[string]time.Duration)
 	for b.Loop() {
 		for name, config := range configs {
@@ -284,6 +290,10 @@ func BenchmarkDial200(b *testing.B) {
 			var wg sync.WaitGroup
 			conns := make([]*remote.Conn, hosts)
 			for n, target := range targets {
+				target.Address = target.Name
+				if config == "" {
+					target.Address = "127.0.0.1"
+				}
 				wg.Go(func() {
 					var err error
 					if conns[n], err = d.Dial(context.Background(), target); err != nil {
