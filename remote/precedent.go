@@ -23,13 +23,15 @@ type precedent struct {
 	alias    string
 	answer   options
 	patterns []string
-	own      bool // the machine's name is the alias: no HostName applied
+	blocks   blocks
+	own      bool    // the machine's name is the alias: no HostName applied
+	defaults options // without any configuration
 }
 
 var (
 	plainName   = regexp.MustCompile(`^(?:[a-z0-9][a-z0-9_-]*\.)*[a-z][a-z0-9_-]*$`)
 	plainLine   = regexp.MustCompile(`^[ \t]*([A-Za-z]+)(?:[ \t]*=[ \t]*|[ \t]+)(.*)$`)
-	condition   = regexp.MustCompile(`^(?i)!?(?:(all|final)|(localuser|host|originalhost)[ \t]+([^ \t"'\\=#%]+)|(exec)[ \t]+(?:"[^"\\%]*"|[^ \t"'\\=#%]+))(?:[ \t]+|$)`)
+	criteria    = regexp.MustCompile(`^(?i)!?(?:(all|final)|(localuser|host|originalhost)[ \t]+([^ \t"'\\=#%]+)|(exec)[ \t]+(?:"[^"\\%]*"|[^ \t"'\\=#%]+))(?:[ \t]+|$)`)
 	readingLine = "debug1: Reading configuration data "
 )
 
@@ -47,7 +49,7 @@ func newPrecedent(alias string, answer options, said []string, h *habits) *prece
 	if !plainAlias(alias) {
 		return nil
 	}
-	p := &precedent{alias: alias, answer: answer, own: answer.one("hostname") == alias}
+	p := &precedent{alias: alias, answer: answer, own: answer.one("hostname") == alias, defaults: h.defaults}
 	files := 0
 	for _, line := range said {
 		file, ok := strings.CutPrefix(line, readingLine)
@@ -67,6 +69,7 @@ func newPrecedent(alias string, answer options, said []string, h *habits) *prece
 }
 
 func (p *precedent) read(content string, h *habits) bool {
+	p.blocks.file()
 	for line := range strings.Lines(content) {
 		line = strings.TrimRight(line, " \t\r\n")
 		if start := strings.TrimLeft(line, " \t"); start == "" || start[0] == '#' {
@@ -82,17 +85,22 @@ func (p *precedent) read(content string, h *habits) bool {
 			if strings.Contains(value, `\`) {
 				return false
 			}
+			p.blocks.host(value)
 			p.patterns = append(p.patterns, strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" \t\"',!=", r) })...)
 		case keyword == "match":
+			known := len(p.patterns)
 			if !p.readMatch(value) {
 				return false
 			}
+			p.blocks.match(len(p.patterns) > known || strings.Contains(strings.ToLower(value), "final"))
 		case strings.HasPrefix(keyword, "canonical"):
 			return false
 		case keyword == "hostname" && p.own && strings.Contains(strings.ToLower(value), p.alias):
 			return false // it may be by chance that the name did not change
 		case strings.Contains(value, "%") && !tokensStay(keyword, value, h):
 			return false
+		default:
+			p.blocks.set(keyword, value)
 		}
 	}
 	return true
@@ -102,7 +110,7 @@ func (p *precedent) read(content string, h *habits) bool {
 // program that is told nothing of the host answers once for all of them.
 func (p *precedent) readMatch(value string) bool {
 	for value = strings.TrimSpace(value); value != ""; {
-		m := condition.FindStringSubmatch(value)
+		m := criteria.FindStringSubmatch(value)
 		if m == nil {
 			return false
 		}
@@ -154,13 +162,27 @@ func (p *precedent) holdsFor(q question) (options, bool) {
 	if !plainAlias(alias) {
 		return nil, false
 	}
+	var changes map[string]string
 	if p.likeness(alias) != p.likeness(p.alias) {
-		return nil, false
+		var ok bool
+		if changes, ok = p.blocks.differences(p.alias, alias); !ok {
+			return nil, false
+		}
 	}
 	o := maps.Clone(p.answer)
 	o["host"] = []string{alias}
 	if p.own {
-		o["hostname"] = slices.Clone(o["host"])
+		o["hostname"] = []string{alias}
+	}
+	for keyword, value := range changes {
+		o[keyword] = []string{value}
+		switch {
+		case value != "":
+		case keyword == "hostname":
+			o[keyword] = []string{alias}
+		default:
+			o[keyword] = slices.Clone(p.defaults[keyword])
+		}
 	}
 	if q.user != "" { // no condition looks at it
 		o["user"] = []string{q.user}

@@ -183,13 +183,14 @@ func TestOneQuestionForHostsThatNothingTellsApart(t *testing.T) {
 		{"as on Debian", "Include DIR/*.conf\nHost *\n SendEnv LANG LC_*\n HashKnownHosts yes\n", 1},
 		{"as on Red Hat", "Match final all\n ConnectTimeout 5\n", 1},
 		{"blocks for others", "Host bastion\n HostName 10.9.9.9\nHost *.corp\n User x\nHost *\n ControlPath ~/.ssh/%r@%h:%p\n IdentityFile ~/.ssh/%h\n", 1},
-		{"two kinds", "Host web-?\n User one\nHost *\n User other\n", 2},
+		{"two kinds", "Host web-?\n IdentityFile /one\nHost *\n User other\n", 2},
 		{"kinds by conditions", "Match host web-1*,!web-2 exec \"true\"\n Port 2222\nMatch !originalhost web-3* localuser root\n Port 23\n", 4},
 		{"a program", "Match exec true\n Port 2222\n", 1},
 		{"a program that is told the name", "Match exec \"test %h = web-7\"\n Port 2222\n", 60},
 		{"a condition that only ssh can tell", "Match user root\n Port 2222\n", 60},
 		{"a name in a value", "UserKnownHostsFile ~/.ssh/known_%h\n", 60},
-		{"every name has a block", "", 60},
+		{"every name has a block", "", 1},
+		{"and a setting that is not plain", "Host web-1?\n IdentityFile /k\n", 2},
 	} {
 		dir := t.TempDir()
 		config := filepath.Join(dir, "config")

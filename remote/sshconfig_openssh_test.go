@@ -160,8 +160,9 @@ type shape struct {
 }
 
 // compare holds both readers against ssh. It says how many ways were the same,
-// how many ssh refuses, and how many the reader without ssh leaves alone.
-func (s shape) compare(t *testing.T, dir string) (same, refused, left int) {
+// how many ssh refuses, how many the reader without ssh leaves alone, and how often
+// ssh was asked for the first reader.
+func (s shape) compare(t *testing.T, dir string) (same, refused, left int, asked int64) {
 	t.Helper()
 	file, err := os.CreateTemp(dir, "config")
 	if err != nil {
@@ -227,7 +228,7 @@ func (s shape) compare(t *testing.T, dir string) (same, refused, left int) {
 			t.Errorf("%s: the reader without ssh goes\n%sssh\n%s", alias, flat(plain), flat(theirs))
 		}
 	}
-	return same, refused, left
+	return same, refused, left, remote.Questions(with)
 }
 
 func needsSSH(t *testing.T) {
@@ -304,7 +305,7 @@ func TestGeneratedConfigs(t *testing.T) {
 					g := &generator{rand.New(rand.NewSource(int64(n))), n%3 == 0}
 					s := shape{config: g.config(0), aliases: "db web-1 DB bastion web-2", target: remote.Target{User: g.one("", "", "ops"), Port: []int{0, 0, 2200}[g.Intn(3)]}}
 					failed := t.Failed()
-					a, b, c := s.compare(t, dir)
+					a, b, c, _ := s.compare(t, dir)
 					mu.Lock()
 					same, refused, left = same+a, refused+b, left+c
 					mu.Unlock()
@@ -318,6 +319,69 @@ func TestGeneratedConfigs(t *testing.T) {
 	t.Logf("%d configs: %d ways the same, ssh refuses %d, the reader without ssh %d", count, same, refused, left)
 	if same < 2*count || left < count/4 || left > 19*count/4 {
 		t.Error("the generator shows too little of one side")
+	}
+}
+
+// TestGeneratedBlocks: what ssh said of one name is taken for others whose blocks
+// differ, and that is what ssh says of them.
+func TestGeneratedBlocks(t *testing.T) {
+	t.Parallel()
+	needsSSH(t)
+	const names = 8
+	var aliases []string
+	for n := range names {
+		aliases = append(aliases, fmt.Sprintf("web-%d", n))
+	}
+	dir := fixtures(t)
+	count := 60
+	if testing.Short() {
+		count = 25
+	}
+	var same, refused int
+	var asked int64
+	for seed := range count {
+		g := &generator{rand.New(rand.NewSource(int64(seed))), true}
+		setting := func() string {
+			return g.one("HostName 10.0.0.5", "HostName 10.0.0.6", "HostName db.example.org", "HostName Upper.example.org", "Port 22", "Port 2222", "Port 65535", "User ops", "User root", "User Ops",
+				"IdentityFile /k1", "IdentityFile /k2", "ProxyJump bastion", "ProxyJump none", "ProxyCommand nc %h %p", "HostKeyAlias a", "HostKeyAlias b", "ConnectTimeout 5", "IdentitiesOnly yes")
+		}
+		var config strings.Builder
+		lines := func(most int) {
+			for range g.Intn(most) {
+				fmt.Fprintln(&config, " "+setting())
+			}
+		}
+		if g.Intn(3) == 0 {
+			write(t, filepath.Join(dir, "blocks.conf"), []byte("Host web-1 web-2\n "+setting()+"\n"))
+			fmt.Fprintln(&config, "Include "+dir+"/blocks.conf")
+		}
+		lines(2)
+		for range 2 + g.Intn(8) {
+			switch g.Intn(10) {
+			case 0:
+				fmt.Fprintln(&config, "Host *")
+			case 1:
+				fmt.Fprintln(&config, "Host web-* !web-"+fmt.Sprint(g.Intn(names)))
+			case 2:
+				fmt.Fprintln(&config, "Match "+g.one("all", "exec true", "exec false", "host web-3", "final all", "localuser nobody"))
+			case 3:
+				fmt.Fprintf(&config, "Host web-%d,web-%d\n", g.Intn(names), g.Intn(names))
+			default:
+				fmt.Fprintf(&config, "Host web-%d\n", g.Intn(names))
+			}
+			lines(4)
+		}
+		s := shape{config: config.String(), aliases: strings.Join(aliases, " "), target: remote.Target{User: g.one("", "", "ops"), Port: []int{0, 0, 2200}[g.Intn(3)]}}
+		failed := t.Failed()
+		a, b, _, n := s.compare(t, dir)
+		same, refused, asked = same+a, refused+b, asked+n
+		if t.Failed() && !failed {
+			t.Errorf("seed %d, target %+v:\n%s", seed, s.target, s.config)
+		}
+	}
+	t.Logf("%d ways the same, ssh refuses %d; %d questions", same, refused, asked)
+	if same < count*names/2 || asked > int64(same)*4/5 {
+		t.Error("hardly any answer held for another name")
 	}
 }
 
