@@ -84,9 +84,9 @@ check: test lint race scenarios reproducible vuln e2e ## all of it, as CI does; 
 reproducible: ## the binaries of all targets, each built twice in different places and compared to the byte
 	tools/release/reproducible.sh .cache/release/binaries $(TARGETS)
 
-dist: ## the packages of a release of this commit, into dist; publishes nothing
+dist: ## the packages of a release of this commit, into dist; publishes nothing; checksums are signed with the SSH key PROVISION_SIGNING_KEY
 	cd tools/release && $(GO) build -o $(CURDIR)/.cache/release/bin/ tool
-	PATH="$(CURDIR)/.cache/release/bin:$$PATH" goreleaser release --clean $(if $(PUBLISH),,--snapshot)
+	PATH="$(CURDIR)/.cache/release/bin:$$PATH" goreleaser release --clean $(if $(PUBLISH),,--snapshot) $(if $(PROVISION_SIGNING_KEY),,--skip=sign)
 	tools/release/inspect.sh dist
 
 release: ## what CI does for a tag: dist, put into a draft of a release on GitHub

@@ -5,6 +5,12 @@ dir=${1:?usage: inspect.sh DIR}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 (cd "$dir" && sha256sum --quiet -c checksums.txt)
+if [ -n "${PROVISION_SIGNING_KEY:-}" ]; then
+	{ printf 'release ' && ssh-keygen -y -f "$PROVISION_SIGNING_KEY"; } >"$work/signers"
+	ssh-keygen -Y verify -f "$work/signers" -I release -n provision-release -s "$dir/checksums.txt.sig" <"$dir/checksums.txt"
+else
+	echo "not signed, PROVISION_SIGNING_KEY names no key: checksums.txt"
+fi
 seen=0
 same() { # PACKAGE COMMAND...: what the command prints is the binary of the package's target
 	package=$1
