@@ -74,16 +74,16 @@ func (s *site) wrongRepositories(host *lab.Host, repository *lab.DockerRepositor
 	fails(20, repository.Forged(), "signature")
 	fails(20, repository.Broken(), "dpkg: error processing package docker-ce")
 	// Entries of others: one that ours would contradict, and one that gives Docker's packages, which is used.
-	foreign := func(url, component, words string) {
+	foreign := func(code int, url, component, words string) {
 		s.Helper()
 		s.on(host, fmt.Sprintf("/usr/lib/apt/apt-helper download-file %[1]s/debian/gpg /usr/share/keyrings/foreign.asc >/dev/null && echo 'deb [signed-by=/usr/share/keyrings/foreign.asc] %[1]s/debian %[2]s %[3]s' >/etc/apt/sources.list.d/foreign.list", url, suite, component))
 		before = s.on(host, listing)
-		fails(20, repository.Good(), words)
+		fails(code, repository.Good(), words)
 		s.on(host, "rm /etc/apt/sources.list.d/foreign.list")
 		before = s.on(host, listing)
 	}
-	foreign(repository.Good(), "other", "Conflicting values set for option Signed-By")
-	foreign(repository.Broken(), "stable", "dpkg: error processing package docker-ce")
+	foreign(15, repository.Good(), "other", "Conflicting values set for option Signed-By")
+	foreign(20, repository.Broken(), "stable", "dpkg: error processing package docker-ce")
 	s.edit("stack.toml", fmt.Sprintf("key = %q", repository.Key), "")
 	fails(15, repository.Good(), "not 9dc858229fc7dd38854ae2d88d81803c0ebfcd88")
 	s.edit("stack.toml", `source = "official"`, fmt.Sprintf("source = \"official\"\nkey = %q", repository.Key))

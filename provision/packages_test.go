@@ -179,9 +179,9 @@ func TestDockersSourceIsThere(t *testing.T) {
 		})
 	}
 	for name, tt := range map[string]struct{ file, content, want string }{
-		"contradicts ours": {"/etc/apt/sources.list.d/internal.list", "deb [signed-by=" + key + "] " + mirrorURL + "/debian trixie test\n", "Conflicting values set for option Signed-By"},
-		"has our name":     {dockerSources, "Types: deb\nURIs: " + mirrorURL + "/debian\nSuites: trixie\nComponents: test\nSigned-By: " + key + "\n", dockerSources + " is there already, but gives no docker-ce"},
-		"has another key":  {dockerKey, string(signers()[1].public), dockerKey + " is there already, with other keys than"},
+		"contradicts ours":           {"/etc/apt/sources.list.d/internal.list", "deb [signed-by=" + key + "] " + mirrorURL + "/debian trixie test\n", "Conflicting values set for option Signed-By"},
+		"has our name":               {dockerSources, "Types: deb\nURIs: " + mirrorURL + "/debian\nSuites: trixie\nComponents: test\nSigned-By: " + key + "\n", dockerSources + " is there already, but gives no docker-ce"},
+		"has another key":            {dockerKey, string(signers()[1].public), dockerKey + " is there already, with other keys than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -191,7 +191,7 @@ func TestDockersSourceIsThere(t *testing.T) {
 			s.put(tt.file, tt.content)
 			before := aptFiles(s.server)
 			_, err := s.attempt().apply()
-			if !isCode(err, provision.ExitStep) || !strings.Contains(explain(err), tt.want) {
+			if !isCode(err, provision.ExitPreflight) || !strings.Contains(explain(err), tt.want) {
 				t.Errorf("%s", explain(err))
 			}
 			if got := aptFiles(s.server); !slices.Equal(got, before) {
@@ -202,6 +202,19 @@ func TestDockersSourceIsThere(t *testing.T) {
 			}
 			sh(t, s, 0, "apt-get -o APT::Update::Error-Mode=any update")
 		})
+	}
+}
+
+// TestSourcesThatAptCannotRead are said before anything is changed, wherever Docker comes from.
+func TestSourcesThatAptCannotRead(t *testing.T) {
+	t.Parallel()
+	for _, source := range []string{"auto", "official", "distro"} {
+		s, _ := mirrored(t, "debian 13", source)
+		s.put("/etc/apt/sources.list.d/twice.list", "deb [signed-by=/a] http://deb.example.org trixie main\ndeb [signed-by=/b] http://deb.example.org trixie main\n")
+		_, err := s.attempt().plan()
+		if !isCode(err, provision.ExitPreflight) || !strings.Contains(explain(err), "apt cannot read the host's package sources: Conflicting values set for option Signed-By") {
+			t.Errorf("%s: %s", source, explain(err))
+		}
 	}
 }
 

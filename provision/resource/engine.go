@@ -120,7 +120,7 @@ yes) v compose "$DC"; v settings "$DS"; v guard "$DG"
 	command -v dockerd >/dev/null || v lacks engine
 	command -v docker >/dev/null || v lacks client
 	unknown "$DV"; fi ;;
-esac`, marker, daemonPath, dockerListing(e.Stack, images), e.lookAtRepository())
+esac`, marker, daemonPath, dockerListing(e.Stack, images), e.lookAtSources())
 	})
 }
 
@@ -269,12 +269,8 @@ func (e *Engine) refusal(w World, rec Record) []Change {
 			Hint: `take one of these, or install Docker on the host; docker.source = "official" in stack.toml tries Docker's own repository in any case`,
 		}}
 	}
-	if why := e.unusable(rec); why != "" {
-		return []Change{{
-			ID: e.ID(), Act: Refuse, Risk: Preflight,
-			Why:  fmt.Sprintf("Docker cannot be installed from %s: %s", e.base(fam), why),
-			Hint: "site.docker_repository in the inventory names a mirror, docker.key in stack.toml the key that its owner signs it with",
-		}}
+	if why, hint := e.unusable(rec, fam); why != "" {
+		return []Change{{ID: e.ID(), Act: Refuse, Risk: Preflight, Why: why, Hint: hint}}
 	}
 	if _, ok := fam.distro[os["VERSION_ID"]]; !ok && e.Source == "distro" {
 		return []Change{{

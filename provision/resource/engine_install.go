@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -91,7 +92,7 @@ printf 'mirror '; head -c 65536 "$d/gpg" | base64 -w 0; echo
 		}
 	}
 	if theirs, ok := keys["host"]; ok && !only(theirs, e.Key) {
-		return fmt.Errorf("%s is there already, with other keys than %s: move it away", dockerKeyFile, e.Key)
+		return errors.New(e.otherKeys() + ": move it away")
 	}
 	key, err := signingKey(keys["mirror"], e.Key)
 	if err != nil {
@@ -109,9 +110,13 @@ aptinstall %s
 	return err
 }
 
-// lookAtRepository is the part of a blank host's record that tells whether Docker's repository can be used, where nothing
-// else can: what it shows as its key, or why it shows nothing. A host that has a source of Docker's packages is not asked.
-func (e *Engine) lookAtRepository() string {
+// lookAtSources is the part of a blank host's record that tells what stands in the way of packages: the host's own package
+// sources where apt cannot read them and, where Docker's repository is the only way, what keeps it from being added, what
+// it shows as its key, or why it shows nothing. Nothing is written but below a directory of its own in /tmp.
+func (e *Engine) lookAtSources() string {
+	if e.Source == "present" {
+		return ":"
+	}
 	var paths, otherwise []string
 	for _, f := range families {
 		paths = append(paths, fmt.Sprintf(`%s) p=%s c=${%s:-} ;;`, f.id, f.path, f.codename))
@@ -124,42 +129,75 @@ func (e *Engine) lookAtRepository() string {
 	switch e.Source {
 	case "official":
 		skip = ":"
-	case "auto":
-	default:
-		return ":"
+	case "distro":
+		skip = "return"
 	}
-	return fmt.Sprintf(`look() {
-[ -e /etc/ssl/certs/ca-certificates.crt ] && [ -e /usr/lib/apt/apt-helper ] && [ -r /etc/os-release ] || return
+	return fmt.Sprintf(`bad() { apt-get indextargets "$@" 2>&1 >/dev/null | grep '^E: ' | head -n 1; }
+look() {
+[ -r /etc/os-release ] && command -v apt-get >/dev/null || return
+w=$(bad); [ -z "$w" ] || { v sources "$w"; return; }
 ID= VERSION_ID= p=; . /etc/os-release
 %[1]s
 case $ID in %[2]s esac
-[ -n "$p" ] && ! grep -rqs docker /etc/apt/sources.list /etc/apt/sources.list.d && t=$(mktemp -d) || return
+[ -n "$p" ] && b=%[3]s/$p && t=$(mktemp -d) || return
+[ "$(head -n 1 %[5]s 2>/dev/null)" = '%[7]s' ] || [ -e %[4]s ] && [ %[5]s -nt %[4]s ] || beside # what provision added is taken back first
+[ -s "$t/found" ] || ask
+rm -rf "$t"; }
+beside() { # what is there of others, which is left as it is
+grep -rs docker /etc/apt/sources.list /etc/apt/sources.list.d >"$t/found" || true
+if [ -s "$t/found" ] || [ -e %[5]s ]; then
+	! apt-get indextargets --format '$(BASE_URI) $(COMPONENT)' 2>/dev/null | grep -qxF "$b/dists/$c/ stable" || return
+	if [ -e %[5]s ]; then grep -qs stable %[5]s || v named yes; return; fi
+	mkdir "$t/parts"; for f in /etc/apt/sources.list.d/*; do [ ! -f "$f" ] || cp "$f" "$t/parts"; done
+	printf 'Types: deb\nURIs: %%s\nSuites: %%s\nComponents: stable\nSigned-By: %%s\n' "$b" "$c" %[6]s >"$t/parts/docker.sources"
+	w=$(bad -o Dir::Etc::sourceparts="$t/parts"); [ -z "$w" ] || v beside "$w"
+elif [ -e %[6]s ] && ! grep -q '^Comment: %[8]s' %[6]s; then v kept "$(head -c 65536 %[6]s | base64 -w 0)"; fi; }
+ask() {
+[ -e /etc/ssl/certs/ca-certificates.crt ] && [ -e /usr/lib/apt/apt-helper ] || return
 for u in gpg "dists/$c/Release"; do
-	timeout 20 /usr/lib/apt/apt-helper -o Acquire::Retries=0 -o Acquire::http::Timeout=8 -o Acquire::https::Timeout=8 download-file %[3]s/"$p/$u" "$t/${u##*/}" >/dev/null 2>"$t/said" && continue
+	timeout 20 /usr/lib/apt/apt-helper -o Acquire::Retries=0 -o Acquire::http::Timeout=8 -o Acquire::https::Timeout=8 download-file "$b/$u" "$t/${u##*/}" >/dev/null 2>"$t/said" && continue
 	v unreachable "$(grep '^E: ' "$t/said" | head -n 1)"; break
 done
-[ -s "$t/gpg" ] && v key "$(head -c 65536 "$t/gpg" | base64 -w 0)"
-rm -rf "$t"; }
-look`, skip, strings.Join(paths, " "), remote.Quote(strings.TrimSuffix(e.Repository, "/")))
+[ ! -s "$t/gpg" ] || v key "$(head -c 65536 "$t/gpg" | base64 -w 0)"; }
+look`, skip, strings.Join(paths, " "), remote.Quote(strings.TrimSuffix(e.Repository, "/")), marker, dockerSources, dockerKeyFile, sourcesHead, keyComment)
 }
 
-// unusable says why Docker's repository cannot be used, as far as it was looked at.
-func (e *Engine) unusable(rec Record) string {
+// unusable says why packages cannot be installed, as far as it was looked at, and what to do about it.
+func (e *Engine) unusable(rec Record, fam family) (why, hint string) {
+	apt := func(field string) string {
+		return remote.Sanitize(strings.TrimPrefix(firstLine(rec.Fields[field]), "E: "))
+	}
+	from := "Docker cannot be installed from " + e.base(fam) + ": "
+	switch {
+	case rec.Fields["sources"] != "":
+		return "apt cannot read the host's package sources: " + apt("sources"), "correct them on the host, until apt-get update ends well"
+	case rec.Fields["named"] != "":
+		return from + dockerSources + " is there already, but gives no docker-ce", "repair or remove that file on the host"
+	case rec.Fields["beside"] != "":
+		return from + "the host's package sources contradict it: " + apt("beside"), "on the host, give that entry the component stable, so that it is used, or remove it"
+	case rec.Fields["kept"] != "":
+		if keyring, err := base64.StdEncoding.DecodeString(strings.TrimSpace(rec.Fields["kept"])); err != nil || !only(keyring, e.Key) {
+			return from + e.otherKeys(), "move that file away on the host; docker.key in stack.toml names another key"
+		}
+	}
+	const mirror = "site.docker_repository in the inventory names a mirror, docker.key in stack.toml the key that its owner signs it with"
 	if said, ok := rec.Fields["unreachable"]; ok {
-		return strings.TrimPrefix(firstLine(cmp.Or(said, "no answer within 20 s")), "E: ")
+		return from + strings.TrimPrefix(firstLine(cmp.Or(said, "no answer within 20 s")), "E: "), mirror
 	}
-	shown, ok := rec.Fields["key"]
-	if !ok {
-		return ""
+	if shown, ok := rec.Fields["key"]; ok {
+		keyring, err := base64.StdEncoding.DecodeString(strings.TrimSpace(shown))
+		if err == nil {
+			_, err = signingKey(keyring, e.Key)
+		}
+		if err != nil {
+			return from + "its key: " + remote.Sanitize(err.Error()), mirror
+		}
 	}
-	keyring, err := base64.StdEncoding.DecodeString(strings.TrimSpace(shown))
-	if err == nil {
-		_, err = signingKey(keyring, e.Key)
-	}
-	if err != nil {
-		return "its key: " + remote.Sanitize(err.Error())
-	}
-	return ""
+	return "", ""
+}
+
+func (e *Engine) otherKeys() string {
+	return fmt.Sprintf("%s is there already, with other keys than %s", dockerKeyFile, e.Key)
 }
 
 // Where Docker's repository is added: under the names that Docker's own manual gives, so that whoever follows it later

@@ -150,9 +150,9 @@ func (p *proc) aptLock(file string, wait time.Duration) (free func()) {
 	return func() { p.setFd(fd, nil) }
 }
 
-// aptGetMain is apt-get [-qy] [-o ...] update | install PACKAGE... | remove PACKAGE... | clean.
+// aptGetMain is apt-get [-qy] [-o ...] update | install PACKAGE... | remove PACKAGE... | clean | indextargets.
 func aptGetMain(p *proc) int {
-	o := p.anywhere("qyfsdm", "o:t:", map[string]string{"simulate": "s", "yes": "y", "assume-yes": "y", "quiet": "q", "no-install-recommends": "nr", "option": "o:", "allow-downgrades": "ad", "no-upgrade": "nu", "purge": "purge", "autoremove": "ar", "reinstall": "ri"})
+	o := p.anywhere("qyfsdm", "o:t:", map[string]string{"simulate": "s", "yes": "y", "assume-yes": "y", "quiet": "q", "no-install-recommends": "nr", "option": "o:", "allow-downgrades": "ad", "no-upgrade": "nu", "purge": "purge", "autoremove": "ar", "reinstall": "ri", "format": "format:"})
 	if len(o.args) == 0 {
 		p.unsupported("apt-get without a command")
 	}
@@ -199,6 +199,21 @@ func aptGetMain(p *proc) int {
 		}
 		return 0
 	case "clean":
+		return 0
+	case "indextargets":
+		all := h.sources(cmp.Or(settings["Dir::Etc::sourceparts"], sourceParts))
+		if errs := contradiction(all); errs != "" {
+			p.errorf("%s", errs)
+			return 100
+		}
+		if o.value["format"] != "$(BASE_URI) $(COMPONENT)" {
+			return 0
+		}
+		for _, s := range all {
+			for component := range strings.FieldsSeq(s.components) {
+				p.printf("%s/dists/%s/ %s\n", s.uri, s.suite, component)
+			}
+		}
 		return 0
 	}
 	p.unsupported("apt-get " + o.args[0])
