@@ -36,7 +36,7 @@ func (s *site) inside(server *lab.Host) (list [][2]string) {
 func (s *site) forwards(server, neighbour *lab.Host) {
 	s.Helper()
 	s.on(server, "iptables -P FORWARD ACCEPT; echo 1 >/proc/sys/net/ipv4/ip_forward")
-	s.on(neighbour, "ip route replace 10.210.0.0/22 via "+server.Address)
+	s.on(neighbour, "ip route replace 10.210.0.0/23 via "+server.Address)
 }
 
 // shut wants what listens in containers closed to the host's accounts and to its neighbours, and the published port open.
