@@ -260,8 +260,13 @@ func (d *Dialer) agentKeys(k *keyring, h *hop, wait *patience) []ssh.AlgorithmSi
 	}
 	var out []ssh.AlgorithmSigner
 	for _, s := range signers {
-		if as, ok := s.(ssh.AlgorithmSigner); ok {
-			out = append(out, &agentSigner{as, conn, wait})
+		as, ok := s.(ssh.AlgorithmSigner)
+		// What the agent lists are bytes: only what is parsed tells a certificate from a key.
+		public, err := ssh.ParsePublicKey(s.PublicKey().Marshal())
+		if ok && err == nil {
+			out = append(out, &agentSigner{as, public, conn, wait})
+		} else if err != nil {
+			k.notes = append(k.notes, fmt.Sprintf("agent %s: a key of type %s: %v", socket, s.PublicKey().Type(), err))
 		}
 	}
 	return out
@@ -270,9 +275,12 @@ func (d *Dialer) agentKeys(k *keyring, h *hop, wait *patience) []ssh.AlgorithmSi
 // agentSigner bounds how long the agent may take to sign.
 type agentSigner struct {
 	ssh.AlgorithmSigner
-	conn net.Conn
-	wait *patience
+	public ssh.PublicKey
+	conn   net.Conn
+	wait   *patience
 }
+
+func (a *agentSigner) PublicKey() ssh.PublicKey { return a.public }
 
 func (a *agentSigner) SignWithAlgorithm(rand io.Reader, data []byte, algo string) (*ssh.Signature, error) {
 	defer a.wait.pause()()
