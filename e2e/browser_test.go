@@ -13,7 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
+	"regexp"
 	"time"
 
 	cdppage "github.com/chromedp/cdproto/page"
@@ -70,14 +70,20 @@ func (s *site) browser(server *lab.Host) {
 	if err := chromedp.Do(ctx, chromedp.Navigate(page.String())); err != nil {
 		s.Fatalf("open the UI: %v", err)
 	}
-	// The page fills itself from the API, so what it says is asked for until it is there.
-	text := ""
-	for !strings.Contains(text, "provision-smoke") || !strings.Contains(text, "Completed") {
-		time.Sleep(500 * time.Millisecond)
-		if text, err = chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText")); err != nil {
-			s.Fatalf("the UI's page of flow runs: %v", err)
+	// A page fills itself from the API and may load another one, so it is asked until it says what is waited for.
+	ask := func(what, expression, words string) (said string) {
+		s.Helper()
+		for ; ; time.Sleep(500 * time.Millisecond) {
+			said, err := chromedp.Run(ctx, chromedp.Evaluate[string](expression))
+			if err == nil && regexp.MustCompile(words).MatchString(said) {
+				return said
+			}
+			if ctx.Err() != nil {
+				s.Fatalf("%s: %v, last seen: %q", what, err, said)
+			}
 		}
 	}
+	text := ask("the UI's page of flow runs", "document.body.innerText", "(?s)provision-smoke.*Completed|Completed.*provision-smoke")
 	refused := func(where string) {
 		if list, err := chromedp.Run(ctx, chromedp.Evaluate[string](`window.refused.join("\n")`)); err != nil || list != "" {
 			s.Errorf("%s: the browser refused %q: %v", where, list, err)
@@ -97,9 +103,7 @@ func (s *site) browser(server *lab.Host) {
 	if err := chromedp.Do(ctx, chromedp.Navigate(run)); err != nil {
 		s.Fatalf("open a run: %v", err)
 	}
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](`document.querySelector("canvas") !== null`)); err != nil {
-		s.Fatalf("the graph of the run: %v", err)
-	}
+	ask("the graph of the run", `String(document.querySelector("canvas") !== null)`, "^true$")
 	refused("the page of a run")
 	dir := os.Getenv("PROVISION_E2E_ARTIFACTS")
 	if dir == "" {
