@@ -41,7 +41,7 @@ func TestOthers(t *testing.T) {
 			40, []string{"prefect-postgres", "somebody else's"}},
 		{"a network of a container of others", "docker network create --subnet 10.210.0.0/24 theirs", "docker network rm theirs",
 			15, []string{"10.210.0.0/24", "these are free on this host"}},
-		{"a VPN that takes all", "ip link add vpn type dummy && ip link set vpn up && ip route add 0.0.0.0/1 dev vpn && ip route add 128.0.0.0/1 dev vpn", "ip link del vpn", 0, nil},
+		{"a VPN that takes all", "ip link add vpn type bridge && ip link set vpn up && ip route add 0.0.0.0/1 dev vpn && ip route add 128.0.0.0/1 dev vpn", "ip link del vpn", 0, nil},
 	} {
 		s.stage(c.name, func(s *site) {
 			s.on(host, c.given)
