@@ -8,7 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // groupRoots are the tops of the control group hierarchies that systemd uses,
@@ -60,7 +63,8 @@ func (h *Host) makeGroups() ([]string, error) {
 	return dirs, nil
 }
 
-// removeGroups removes what a machine that has ended left of its groups.
+// removeGroups removes what a machine that has ended left of its groups, processes included: those of a machine
+// outlive a systemd-nspawn that was killed.
 func (h *Host) removeGroups() error {
 	dirs, err := h.groups()
 	if err != nil {
@@ -68,9 +72,38 @@ func (h *Host) removeGroups() error {
 	}
 	var errs []error
 	for _, dir := range dirs {
-		errs = append(errs, removeGroup(dir))
+		left := removeGroup(dir)
+		for deadline := time.Now().Add(10 * time.Second); errors.Is(left, syscall.EBUSY) && time.Now().Before(deadline); left = removeGroup(dir) {
+			if err := killGroup(dir); err != nil {
+				return err
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		errs = append(errs, left)
 	}
 	return errors.Join(errs...)
+}
+
+// killGroup ends the processes of a group and of those in it.
+func killGroup(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() != "cgroup.procs" {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return err
+		}
+		list, err := os.ReadFile(path)
+		if err != nil { // a group that is gone meanwhile, or one of threads
+			return nil
+		}
+		for text := range strings.FieldsSeq(string(list)) {
+			if pid, err := strconv.Atoi(text); err == nil && pid > 0 {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+		return nil
+	})
 }
 
 // removeGroup removes a group and those in it. Their files are the kernel's and
