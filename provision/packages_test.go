@@ -41,7 +41,8 @@ var signers = sync.OnceValue(func() (two [2]signer) {
 	return two
 })
 
-const mirrorURL = "http://mirror.example.org/docker"
+// mirrorURL does not say whose packages it has: no source can be told by its name.
+const mirrorURL = "http://mirror.example.org/ce"
 
 // mirrored is a single host whose files name a mirror that is signed by the first of the signers.
 func mirrored(t *testing.T, distro, source string) (*site, *remotetest.DockerRepository) {
@@ -179,9 +180,9 @@ func TestDockersSourceIsThere(t *testing.T) {
 		})
 	}
 	for name, tt := range map[string]struct{ file, content, want string }{
-		"contradicts ours":           {"/etc/apt/sources.list.d/internal.list", "deb [signed-by=" + key + "] " + mirrorURL + "/debian trixie test\n", "Conflicting values set for option Signed-By"},
-		"has our name":               {dockerSources, "Types: deb\nURIs: " + mirrorURL + "/debian\nSuites: trixie\nComponents: test\nSigned-By: " + key + "\n", dockerSources + " is there already, but gives no docker-ce"},
-		"has another key":            {dockerKey, string(signers()[1].public), dockerKey + " is there already, with other keys than"},
+		"contradicts ours": {"/etc/apt/sources.list.d/internal.list", "deb [signed-by=" + key + "] " + mirrorURL + "/debian trixie test\n", "Conflicting values set for option Signed-By"},
+		"has our name":     {dockerSources, "Types: deb\nURIs: " + mirrorURL + "/debian\nSuites: trixie\nComponents: test\nSigned-By: " + key + "\n", dockerSources + " is there already, but gives no docker-ce"},
+		"has another key":  {dockerKey, string(signers()[1].public), dockerKey + " is there already, with other keys than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

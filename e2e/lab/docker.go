@@ -153,5 +153,8 @@ func Warm(ctx context.Context, log Log) (err error) {
 	if _, err := dockerData(ctx, l, "trixie"); err != nil {
 		return err
 	}
+	if _, err := dockerPackagesDir(ctx, l); err != nil {
+		return err
+	}
 	return l.MakeCloudImage(ctx)
 }

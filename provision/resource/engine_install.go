@@ -136,22 +136,21 @@ func (e *Engine) lookAtSources() string {
 look() {
 [ -r /etc/os-release ] && command -v apt-get >/dev/null || return
 w=$(bad); [ -z "$w" ] || { v sources "$w"; return; }
-ID= VERSION_ID= p=; . /etc/os-release
+ID= VERSION_ID= p= there=; . /etc/os-release
 %[1]s
 case $ID in %[2]s esac
 [ -n "$p" ] && b=%[3]s/$p && t=$(mktemp -d) || return
-[ "$(head -n 1 %[5]s 2>/dev/null)" = '%[7]s' ] || [ -e %[4]s ] && [ %[5]s -nt %[4]s ] || beside # what provision added is taken back first
-[ -s "$t/found" ] || ask
+if [ "$(head -n 1 %[5]s 2>/dev/null)" != '%[7]s' ] && ! { [ -e %[4]s ] && [ %[5]s -nt %[4]s ]; }; then others; fi # else it is taken back first
+[ -n "$there" ] || ask
 rm -rf "$t"; }
-beside() { # what is there of others, which is left as it is
-grep -rs docker /etc/apt/sources.list /etc/apt/sources.list.d >"$t/found" || true
-if [ -s "$t/found" ] || [ -e %[5]s ]; then
-	! apt-get indextargets --format '$(BASE_URI) $(COMPONENT)' 2>/dev/null | grep -qxF "$b/dists/$c/ stable" || return
-	if [ -e %[5]s ]; then grep -qs stable %[5]s || v named yes; return; fi
-	mkdir "$t/parts"; for f in /etc/apt/sources.list.d/*; do [ ! -f "$f" ] || cp "$f" "$t/parts"; done
-	printf 'Types: deb\nURIs: %%s\nSuites: %%s\nComponents: stable\nSigned-By: %%s\n' "$b" "$c" %[6]s >"$t/parts/docker.sources"
-	w=$(bad -o Dir::Etc::sourceparts="$t/parts"); [ -z "$w" ] || v beside "$w"
-elif [ -e %[6]s ] && ! grep -q '^Comment: %[8]s' %[6]s; then v kept "$(head -c 65536 %[6]s | base64 -w 0)"; fi; }
+others() { # what is there of others, which is left as it is
+! grep -rqs docker /etc/apt/sources.list /etc/apt/sources.list.d || there=yes
+! apt-get indextargets --format '$(BASE_URI) $(COMPONENT)' 2>/dev/null | grep -qxF "$b/dists/$c/ stable" || { there=yes; return; }
+if [ -e %[5]s ]; then there=yes; grep -qs stable %[5]s || v named yes; return; fi
+mkdir "$t/parts"; for f in /etc/apt/sources.list.d/*; do [ ! -f "$f" ] || cp "$f" "$t/parts"; done
+printf 'Types: deb\nURIs: %%s\nSuites: %%s\nComponents: stable\nSigned-By: %%s\n' "$b" "$c" %[6]s >"$t/parts/docker.sources"
+w=$(bad -o Dir::Etc::sourceparts="$t/parts"); [ -z "$w" ] || { there=yes; v beside "$w"; return; }
+if [ -z "$there" ] && [ -e %[6]s ] && ! grep -q '^Comment: %[8]s' %[6]s; then v kept "$(head -c 65536 %[6]s | base64 -w 0)"; fi; }
 ask() {
 [ -e /etc/ssl/certs/ca-certificates.crt ] && [ -e /usr/lib/apt/apt-helper ] || return
 for u in gpg "dists/$c/Release"; do
