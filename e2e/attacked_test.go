@@ -81,10 +81,10 @@ Secret(value="`+vaultCanary+`").save("vault")'`)
 
 const tokens = "/var/lib/provision/prefect/server/secrets/caddy/tokens/all."
 
-// kept counts what no token may change.
+// kept counts what no token may change. What Prefect notes of each poll in a deployment changes by itself.
 const kept = `select concat_ws(' ', (select count(*) from deployment), (select count(*) from deployment_schedule), (select count(*) from block_document), (select count(*) from block_type),
 (select count(*) from block_schema), (select count(*) from work_pool), (select count(*) from work_queue), (select count(*) from variable), (select count(*) from flow), (select count(*) from flow_run),
-(select count(*) from artifact), (select count(*) from concurrency_limit_v2), (select count(*) from automation), (select md5(string_agg(deployment::text, ',' order by id)) from deployment))`
+(select count(*) from artifact), (select count(*) from concurrency_limit_v2), (select count(*) from automation), (select md5(string_agg((to_jsonb(deployment) - 'last_polled' - 'status' - 'updated')::text, ',' order by id)) from deployment))`
 
 func (s *site) narrow(host *lab.Host) {
 	web := s.outside(host)
