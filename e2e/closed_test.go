@@ -91,11 +91,11 @@ print(socket.create_connection(("10.210.0.1",5999),5).makefile().read().strip())
 	// Without the engine's proxy the kernel alone leads to a published port.
 	s.on(server, `cp -p /etc/docker/daemon.json /root/daemon.kept
 sed -i '0,/{/s//{"userland-proxy": false,/' /etc/docker/daemon.json
-systemctl restart docker && docker restart prefect-caddy`)
+docker stop prefect-caddy && systemctl restart docker && docker start prefect-caddy`) // a proxy outlives its engine, not its container
 	s.until("Caddy answers again", time.Minute, func() bool { return s.tries(server, "0", server.Address, "443") == "open" })
 	s.want(server, "pgrep -c docker-proxy || true", "0")
 	s.shut(server, neighbour)
-	s.on(server, "mv /root/daemon.kept /etc/docker/daemon.json; systemctl restart docker && docker restart prefect-caddy")
+	s.on(server, "mv /root/daemon.kept /etc/docker/daemon.json; docker stop prefect-caddy && systemctl restart docker && docker start prefect-caddy")
 	s.until("the containers are healthy", 4*time.Minute, func() bool {
 		return s.on(server, "docker ps --filter name=prefect- --format '{{.Status}}' | grep -vc '(healthy)' || true") == "0"
 	})
