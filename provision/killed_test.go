@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -230,6 +231,8 @@ func TestKilledWhileWorking(t *testing.T) {
 	t.Parallel()
 	s := arrange(t, single)
 	first, goOn := s.attempt(), make(chan struct{})
+	letGo := sync.OnceFunc(func() { close(goOn) })
+	defer letGo()
 	s.server.Fail(remotetest.Failure{Match: "^docker build", Do: func() {
 		first.kill(s)
 		<-goOn
@@ -246,7 +249,7 @@ func TestKilledWhileWorking(t *testing.T) {
 			if built := len(s.server.Ran("timeout 2400 docker build")); built != 1 {
 				t.Errorf("%d builds run", built)
 			}
-			close(goOn)
+			letGo()
 		case e.Type == "lock" && e.State == "done":
 			if left := leftRunning(s.server); len(left) > 0 {
 				t.Errorf("locked while this still runs: %q", left)

@@ -22,13 +22,20 @@ func TestTwoAtOnce(t *testing.T) {
 		close(working)
 		<-goOn
 	}})
-	var wg sync.WaitGroup
-	wg.Go(func() {
+	letGo := sync.OnceFunc(func() { close(goOn) })
+	defer letGo()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
 		if _, err := first.apply(); err != nil {
 			t.Errorf("the first: %s", explain(err))
 		}
-	})
-	<-working
+	}()
+	select {
+	case <-working:
+	case <-ended:
+		t.Fatal("the first came to no build")
+	}
 	refused := s.attempt()
 	refused.LockWait = 0
 	_, err := refused.apply()
@@ -39,17 +46,16 @@ func TestTwoAtOnce(t *testing.T) {
 		t.Errorf("who, since when and what: %q", errs[0].Cause)
 	}
 	waits := s.attempt()
-	var once sync.Once
 	waits.on = func(e provision.Event) {
 		if e.Type == "lock" && e.State == "start" {
-			once.Do(func() { close(goOn) })
+			letGo()
 		}
 	}
 	if _, err := waits.apply(); err != nil {
 		t.Errorf("the one that waits: %s", explain(err))
 	}
-	once.Do(func() { close(goOn) })
-	wg.Wait()
+	letGo()
+	<-ended
 	exclusive(t, s.server)
 	s.unchanged()
 }

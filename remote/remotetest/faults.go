@@ -90,7 +90,9 @@ func (h *Host) intercept(p *proc) func(*proc) int {
 			code = h.real(p)
 		}
 		if hit.Do != nil {
+			h.held.Add(1)
 			hit.Do()
+			h.held.Add(-1)
 		}
 		if hit.Cut {
 			h.Disconnect()

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gliderlabs/ssh"
@@ -116,7 +117,8 @@ type Host struct {
 	ruleset      string                     // of nftables
 
 	dockerRepository *DockerRepository
-	dockerLists      bool // apt-get update read it
+	held             atomic.Int32 // programs that a Failure's Do holds
+	dockerLists      bool         // apt-get update read it
 }
 
 func newHost(f *Fleet, name string, o HostOptions) (*Host, error) {
