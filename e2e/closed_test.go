@@ -91,7 +91,7 @@ print(socket.create_connection(("10.210.0.1",5999),5).makefile().read().strip())
 	// Without the engine's proxy the kernel alone leads to a published port.
 	s.on(server, `cp -p /etc/docker/daemon.json /root/daemon.kept
 sed -i '0,/{/s//{"userland-proxy": false,/' /etc/docker/daemon.json
-docker stop prefect-caddy && systemctl restart docker && docker start prefect-caddy`) // a proxy outlives its engine, not its container
+docker stop prefect-caddy && systemctl restart docker && { pkill -x docker-proxy; docker start prefect-caddy; }`) // a proxy outlives its engine
 	s.until("Caddy answers again", time.Minute, func() bool { return s.tries(server, "0", server.Address, "443") == "open" })
 	s.want(server, "pgrep -c docker-proxy || true", "0")
 	s.shut(server, neighbour)
