@@ -88,14 +88,6 @@ print(socket.create_connection(("10.210.0.1",5999),5).makefile().read().strip())
 	s.on(server, "iptables -t mangle -F; systemctl restart docker")
 	s.shut(server, neighbour)
 
-	// Without the engine's proxy the kernel alone leads to a published port.
-	s.on(server, `cp -p /etc/docker/daemon.json /root/daemon.kept
-sed -i '0,/{/s//{"userland-proxy": false,/' /etc/docker/daemon.json
-docker stop prefect-caddy && systemctl restart docker && { pkill -x docker-proxy; docker start prefect-caddy; }`) // a proxy outlives its engine
-	s.until("Caddy answers again", time.Minute, func() bool { return s.tries(server, "0", server.Address, "443") == "open" })
-	s.want(server, "pgrep -c docker-proxy || true", "0")
-	s.shut(server, neighbour)
-	s.on(server, "mv /root/daemon.kept /etc/docker/daemon.json; docker stop prefect-caddy && systemctl restart docker && docker start prefect-caddy")
 	s.until("the containers are healthy", 4*time.Minute, func() bool {
 		return s.on(server, "docker ps --filter name=prefect- --format '{{.Status}}' | grep -vc '(healthy)' || true") == "0"
 	})
