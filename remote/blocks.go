@@ -11,21 +11,26 @@ import (
 // answer for the other but for those settings, and these are read here. Whatever is
 // open to doubt is asked.
 
-// blocks are the files that ssh has read, as lists of settings.
+// blocks are the files that ssh has read, as the blocks that they consist of.
 type blocks struct {
-	files   [][]setting
-	current condition // of the lines that follow in the last file
-	doubt   bool      // something in them is not as plain as it has to be
+	files [][]block
+	doubt bool // something in them is not as plain as it has to be
 }
 
-// setting is a line and when it applies.
+// block is the lines under one Host or Match, or before the first of them.
+type block struct {
+	condition
+	settings []setting
+}
+
 type setting struct {
 	keyword, value string
-	condition
+	tied           bool // as its block's condition
 }
 
 type condition struct {
-	patterns []string // of Host; nil = any name
+	patterns []string // nil = any name
+	machine  bool     // the patterns are held against what HostName has set by then, not against the alias
 	tied     bool     // to something that is the same for all names, but not known here
 }
 
@@ -39,39 +44,44 @@ var (
 	}
 )
 
-func (b *blocks) file() { b.files, b.current = append(b.files, nil), condition{} }
+func (b *blocks) file() { b.files = append(b.files, []block{{}}) }
 
-func (b *blocks) host(value string) {
-	b.current = condition{patterns: strings.Fields(value)}
-	b.doubt = b.doubt || slices.ContainsFunc(b.current.patterns, func(p string) bool { return !plainPattern.MatchString(p) })
+func (b *blocks) current() *block {
+	last := b.files[len(b.files)-1]
+	return &last[len(last)-1]
 }
 
-// match says whether the conditions look at names.
-func (b *blocks) match(names bool) {
-	b.current = condition{tied: true}
-	b.doubt = b.doubt || names
+func (b *blocks) host(value string) {
+	b.begin(condition{patterns: strings.Fields(value)})
+}
+
+// begin is called with what the lines that follow stand under.
+func (b *blocks) begin(c condition) {
+	last := &b.files[len(b.files)-1]
+	*last = append(*last, block{condition: c})
+	b.doubt = b.doubt || slices.ContainsFunc(c.patterns, func(p string) bool { return !plainPattern.MatchString(p) })
 }
 
 func (b *blocks) set(keyword, value string) {
 	switch keyword {
 	case "include":
 		// What is read depends on the name then, and the order of files on the place.
-		b.doubt = b.doubt || b.current.tied || b.current.patterns != nil
+		b.doubt = b.doubt || b.current().tied || b.current().patterns != nil
 		return
 	case "ignoreunknown":
 		b.doubt = true
 	case "proxyjump", "proxycommand": // the first of both wins
 		keyword, value = "proxy", keyword+" "+value
 	}
-	last := &b.files[len(b.files)-1]
-	*last = append(*last, setting{keyword, value, b.current})
+	current := b.current()
+	current.settings = append(current.settings, setting{keyword, value, current.tied})
 }
 
-func (c condition) holds(alias string) bool {
+func (c condition) holds(name string) bool {
 	found := c.patterns == nil
 	for _, p := range c.patterns {
 		p, negated := strings.CutPrefix(p, "!")
-		if wildcard(p, alias) {
+		if wildcard(p, name) {
 			if negated {
 				return false
 			}
@@ -81,22 +91,43 @@ func (c condition) holds(alias string) bool {
 	return found
 }
 
-// of returns what applies to a name: per keyword and file, in order.
-func (b *blocks) of(alias string) map[string][][]setting {
+// of returns what applies to a name: per keyword and file, in order. It returns
+// false if that is not certain.
+func (b *blocks) of(alias string) (map[string][][]setting, bool) {
 	all := make(map[string][][]setting)
+	looks, unsure := false, false // whether conditions look at the machine's name, and whether that is known
+	machines := 0                 // files that set it or look at it: which of them ssh reads first is not known here
 	for n, file := range b.files {
-		for _, s := range file {
-			per := all[s.keyword]
-			if per == nil {
-				per = make([][]setting, len(b.files))
-				all[s.keyword] = per
+		machine, set, counts := alias, false, false
+		for _, block := range file {
+			name := alias
+			if block.machine {
+				name, looks, counts = machine, true, true
 			}
-			if s.holds(alias) {
-				per[n] = append(per[n], s)
+			holds := block.holds(name)
+			for _, s := range block.settings {
+				per := all[s.keyword]
+				if per == nil {
+					per = make([][]setting, len(b.files))
+					all[s.keyword] = per
+				}
+				if holds {
+					per[n] = append(per[n], s)
+				}
+				if s.keyword != "hostname" {
+					continue
+				}
+				if counts = true; holds && !set {
+					machine, set = s.value, true
+					unsure = unsure || s.tied || !plainSettings["hostname"].MatchString(s.value)
+				}
 			}
 		}
+		if counts {
+			machines++
+		}
 	}
-	return all
+	return all, !looks || machines == 1 && !unsure
 }
 
 // differences are the settings that another name has in place of those of the
@@ -105,9 +136,13 @@ func (b *blocks) differences(precedent, alias string) (map[string]string, bool) 
 	if b.doubt {
 		return nil, false
 	}
-	ours := b.of(alias)
+	all, certain := b.of(precedent)
+	ours, too := b.of(alias)
+	if !certain || !too {
+		return nil, false
+	}
 	changes := make(map[string]string)
-	for keyword, theirs := range b.of(precedent) {
+	for keyword, theirs := range all {
 		if slices.EqualFunc(theirs, ours[keyword], sameSettings) {
 			continue
 		}
@@ -117,7 +152,9 @@ func (b *blocks) differences(precedent, alias string) (map[string]string, bool) 
 		}
 		var only []setting
 		for n, file := range b.files {
-			if !slices.ContainsFunc(file, func(s setting) bool { return s.keyword == keyword }) {
+			if !slices.ContainsFunc(file, func(b block) bool {
+				return slices.ContainsFunc(b.settings, func(s setting) bool { return s.keyword == keyword })
+			}) {
 				continue
 			}
 			if only != nil {

@@ -88,11 +88,9 @@ func (p *precedent) read(content string, h *habits) bool {
 			p.blocks.host(value)
 			p.patterns = append(p.patterns, strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" \t\"',!=", r) })...)
 		case keyword == "match":
-			known := len(p.patterns)
 			if !p.readMatch(value) {
 				return false
 			}
-			p.blocks.match(len(p.patterns) > known || strings.Contains(strings.ToLower(value), "final"))
 		case strings.HasPrefix(keyword, "canonical"):
 			return false
 		case keyword == "hostname" && p.own && strings.Contains(strings.ToLower(value), p.alias):
@@ -109,27 +107,36 @@ func (p *precedent) read(content string, h *habits) bool {
 // readMatch takes the conditions that treat names alike which its patterns do: a
 // program that is told nothing of the host answers once for all of them.
 func (p *precedent) readMatch(value string) bool {
+	var c condition
 	for value = strings.TrimSpace(value); value != ""; {
 		m := criteria.FindStringSubmatch(value)
 		if m == nil {
 			return false
 		}
 		value = value[len(m[0]):]
-		switch strings.ToLower(m[1] + m[2] + m[4]) {
-		case "all", "localuser", "exec":
+		not := strings.HasPrefix(m[0], "!")
+		switch criterion := strings.ToLower(m[1] + m[2] + m[4]); criterion {
+		case "all":
+			c.tied = c.tied || not
+		case "localuser", "exec":
+			c.tied = true
 		case "final":
 			// In the last pass patterns are held against the name that the first found.
 			if !p.own {
 				return false
 			}
+			p.blocks.doubt = true
 		case "host", "originalhost":
-			for pattern := range strings.SplitSeq(m[3], ",") {
+			p.blocks.doubt = p.blocks.doubt || not || c.patterns != nil
+			c.patterns, c.machine = strings.Split(m[3], ","), criterion == "host"
+			for _, pattern := range c.patterns {
 				p.patterns = append(p.patterns, strings.TrimPrefix(pattern, "!"))
 			}
 		default:
 			return false
 		}
 	}
+	p.blocks.begin(c)
 	return true
 }
 

@@ -363,9 +363,12 @@ func TestGeneratedBlocks(t *testing.T) {
 			case 1:
 				fmt.Fprintln(&config, "Host web-* !web-"+fmt.Sprint(g.Intn(names)))
 			case 2:
-				fmt.Fprintln(&config, "Match "+g.one("all", "exec true", "exec false", "host web-3", "final all", "localuser nobody"))
+				fmt.Fprintln(&config, "Match "+g.one("all", "exec true", "exec false", "host web-3", "final all", "localuser nobody", "!all",
+					"host web-1,web-2", "host 10.0.0.5", "host 10.0.0.*,!10.0.0.6", "originalhost web-1", "originalhost web-*,!web-2", "host web-5 exec true", "originalhost web-1 host 10.0.0.5", "!host web-1"))
 			case 3:
 				fmt.Fprintf(&config, "Host web-%d,web-%d\n", g.Intn(names), g.Intn(names))
+			case 4, 5:
+				fmt.Fprintf(&config, "Match %s web-%d\n", g.one("host", "originalhost"), g.Intn(names))
 			default:
 				fmt.Fprintf(&config, "Host web-%d\n", g.Intn(names))
 			}
