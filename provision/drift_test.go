@@ -141,6 +141,8 @@ docker exec prefect-caddy caddy reload --force --config /etc/caddy/Caddyfile --a
 cat /root/kept >"$f"`), []string{"prefect reload caddy configuration: Caddy runs with another configuration than the file has"}},
 	{"a host reboots", func(_ *testing.T, s *site) { s.hosts[agentHost].Reboot() }, nil},
 	{"the mark of the database's volume is removed", removed(serverHost, base+"/volume.prefect-postgres"), []string{"prefect change volume prefect-postgres: the mark that it was made is missing"}},
+	{"the mark of the artifacts' volume is removed", removed(serverHost, base+"/volume.prefect-artifacts"), []string{"prefect change volume prefect-artifacts: the mark that it was made is missing"}},
+	{"the mark of Caddy's volume is removed", removed(serverHost, base+"/volume.prefect-caddy"), []string{"prefect change volume prefect-caddy: the mark that it was made is missing"}},
 	{"the salt is removed", removed(agentHost, base+"/salt"), []string{"worker-1 change identity: the salt is missing"}},
 }
 

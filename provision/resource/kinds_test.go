@@ -38,7 +38,7 @@ func TestVolumeDiff(t *testing.T) {
 		{name: "gone, new data", facts: facts{born.ID(): no("born", "yes")}, options: []string{"new-data"}, want: "add: the volume does not exist"},
 	})
 	other := &Volume{Host: "h", Stack: "s", Name: "cache"}
-	runDiff(t, other, []diffCase{{name: "without data of its own, without its mark", facts: facts{other.ID(): yes()}}, {name: "without data of its own, gone", facts: facts{other.ID(): no("born", "yes")}, want: "add: the volume does not exist"}})
+	runDiff(t, other, []diffCase{{name: "without data of its own, without its mark", facts: facts{other.ID(): yes()}, want: "change: the mark that it was made is missing"}, {name: "without data of its own, gone", facts: facts{other.ID(): no("born", "yes")}, want: "add: the volume does not exist"}})
 }
 
 func TestIdentityDiff(t *testing.T) {

@@ -110,7 +110,7 @@ func (v *Volume) Diff(w World) []Change {
 			Why:  fmt.Sprintf("its data was written by PostgreSQL %s, and the stack has %s, which does not read it", remote.Sanitize(have), v.Major),
 			Hint: "keep postgres.image at a version " + remote.Sanitize(have) + "; to change it, dump the database, and restore it into a new stack",
 		}}
-	case know == Yes && v.Birth && rec.Fields["born"] == "": // a run was killed before it made it, or somebody removed it
+	case know == Yes && rec.Fields["born"] == "": // a run was killed before it made it, or somebody removed it
 		return []Change{{ID: v.ID(), Act: Modify, Why: "the mark that it was made is missing"}}
 	case know != No:
 		return nil
