@@ -1,6 +1,10 @@
 package files
 
-import "strings"
+import (
+	"strings"
+
+	"provision/files/naming"
+)
 
 // tokenRoutes is what the holder of one kind of token may do at the API. Everything else is refused: a token that may write deployments, blocks or pools
 // can run code on every agent host.
@@ -46,7 +50,7 @@ var greetings = []string{`csrf-token`, `health`, `ready`, `version`, `admin/vers
 
 // An agent reads its pool and queues, takes what is due, and reads what it needs to start it: the flow, its deployment and infrastructure block.
 func pollRoutes() tokenRoutes {
-	pool := `work_pools/` + Pool
+	pool := `work_pools/` + naming.Pool
 	return tokenRoutes{Kind: "poll", Allow: []route{
 		newRoute("poll", "GET", append([]string{
 			pool + `(/queues/` + segment + `)?`,
@@ -73,7 +77,7 @@ func runRoutes() tokenRoutes {
 			`artifacts/` + segment + `/latest`,
 			`concurrency_limits/tag/` + segment,
 			`v2/concurrency_limits/` + segment,
-			`work_pools/` + Pool + `(/queues/` + segment + `)?`,
+			`work_pools/` + naming.Pool + `(/queues/` + segment + `)?`,
 		}, greetings...)...),
 		newRoute("run", "POST",
 			`(flows|flow_runs|task_runs|logs|artifacts)/`,

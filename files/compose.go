@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"provision/files/naming"
 )
 
 // Compose is a rendered Compose project.
@@ -35,16 +37,6 @@ type Service struct {
 	MountsVar string
 	// OneShot says that the service is run by hand, is never "up" and has no lasting container.
 	OneShot bool
-}
-
-// Networks names the stack's Docker networks.
-func Networks(stack string) (server, agent, database string) {
-	return stack + "-server-network", stack + "-agent-network", stack + "-database-network"
-}
-
-// Volumes names the stack's Docker volumes.
-func Volumes(stack string) (postgres, artifacts, caddy string) {
-	return stack + "-postgres", stack + "-artifacts", stack + "-caddy"
 }
 
 // The shape of a Compose file, as far as it is used here. Services and what has names are maps, which are written in the order of their keys.
@@ -162,7 +154,7 @@ func seconds(d time.Duration) string { return fmt.Sprintf("%ds", int64(d/time.Se
 const mountsLabel = "provision.mounts"
 
 // render writes the project, after it has given every service its labels.
-func (p project) render(stack, id string) (Compose, error) {
+func (p project) render(stack naming.Stack, id string) (Compose, error) {
 	p.Networks, p.Volumes = map[string]external{}, map[string]external{}
 	var out Compose
 	for _, name := range slices.Sorted(maps.Keys(p.Services)) {
@@ -179,7 +171,7 @@ func (p project) render(stack, id string) (Compose, error) {
 		if err != nil {
 			return Compose{}, fmt.Errorf("digest the service %s: %w", name, err)
 		}
-		s.Labels = map[string]string{"provision.stack": stack, "provision.definition": definition}
+		s.Labels = map[string]string{"provision.stack": string(stack), "provision.definition": definition}
 		if id != "" {
 			s.Labels["provision.id"] = id
 		}

@@ -1,29 +1,19 @@
 package files
 
 import (
-	"path"
 	"slices"
 	"strconv"
 	"time"
+
+	"provision/files/naming"
 )
-
-// Pool is the work pool of every stack.
-const Pool = "provision"
-
-// HostQueue is the work queue that only the agent of this host polls.
-func HostQueue(host string) string { return "host-" + host }
-
-// Hostname is that of a service's container on an agent host. Prefect records the agent's with each run that it submits, so that whose runs are
-// running stays known when the container is another one.
-func Hostname(service, host string) string { return service + "-" + host }
 
 // ComposeAgent is the project of an agent host: agent, business-logic, describe (one-shot). With Serve there is no agent: business-logic fetches its runs
 // itself, with the run token.
 type ComposeAgent struct {
-	Stack   string
-	ID      string // of the stack; empty where it is not known yet
-	Host    string // name in the inventory
-	BaseDir string // the project's directory is BaseDir/agent
+	Stack naming.Stack
+	ID    string // of the stack; empty where it is not known yet
+	Host  string // name in the inventory
 
 	PrefectImage, BusinessImage string
 
@@ -52,15 +42,15 @@ func (a ComposeAgent) Render() (Compose, error) {
 	if err != nil {
 		return Compose{}, err
 	}
-	dir := path.Join(a.BaseDir, "agent")
-	_, agentNet, _ := Networks(a.Stack)
+	dir := a.Stack.RoleDir("agent")
+	_, agentNet, _ := a.Stack.Networks()
 	common := overlay(proxyEnvironment(a.Proxy, a.NoProxy, "business-logic", site.host), map[string]string{
 		"PREFECT_API_URL": site.origin() + "/api",
 		"PREFECT_HOME":    "/tmp/prefect",
-		"PROVISION_STACK": a.Stack,
+		"PROVISION_STACK": string(a.Stack),
 		"PROVISION_HOST":  a.Host,
-		"PROVISION_POOL":  Pool,
-		"PROVISION_QUEUE": HostQueue(a.Host),
+		"PROVISION_POOL":  naming.Pool,
+		"PROVISION_QUEUE": naming.HostQueue(a.Host),
 	})
 	// What both have: the network, the names in it, and trust in the API.
 	var trust []mount
@@ -77,8 +67,8 @@ func (a ComposeAgent) Render() (Compose, error) {
 		s.Networks = map[string]attachment{agentNet: {}}
 		s.ExtraHosts = a.ExtraHosts
 		s.Volumes = append(slices.Clone(trust), bind(dir+"/secrets/"+name, "/run/secrets"))
-		s.ContainerName = a.Stack + "-" + name
-		s.Hostname = Hostname(name, a.Host)
+		s.ContainerName = a.Stack.Container(name)
+		s.Hostname = naming.Hostname(name, a.Host)
 		s.HealthCheck = &healthCheck{
 			Test:     []string{"CMD", "/opt/provision/entrypoint", "python", "-m", "provision_glue.health", name},
 			Interval: "10s", Timeout: "8s", Retries: 6, StartPeriod: "1m",
@@ -87,8 +77,8 @@ func (a ComposeAgent) Render() (Compose, error) {
 		return harden(s)
 	}
 
-	poll := []string{"prefect", "agent", "start", "--pool", Pool}
-	for _, queue := range append(slices.Clone(a.Queues), HostQueue(a.Host)) {
+	poll := []string{"prefect", "agent", "start", "--pool", naming.Pool}
+	for _, queue := range append(slices.Clone(a.Queues), naming.HostQueue(a.Host)) {
 		poll = append(poll, "--work-queue", queue)
 	}
 	poll = append(poll, "--limit", strconv.Itoa(a.Concurrency))
@@ -125,7 +115,7 @@ func (a ComposeAgent) Render() (Compose, error) {
 	if a.Serve {
 		business.Command = append([]string{"python", "-m", "provision_glue.serve"}, poll...)
 		run["BRIDGE_LISTEN"], run["BRIDGE_ADDRESS"] = "127.0.0.1:8787", "127.0.0.1:8787"
-		run["BRIDGE_AGENT_HOSTNAME"] = Hostname("business-logic", a.Host) // the agent's, which Prefect records with each run
+		run["BRIDGE_AGENT_HOSTNAME"] = naming.Hostname("business-logic", a.Host) // the agent's, which Prefect records with each run
 		if a.APIAll {
 			run["PROVISION_API"] = "all"
 		}
@@ -147,5 +137,5 @@ func (a ComposeAgent) Render() (Compose, error) {
 			PidsLimit: 1024,
 		})
 	}
-	return project{Name: a.Stack + "-agent", Services: services}.render(a.Stack, a.ID)
+	return project{Name: a.Stack.Project("agent"), Services: services}.render(a.Stack, a.ID)
 }

@@ -3,16 +3,16 @@ package files
 import (
 	"fmt"
 	"maps"
-	"path"
 	"strconv"
 	"strings"
+
+	"provision/files/naming"
 )
 
 // ComposeServer is the project of the server host: postgres, migrate (one-shot), server, caddy.
 type ComposeServer struct {
-	Stack   string
-	ID      string // of the stack; empty where it is not known yet
-	BaseDir string // the stack's directory on the host; the project's is BaseDir/server
+	Stack naming.Stack
+	ID    string // of the stack; empty where it is not known yet
 
 	PostgresImage, PrefectImage, CaddyImage string
 
@@ -37,15 +37,15 @@ func (s ComposeServer) Render() (Compose, error) {
 	if err != nil {
 		return Compose{}, err
 	}
-	dir := path.Join(s.BaseDir, "server")
-	serverNet, agentNet, databaseNet := Networks(s.Stack)
-	postgresVol, artifactsVol, caddyVol := Volumes(s.Stack)
+	dir := s.Stack.RoleDir("server")
+	serverNet, agentNet, databaseNet := s.Stack.Networks()
+	postgresVol, artifactsVol, caddyVol := s.Stack.Volumes()
 	port := strconv.Itoa(int(site.port))
 	afterPostgres := map[string]dependency{"postgres": {Condition: "service_healthy"}}
 
 	postgres := harden(service{
 		Image:         s.PostgresImage,
-		ContainerName: s.Stack + "-postgres",
+		ContainerName: s.Stack.Container("postgres"),
 		User:          "999:999",
 		Command:       []string{"postgres", "-c", "password_encryption=scram-sha-256"},
 		Environment: map[string]string{
@@ -82,7 +82,7 @@ func (s ComposeServer) Render() (Compose, error) {
 	})
 	server := harden(service{
 		Image:         s.PrefectImage,
-		ContainerName: s.Stack + "-server",
+		ContainerName: s.Stack.Container("server"),
 		User:          "10001:10001",
 		Entrypoint:    []string{"/opt/provision/entrypoint"},
 		Command:       []string{"prefect", "server", "start", "--host", "0.0.0.0", "--port", "4200"},
@@ -99,7 +99,7 @@ func (s ComposeServer) Render() (Compose, error) {
 	})
 	caddy := harden(service{
 		Image:         s.CaddyImage,
-		ContainerName: s.Stack + "-caddy",
+		ContainerName: s.Stack.Container("caddy"),
 		User:          "10002:10002",
 		Command:       []string{"caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"},
 		Environment: overlay(proxyEnvironment(s.Proxy, s.NoProxy, "server"), map[string]string{
@@ -134,7 +134,7 @@ func (s ComposeServer) Render() (Compose, error) {
 		}
 		caddy.Networks[agentNet] = here
 	}
-	return project{Name: s.Stack + "-server", Services: map[string]*service{
+	return project{Name: s.Stack.Project("server"), Services: map[string]*service{
 		"postgres": postgres, "migrate": migrate, "server": server, "caddy": caddy,
 	}}.render(s.Stack, s.ID)
 }
@@ -142,8 +142,8 @@ func (s ComposeServer) Render() (Compose, error) {
 // serverEnvironment refuses settings that would take the server out of the place that provision made for it.
 func (s ComposeServer) serverEnvironment(site publicURL) (map[string]string, error) {
 	fixed := overlay(proxyEnvironment(s.Proxy, s.NoProxy, "postgres"), map[string]string{
-		"PROVISION_STACK":   s.Stack,
-		"PROVISION_POOL":    Pool,
+		"PROVISION_STACK":   string(s.Stack),
+		"PROVISION_POOL":    naming.Pool,
 		"PROVISION_SECRETS": "PREFECT_API_DATABASE_PASSWORD=/run/secrets/password PREFECT_SERVER_ENCRYPTION_KEY=/run/secrets/encryption_key",
 		// Prefect itself puts the password in: the text between the braces is not for Compose.
 		"PREFECT_API_DATABASE_CONNECTION_URL":   "postgresql+asyncpg://prefect:${PREFECT_API_DATABASE_PASSWORD}@postgres:5432/prefect",

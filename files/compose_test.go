@@ -17,7 +17,7 @@ const stackID = "3f0c3c55-8b0f-4b53-9d0e-0f2f3c0f6a11"
 
 func serverProject() ComposeServer {
 	return ComposeServer{
-		Stack: "prefect", ID: stackID, BaseDir: "/var/lib/provision/prefect",
+		Stack: "prefect", ID: stackID,
 		PostgresImage: "postgres:13.3", PrefectImage: "prefect-prefect:0123456789abcdef", CaddyImage: "prefect-caddy:fedcba9876543210",
 		TLS: TLSInternal, PublicURL: "https://prefect.example.org",
 	}
@@ -25,7 +25,7 @@ func serverProject() ComposeServer {
 
 func agentProject() ComposeAgent {
 	return ComposeAgent{
-		Stack: "prefect", ID: stackID, Host: "worker-1", BaseDir: "/var/lib/provision/prefect",
+		Stack: "prefect", ID: stackID, Host: "worker-1",
 		PrefectImage: "prefect-prefect:0123456789abcdef", BusinessImage: "prefect-business-logic:0011223344556677",
 		TLS: TLSInternal, PublicURL: "https://prefect.example.org", CA: true, ExtraHosts: map[string]string{"prefect.example.org": "192.168.7.11"},
 		Queues: []string{"default"}, Concurrency: 10, StopGrace: 2 * time.Minute,

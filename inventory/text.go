@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"provision/files/naming"
 )
 
 // Control tells characters that have no place in any value: they can move a cursor, end a line, or hide the rest of it.
@@ -188,14 +190,11 @@ func Queue(name string) string {
 	switch {
 	case len(name) > 64 || !queueName.MatchString(name):
 		return Show(name) + " is not a queue's name: letters, digits, dots, dashes and underscores, at most 64, no dash first"
-	case strings.HasPrefix(name, HostQueuePrefix):
+	case strings.HasPrefix(name, naming.HostQueuePrefix):
 		return Show(name) + " is a name for a host's own queue, which it polls in any case"
 	}
 	return ""
 }
-
-// HostQueuePrefix begins the name of each agent host's own queue; the host's name follows.
-const HostQueuePrefix = "host-"
 
 // OneOf refuses a word that is not among the known ones.
 func (d *Document) OneOf(key, word string, known ...string) bool {

@@ -58,9 +58,9 @@ func (p *Pass) prove(ctx context.Context, smoke []string) error {
 
 // smoke runs the built-in flow on one agent host and wants it Completed, executed there.
 func (p *Pass) smoke(ctx context.Context, host string) error {
-	server := p.System.Inventory.Server().Name
+	server, stack := p.System.Inventory.Server().Name, p.System.Stack.Names()
 	p.emit(Event{Type: "verify", Host: host, State: "start", Text: "a run of the built-in flow (an agent polls every 15 s)"})
-	out, err := p.root(ctx, server, "smoke", resource.SmokeScript(p.System.Stack.Name+"-server", host)+" || true", 6*time.Minute)
+	out, err := p.root(ctx, server, "smoke", resource.SmokeScript(stack.Container("server"), host)+" || true", 6*time.Minute)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (p *Pass) smoke(ctx context.Context, host string) error {
 	if !answer.OK {
 		return &Error{
 			Code: ExitUnhealthy, Host: host, Step: "smoke", Cause: remote.Sanitize(answer.Error),
-			Hint: fmt.Sprintf("see on %s: docker logs --tail 50 %s-agent; docker logs --tail 50 %[2]s-business-logic", host, p.System.Stack.Name),
+			Hint: fmt.Sprintf("see on %s: docker logs --tail 50 %s; docker logs --tail 50 %s", host, stack.Container("agent"), stack.Container("business-logic")),
 		}
 	}
 	p.emit(Event{

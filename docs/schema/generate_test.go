@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/invopop/jsonschema"
 
+	"provision/files/naming"
 	"provision/inventory"
 	"provision/provision/stack"
 )
@@ -222,7 +223,7 @@ func oneForm(s *jsonschema.Schema) {
 // queue is for the name of a shared queue.
 func queue(s *jsonschema.Schema) {
 	most := uint64(64)
-	s.Pattern, s.MaxLength, s.Not = `^[A-Za-z0-9_][A-Za-z0-9._-]*$`, &most, &jsonschema.Schema{Pattern: "^" + inventory.HostQueuePrefix}
+	s.Pattern, s.MaxLength, s.Not = `^[A-Za-z0-9_][A-Za-z0-9._-]*$`, &most, &jsonschema.Schema{Pattern: "^" + naming.HostQueuePrefix}
 }
 
 // named is for tables by the names of hosts.

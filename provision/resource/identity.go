@@ -6,11 +6,12 @@ import (
 	"regexp"
 	"strings"
 
+	"provision/files/naming"
 	"provision/remote"
 )
 
 // Root is where everything of ours lies on a host; one stack per host, in a directory of its name.
-const Root = "/var/lib/provision"
+const Root = naming.Root
 
 // Identity is the stack's name and random id on a host: born with the data on the server host and
 // copied to every agent host, so that a wrong address or a moved server is seen before anything is

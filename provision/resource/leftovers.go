@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"provision/files/naming"
 	"provision/remote"
 )
 
@@ -49,7 +50,7 @@ func LeftoversID(host string) ID { return ID{host, "leftovers", ""} }
 
 func (l *Leftovers) ID() ID       { return LeftoversID(l.Host) }
 func (l *Leftovers) Needs() []ID  { return append([]ID{EngineID(l.Host)}, l.After...) }
-func (l *Leftovers) base() string { return Root + "/" + l.Stack }
+func (l *Leftovers) base() string { return naming.Stack(l.Stack).Dir() }
 
 func (l *Leftovers) Probe(s *Script) {
 	s.Record(l.ID(), fmt.Sprintf(guardThere+`b=%s
@@ -88,7 +89,7 @@ func (l *Leftovers) Diff(w World) []Change {
 	for _, name := range containers {
 		c := remove("container", name, "it is no longer wanted here", "")
 		c.Risk = Interrupts
-		if name == l.Stack+"-business-logic" {
+		if name == naming.Stack(l.Stack).Container("business-logic") {
 			c.Note = "running flows have their time to end"
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"provision/files/naming"
 	"provision/remote"
 )
 
@@ -92,7 +93,7 @@ func (n *BridgeNetwork) Do(ctx context.Context, r *Run, c Change) error {
 	if c.Act == Replace {
 		var names string
 		for _, service := range order {
-			names += " " + remote.Quote(n.Stack+"-"+service)
+			names += " " + remote.Quote(naming.Stack(n.Stack).Container(service))
 		}
 		replace = fmt.Sprintf(endContainers, remote.Quote(n.Stack), names)
 	}

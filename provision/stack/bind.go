@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"provision/files"
+	"provision/files/naming"
 	"provision/inventory"
 	"provision/provision/resource"
 )
@@ -27,7 +28,7 @@ import (
 // Bind gives every host of the inventory what it should have. Files are rendered and build contexts
 // hashed here, before the first connection; secrets that the user gives are fetched.
 func Bind(ctx context.Context, inv *inventory.Inventory, s *Stack) ([]resource.Resource, error) {
-	b := &binder{ctx: ctx, inv: inv, stack: s, base: resource.Root + "/" + s.Name, server: inv.Server()}
+	b := &binder{ctx: ctx, inv: inv, stack: s, names: s.Names(), base: s.Names().Dir(), server: inv.Server()}
 	if b.server == nil {
 		return nil, nil
 	}
@@ -67,6 +68,7 @@ type binder struct {
 	ctx    context.Context
 	inv    *inventory.Inventory
 	stack  *Stack
+	names  naming.Stack
 	base   string // the stack's directory on every host
 	server *inventory.Host
 	agents []string // names of the agent hosts, sorted
@@ -120,7 +122,7 @@ func (b *binder) contexts() error {
 		if err != nil {
 			return built{}, inventory.Problems{{File: b.stack.where(), Problem: fmt.Sprintf("the build context of %s: %v", kind, err)}}
 		}
-		return built{b.stack.Name + "-" + kind + ":" + c.Hash, c}, nil
+		return built{b.names.Image(kind) + ":" + c.Hash, c}, nil
 	}
 	base := b.stack.Prefect.Image
 	c, err := files.PrefectContext(files.PrefectImage{Base: base, CACertificates: cas})
@@ -196,7 +198,7 @@ func (b *binder) image(host string, i built, from ...string) resource.ID {
 func (b *binder) host(h *inventory.Host) error {
 	server, agent := h.Has(inventory.RoleServer), h.Has(inventory.RoleAgent)
 	nets := b.stack.Docker.Subnets
-	serverNet, agentNet, databaseNet := files.Networks(b.stack.Name)
+	serverNet, agentNet, databaseNet := b.names.Networks()
 	identity := &resource.Identity{
 		Host: h.Name, Stack: b.stack.Name, Server: b.server.Name, DataVolume: b.data(), Cleaned: len(h.Roles) == 0, Before: b.machine(h),
 	}
@@ -214,17 +216,17 @@ func (b *binder) host(h *inventory.Host) error {
 		sys.MaxSkew = 10 * time.Second
 	}
 	if server {
-		sys.Ports, sys.PortsOf = []int{80, 443}, b.stack.Name+"-caddy"
+		sys.Ports, sys.PortsOf = []int{80, 443}, b.names.Container("caddy")
 		if b.inv.TLS.Mode == inventory.TLSOff {
 			sys.Ports = []int{4200}
 		}
-		sys.Projects = append(sys.Projects, b.stack.Name+"-server")
+		sys.Projects = append(sys.Projects, b.names.Project("server"))
 		sys.Subnets, sys.SubnetKeys = append(sys.Subnets, nets.Server, nets.Database), append(sys.SubnetKeys, "server", "database")
 		sys.NetworkIDs = append(sys.NetworkIDs, resource.NetworkID(h.Name, serverNet), resource.NetworkID(h.Name, databaseNet))
 		sys.MinMemory, sys.MinDisk = sys.MinMemory+serverMemory, serverDisk
 	}
 	if agent {
-		sys.Projects = append(sys.Projects, b.stack.Name+"-agent")
+		sys.Projects = append(sys.Projects, b.names.Project("agent"))
 		sys.Subnets, sys.SubnetKeys = append(sys.Subnets, nets.Agent), append(sys.SubnetKeys, "agent")
 		sys.NetworkIDs = append(sys.NetworkIDs, resource.NetworkID(h.Name, agentNet))
 		sys.MinMemory, sys.MinDisk = sys.MinMemory+agentMemory, max(sys.MinDisk, agentDisk)
@@ -305,7 +307,7 @@ func (b *binder) network(guard *resource.NetworkGuard, name string, subnet netip
 
 // data is the volume with the stack's data, on the server.
 func (b *binder) data() resource.ID {
-	postgres, _, _ := files.Volumes(b.stack.Name)
+	postgres, _, _ := b.names.Volumes()
 	return resource.VolumeID(b.server.Name, postgres)
 }
 
@@ -314,7 +316,7 @@ func (b *binder) encryptionKey() string { return b.base + "/server/secrets/serve
 // leftovers adds what looks for things that nothing else on the host stands for.
 func (b *binder) leftovers(h *inventory.Host) {
 	l := &resource.Leftovers{Host: h.Name, Stack: b.stack.Name, Agents: b.agents, Keep: []string{b.base + "/id", b.base + "/salt", b.base + "/born", b.encryptionKey()}}
-	postgres, artifacts, caddy := files.Volumes(b.stack.Name)
+	postgres, artifacts, caddy := b.names.Volumes()
 	for _, v := range []string{postgres, artifacts, caddy} {
 		l.Keep = append(l.Keep, b.base+"/volume."+v)
 	}
@@ -378,16 +380,16 @@ func fixed(value string) (func(context.Context) (resource.Secret, error), func(s
 }
 
 // services turns the services of a rendered project into resources.
-func (b *binder) service(host, dir, project string, s files.Service, extra resource.Service) *resource.Service {
-	extra.Host, extra.Stack, extra.Project, extra.Dir = host, b.stack.Name, project, dir
-	extra.Service, extra.Container = s.Name, b.stack.Name+"-"+s.Name
+func (b *binder) service(host, role string, s files.Service, extra resource.Service) *resource.Service {
+	extra.Host, extra.Stack, extra.Project, extra.Dir = host, b.stack.Name, b.names.Project(role), b.names.RoleDir(role)
+	extra.Service, extra.Container = s.Name, b.names.Container(s.Name)
 	extra.Definition, extra.Image, extra.Salt = s.Definition, s.Image, b.salt()
 	extra.After = slices.Concat(extra.After, b.guarded(host)) // the caller may share its list
 	for _, n := range s.Networks {
 		extra.After = append(extra.After, resource.NetworkID(host, n))
 	}
 	for _, m := range s.Mounts {
-		extra.Mounts = append(extra.Mounts, path.Join(dir, m))
+		extra.Mounts = append(extra.Mounts, path.Join(extra.Dir, m))
 	}
 	return &extra
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"provision/files"
+	"provision/files/naming"
 	"provision/inventory"
 	"provision/provision/resource"
 )
@@ -14,7 +15,7 @@ func sorted(set map[string]bool) []string { return slices.Sorted(maps.Keys(set))
 
 // agentRole adds the agent and the business logic.
 func (b *binder) agentRole(h *inventory.Host) error {
-	host, dir, name := h.Name, b.base+"/agent", b.stack.Name
+	host, dir := h.Name, b.names.RoleDir("agent")
 	identity := []resource.ID{resource.IdentityID(host)}
 	server := b.server.Name
 
@@ -28,7 +29,7 @@ func (b *binder) agentRole(h *inventory.Host) error {
 		extra[b.inv.Hostname()] = ip
 	}
 	rendered, err := files.ComposeAgent{
-		Stack: name, Host: host, BaseDir: b.base, PrefectImage: b.prefect.ref, BusinessImage: b.business.ref, TLS: b.inv.TLS.Mode, PublicURL: b.inv.URL,
+		Stack: b.names, Host: host, PrefectImage: b.prefect.ref, BusinessImage: b.business.ref, TLS: b.inv.TLS.Mode, PublicURL: b.inv.URL,
 		CA: ownCA, ExtraHosts: extra, Queues: b.stack.Queues(h), Concurrency: b.stack.Concurrency(h), StopGrace: b.stack.BusinessLogic.StopGrace,
 		Serve: b.serve(), APIAll: b.stack.BusinessLogic.API == APIAll, Proxy: b.inv.Site.Proxy, NoProxy: b.inv.Site.NoProxy,
 	}.Render()
@@ -71,19 +72,19 @@ func (b *binder) agentRole(h *inventory.Host) error {
 	}
 
 	// The way to the API is there, and knows this host's tokens, before anything here asks it.
-	api := []resource.ID{caddyConfiguration(server), resource.PoolID(server, files.Pool)}
-	_, agentNet, _ := files.Networks(name)
+	api := []resource.ID{caddyConfiguration(server), resource.PoolID(server, naming.Pool)}
+	_, agentNet, _ := b.names.Networks()
 	var agent, business *resource.Service
 	for _, s := range rendered.Services {
 		switch s.Name {
 		case "business-logic":
-			business = b.service(host, dir, name+"-agent", s, resource.Service{
+			business = b.service(host, "agent", s, resource.Service{
 				Files: append([]resource.ID{run.ID(), bridgeCopy.ID()}, trust...), After: api,
 				Timeout: 120, Note: "no run starts here until the new one is up; running flows have " + b.stack.BusinessLogic.StopGrace.String() + " to end",
-				Before: stopAgent, RunsAs: files.Hostname("agent", host), RunsOn: server,
+				Before: stopAgent, RunsAs: naming.Hostname("agent", host), RunsOn: server,
 			})
 		case "agent":
-			agent = b.service(host, dir, name+"-agent", s, resource.Service{
+			agent = b.service(host, "agent", s, resource.Service{
 				Files: append([]resource.ID{poll.ID(), bridge.ID()}, trust...), After: api,
 				Timeout: 180, Note: "running flows go on",
 			})
@@ -93,7 +94,7 @@ func (b *binder) agentRole(h *inventory.Host) error {
 	fetches := agent
 	ready := []resource.ID{resource.NetworkID(host, agentNet), resource.ImageID(host, b.business.ref), compose.ID()}
 	if b.serve() {
-		fetches, business.RunsAs = business, files.Hostname("business-logic", host)
+		fetches, business.RunsAs = business, naming.Hostname("business-logic", host)
 	} else {
 		agent.After, agent.StoppedFor = append(agent.After, business.ID()), business.ID()
 		ready = append(ready, business.ID())
@@ -106,7 +107,7 @@ func (b *binder) agentRole(h *inventory.Host) error {
 		}
 		fetches.After = append(fetches.After, registration)
 	}
-	b.add(fetches, &resource.Route{Host: host, Container: fetches.Container, Queue: files.HostQueue(host), After: api})
+	b.add(fetches, &resource.Route{Host: host, Container: fetches.Container, Queue: naming.HostQueue(host), After: api})
 	return nil
 }
 
@@ -136,11 +137,11 @@ func (b *binder) registration(host, dir string, after []resource.ID) (resource.I
 		Record      string       `json:"record"`
 		Agents      []string     `json:"agents"`
 		Deployments []deployment `json:"deployments"`
-	}{Stack: b.stack.Name, Pool: files.Pool, Agents: b.agents, Deployments: []deployment{}}
+	}{Stack: b.stack.Name, Pool: naming.Pool, Agents: b.agents, Deployments: []deployment{}}
 	var names []string
 	listed := b.stack.Deployments
 	if len(listed) == 0 && b.stack.BusinessLogic.Path == "" {
-		queue := files.HostQueue(host)
+		queue := naming.HostQueue(host)
 		if shared := b.stack.Queues(b.inv.Agents()[0]); len(shared) > 0 {
 			queue = shared[0]
 		}
@@ -171,8 +172,8 @@ func (b *binder) registration(host, dir string, after []resource.ID) (resource.I
 		return resource.ID{}, err
 	}
 	r := &resource.Registration{
-		Host: host, Server: b.server.Name, Container: b.stack.Name + "-server", Project: b.stack.Name + "-agent", Dir: dir, Pool: resource.PoolID(b.server.Name, files.Pool),
-		Spec: text, Digest: spec.Record, Names: names, Tag: "provision:" + b.stack.Name, After: after,
+		Host: host, Server: b.server.Name, Container: b.names.Container("server"), Project: b.names.Project("agent"), Dir: dir, Pool: resource.PoolID(b.server.Name, naming.Pool),
+		Spec: text, Digest: spec.Record, Names: names, Tag: b.names.Tag(), After: after,
 	}
 	b.add(r)
 	return r.ID(), nil

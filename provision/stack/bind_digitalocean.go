@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"provision/files"
 	"provision/inventory"
 	"provision/provision/resource"
 )
@@ -141,7 +140,7 @@ func (b *binder) disk(h *inventory.Host) *resource.Disk {
 	if h.Droplet == nil || h.Droplet.Volume == 0 || !h.Has(inventory.RoleServer) {
 		return nil
 	}
-	postgres, _, _ := files.Volumes(b.stack.Name)
+	postgres, _, _ := b.names.Volumes()
 	mount := "/mnt/" + b.stack.Name + "-data"
 	disk := &resource.Disk{
 		Host: h.Name, Device: "/dev/disk/by-id/scsi-0DO_Volume_" + b.inv.DigitalOcean.VolumeName(h.Name),

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"provision/files"
+	"provision/files/naming"
 	"provision/inventory"
 	"provision/provision/resource"
 )
@@ -25,17 +26,17 @@ func (b *binder) caID(host string) resource.ID {
 
 // serverRole adds the database, the Prefect server and Caddy.
 func (b *binder) serverRole(h *inventory.Host) error {
-	host, dir := h.Name, b.base+"/server"
+	host, dir := h.Name, b.names.RoleDir("server")
 	name := b.stack.Name
 	identity := []resource.ID{resource.IdentityID(host)}
-	postgresVol, artifactsVol, caddyVol := files.Volumes(name)
+	postgresVol, artifactsVol, caddyVol := b.names.Volumes()
 
 	b.pulled(host, b.stack.Postgres.Image)
 	b.image(host, b.prefect, b.stack.Prefect.Image)
 	b.image(host, b.caddy, b.stack.Prefect.Image, b.stack.Caddy.Image)
 
 	rendered, err := files.ComposeServer{
-		Stack: name, BaseDir: b.base, PostgresImage: b.stack.Postgres.Image, PrefectImage: b.prefect.ref, CaddyImage: b.caddy.ref,
+		Stack: b.names, PostgresImage: b.stack.Postgres.Image, PrefectImage: b.prefect.ref, CaddyImage: b.caddy.ref,
 		TLS: b.inv.TLS.Mode, PublicURL: b.inv.URL, Settings: b.stack.Prefect.Settings, AgentHere: h.Has(inventory.RoleAgent),
 		Proxy: b.inv.Site.Proxy, NoProxy: b.inv.Site.NoProxy,
 	}.Render()
@@ -71,30 +72,30 @@ func (b *binder) serverRole(h *inventory.Host) error {
 	for _, s := range rendered.Services {
 		switch s.Name {
 		case "postgres":
-			postgres = b.service(host, dir, name+"-server", s, resource.Service{
+			postgres = b.service(host, "server", s, resource.Service{
 				After: []resource.ID{data, password.ID()}, Timeout: 300, Note: "the database and Prefect are away for some seconds; agents ask again",
 			})
 		case "server":
-			server = b.service(host, dir, name+"-server", s, resource.Service{
+			server = b.service(host, "server", s, resource.Service{
 				Files: []resource.ID{serverPassword.ID(), encryption.ID()}, After: []resource.ID{resource.VolumeID(host, artifactsVol), resource.DatabaseLoginID(host)},
 				Before: migrate, Timeout: 180, Note: "Prefect is away for some seconds; agents ask again",
 			})
 		}
 	}
 	b.add(postgres, &resource.DatabaseLogin{Host: host, Container: postgres.Container, Password: password.ID()}, server,
-		&resource.PrefectState{Host: host, Container: server.Container, Stack: name, Pool: files.Pool})
+		&resource.PrefectState{Host: host, Container: server.Container, Stack: name, Pool: naming.Pool})
 	var own []string
 	queues := map[string]bool{}
 	for _, a := range b.inv.Agents() {
-		own = append(own, files.HostQueue(a.Name))
+		own = append(own, naming.HostQueue(a.Name))
 		for _, q := range b.stack.Queues(a) {
 			queues[q] = true
 		}
 	}
-	b.add(&resource.Pool{Host: host, Container: server.Container, Name: files.Pool, Queues: sorted(queues), Own: own, OwnPrefix: files.HostQueue("")})
+	b.add(&resource.Pool{Host: host, Container: server.Container, Name: naming.Pool, Queues: sorted(queues), Own: own, OwnPrefix: naming.HostQueuePrefix})
 	for _, s := range rendered.Services {
 		if s.Name == "caddy" {
-			caddy := b.service(host, dir, name+"-server", s, resource.Service{
+			caddy := b.service(host, "server", s, resource.Service{
 				After: append([]resource.ID{caddyConfig.ID(), caddyFiles.ID(), server.ID(), resource.VolumeID(host, caddyVol), b.named}, b.allTokens()...),
 				Note:  "the UI and the API are away for some seconds; agents ask again",
 			})

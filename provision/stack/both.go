@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"provision/files/naming"
 	"provision/inventory"
 	"provision/provision/resource"
 )
@@ -69,7 +70,7 @@ func unpolled(inv *inventory.Inventory, s *Stack) inventory.Problems {
 		if queues == nil {
 			queues = s.Agent.Queues
 		}
-		polled = append(append(polled, queues...), inventory.HostQueuePrefix+h.Name)
+		polled = append(append(polled, queues...), naming.HostQueue(h.Name))
 	}
 	slices.Sort(polled)
 	polled = slices.Compact(polled)

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"provision/files/naming"
 	"provision/inventory"
 )
 
@@ -183,6 +184,9 @@ func Default() *Stack {
 }
 
 const defaultQueue = "default"
+
+// Names gives the names that belong to the stack.
+func (s *Stack) Names() naming.Stack { return naming.Stack(s.Name) }
 
 // Queues are the shared queues that the host polls: its own list, else the stack's.
 func (s *Stack) Queues(h *inventory.Host) []string {

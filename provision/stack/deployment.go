@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"provision/files/naming"
 	"provision/inventory"
 )
 
@@ -36,7 +37,7 @@ func (c checker) deployments(s *Stack, project bool) {
 			}
 		}
 		c.label(at("name"), d.Name, "a deployment's name")
-		if !strings.HasPrefix(d.Queue, inventory.HostQueuePrefix) {
+		if !strings.HasPrefix(d.Queue, naming.HostQueuePrefix) {
 			if problem := inventory.Queue(d.Queue); problem != "" {
 				c.Add(at("queue"), problem, "")
 			}

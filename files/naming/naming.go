@@ -1,0 +1,51 @@
+// Package naming gives every name that belongs to a stack: of its containers, projects, networks, volumes, images and
+// directories on hosts, and of its pool and queues in Prefect. No other package puts such a name together, so a name
+// changes here or nowhere. Hosts keep what was made under a name: a change of one is a migration.
+package naming
+
+// Root is the directory of provision on every host.
+const Root = "/var/lib/provision"
+
+// Pool is the work pool of every stack.
+const Pool = "provision"
+
+// HostQueuePrefix begins the queues that belong to one host each. Queues of users do not begin with it.
+const HostQueuePrefix = "host-"
+
+// HostQueue is the work queue that only the agent of this host polls.
+func HostQueue(host string) string { return HostQueuePrefix + host }
+
+// Hostname is that of a service's container on an agent host. Prefect records the agent's with each run that it
+// submits, so that whose runs are running stays known when the container is another one.
+func Hostname(service, host string) string { return service + "-" + host }
+
+// Stack is the name of a stack, which its file gives.
+type Stack string
+
+// Dir is the stack's directory on every host.
+func (s Stack) Dir() string { return Root + "/" + string(s) }
+
+// RoleDir is the directory of a role's Compose project, and of all that it mounts.
+func (s Stack) RoleDir(role string) string { return s.Dir() + "/" + role }
+
+// Project is the Compose project of a role.
+func (s Stack) Project(role string) string { return string(s) + "-" + role }
+
+// Container is the container of a service.
+func (s Stack) Container(service string) string { return string(s) + "-" + service }
+
+// Image is the repository of an image that is built for the stack on its hosts.
+func (s Stack) Image(kind string) string { return string(s) + "-" + kind }
+
+// Networks are the stack's Docker networks.
+func (s Stack) Networks() (server, agent, database string) {
+	return string(s) + "-server-network", string(s) + "-agent-network", string(s) + "-database-network"
+}
+
+// Volumes are the stack's Docker volumes.
+func (s Stack) Volumes() (postgres, artifacts, caddy string) {
+	return string(s) + "-postgres", string(s) + "-artifacts", string(s) + "-caddy"
+}
+
+// Tag marks what the stack registered in Prefect.
+func (s Stack) Tag() string { return "provision:" + string(s) }
