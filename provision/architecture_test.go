@@ -9,19 +9,26 @@ import (
 	"testing"
 )
 
-// TestArchitecture holds the direction of imports: cmd, provision, then resource and stack, then
-// inventory, files and remote, which know nothing of each other or of anything above.
+// TestArchitecture holds the direction of imports: cmd, provision, then stack, the clouds with their table above them, what all clouds
+// share, resource, then inventory, files and remote, which know nothing of each other or of anything above.
 func TestArchitecture(t *testing.T) {
 	t.Parallel()
+	const cloud = "provision/provision/cloud"
 	layer := func(path string) int {
 		switch {
 		case path == "provision/files/naming": // of all layers
 			return 0
 		case strings.HasPrefix(path, "provision/cmd"):
-			return 5
+			return 8
 		case path == "provision/provision":
-			return 4
+			return 7
 		case path == "provision/provision/stack":
+			return 6
+		case path == cloud+"/clouds":
+			return 5
+		case strings.HasPrefix(path, cloud+"/"):
+			return 4
+		case path == cloud:
 			return 3
 		case path == "provision/provision/resource":
 			return 2
@@ -55,8 +62,14 @@ func TestArchitecture(t *testing.T) {
 			if to := layer(i); to >= from && !strings.HasPrefix(p.ImportPath, "provision/cmd") && !(from == 1 && strings.HasPrefix(p.ImportPath, "provision/files") && i == "provision/files/pki") {
 				t.Errorf("%s imports %s", p.ImportPath, i)
 			}
-			if (i == "os/signal" || i == "github.com/spf13/cobra") && from != 5 {
+			if (i == "os/signal" || i == "github.com/spf13/cobra") && from != 8 {
 				t.Errorf("%s imports %s, which is the command line's", p.ImportPath, i)
+			}
+			if strings.HasPrefix(i, cloud+"/") && i != cloud+"/clouds" && p.ImportPath != cloud+"/clouds" {
+				t.Errorf("%s imports %s: a cloud is known to the table alone", p.ImportPath, i)
+			}
+			if strings.HasPrefix(i, "github.com/digitalocean/godo") && p.ImportPath != cloud+"/digitalocean" && p.ImportPath != "provision/inventory" {
+				t.Errorf("%s imports %s, which is for the folder of its cloud", p.ImportPath, i)
 			}
 		}
 	}

@@ -3,83 +3,66 @@ package provision
 import (
 	"context"
 	"errors"
-	"fmt"
 
-	"github.com/digitalocean/godo"
-
-	"provision/inventory"
+	"provision/provision/cloud"
 	"provision/provision/resource"
 	"provision/remote"
 )
 
-// Doomed is what destroying one droplet would take, and what it would leave.
-type Doomed struct {
-	Name    string
-	Droplet godo.Droplet
-	Volume  string // its name; empty if it has none of ours
-	volume  string
-	Left    []string // what stays, in words
-}
+// What destroying takes, as the cloud's package shows it.
+type (
+	Doomed = cloud.Doomed
+	Estate = cloud.Estate
+)
 
-// Doom looks up what would be destroyed; nothing is done.
+// Doom looks up what destroying one machine would take; nothing is done.
 func (p *Pass) Doom(ctx context.Context, name string) (*Doomed, error) {
 	l, err := p.listing(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d := p.System.Inventory.DigitalOcean
-	doomed := &Doomed{Name: name}
-	for _, v := range l.Volumes {
-		if v.Name == d.VolumeName(name) {
-			doomed.Volume, doomed.volume = v.Name, v.ID
-		}
+	doomed, err := p.account.Doom(l, name)
+	if err != nil {
+		return nil, usageOf(err)
 	}
-	for _, ip := range d.Addresses(l.Tags, name) {
-		doomed.Left = append(doomed.Left, "the reserved IP "+ip+", which costs something as long as no droplet has it")
-	}
-	for _, one := range l.Droplets {
-		if d.HostOf(one.Tags) == name {
-			doomed.Droplet = one
-			return doomed, nil
-		}
-	}
-	if doomed.Volume != "" {
-		return doomed, nil
-	}
-	return nil, Usage("provision droplet list", "there is no droplet %s with the tag %s", name, d.Tag())
+	return doomed, nil
 }
 
-// Destroy removes one droplet, and its volume if that is asked for.
+// Destroy removes one machine, and its volume if that is asked for.
 func (p *Pass) Destroy(ctx context.Context, doomed *Doomed, withVolume bool) error {
-	r := p.runner(1)
-	step := "destroy droplet " + doomed.Name
-	if err := p.end(ctx, r, doomed.Name, doomed.Droplet); err != nil {
-		return err
-	}
-	if doomed.volume == "" || !withVolume {
-		return nil
-	}
-	p.emit(Event{Type: "progress", Host: doomed.Name, Step: step, Text: "deleting the volume " + doomed.Volume})
-	return hostError("", step, ExitCloud, resource.DestroyVolume(ctx, r, doomed.volume))
+	return p.account.Destroy(ctx, p.work(), doomed, withVolume)
 }
 
-// end removes one droplet and the tag of its name. What works on it ends as at a replacement, as far
-// as it can be reached.
-func (p *Pass) end(ctx context.Context, r *resource.Run, name string, one godo.Droplet) error {
-	step := "destroy droplet " + name
-	if one.ID != 0 {
-		if inventory.BirthKey(one.Tags) == "" && one.Status == "active" {
-			p.emit(Event{Type: "progress", Host: name, Step: step, Text: "stopping what works on it"})
-			if err := p.drained(ctx, r, name); err != nil {
-				return err
-			}
-		}
-		p.emit(Event{Type: "progress", Host: name, Step: step, Text: fmt.Sprintf("deleting droplet %d", one.ID)})
-		if err := resource.Destroy(ctx, r, one); err != nil {
-			return hostError("", step, ExitCloud, err)
-		}
+// Estate looks up what there is of the inventory's in the account; nothing is done.
+func (p *Pass) Estate(ctx context.Context) (*Estate, error) {
+	l, err := p.listing(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return hostError("", step, ExitCloud, r.Account.DeleteTag(ctx, p.System.Inventory.DigitalOcean.NameTag(name)))
+	estate, err := p.account.Estate(l)
+	if err != nil {
+		return nil, usageOf(err)
+	}
+	return estate, nil
+}
+
+// DestroyAll destroys it in order, and with it the volumes if that is asked for. Killed in between, the next one goes on. It says
+// what could not be had.
+func (p *Pass) DestroyAll(ctx context.Context, e *Estate, withVolumes bool) (stays []string, err error) {
+	return p.account.DestroyAll(ctx, p.work(), e, withVolumes)
+}
+
+// work is what the pass lends to the account.
+func (p *Pass) work() cloud.Work {
+	r := p.runner(1)
+	return cloud.Work{
+		Run: r,
+		Progress: func(host, step, text string) {
+			p.emit(Event{Type: "progress", Host: host, Step: step, Text: text})
+		},
+		Stop:   func(ctx context.Context, host string) error { return p.drained(ctx, r, host) },
+		Failed: p.cloudError,
+	}
 }
 
 // drained stops what works on a droplet. One that cannot be logged in to is past that; where somebody

@@ -4,42 +4,18 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
-	"provision/inventory"
+	"provision/provision/cloud"
 	"provision/provision/resource"
-	"provision/remote"
 )
 
-// DropletStatus is one droplet, or one that is declared and does not exist.
-type DropletStatus struct {
-	Name     string           `json:"name"`
-	ID       int              `json:"id,omitempty"`
-	Status   string           `json:"status"` // as DigitalOcean names it; "missing" where it is declared only
-	Address  string           `json:"address,omitempty"`
-	Reserved string           `json:"reserved_ip,omitempty"` // which the url's record leads to
-	Size     string           `json:"size,omitempty"`
-	Region   string           `json:"region,omitempty"`
-	Roles    []inventory.Role `json:"roles,omitempty"`
-	Monthly  float64          `json:"monthly,omitempty"` // dollars
-	Declared bool             `json:"declared"`
-	// SetUp says that the first login is done.
-	SetUp bool `json:"set_up"`
-}
-
-// Spare is something of the inventory's beside droplets that costs money and that nothing declares.
-type Spare = resource.Spare
-
-// Holdings are what an account has of an inventory's, and what it should have.
-type Holdings struct {
-	Droplets []DropletStatus `json:"droplets"` // those that are declared, and those that carry the inventory's tag
-	Left     []Spare         `json:"left"`
-	Declared Cost            `json:"declared"` // what costs what is declared
-	Existing Cost            `json:"existing"` // and what is there
-}
-
-// Cost is US dollars a month.
-type Cost = resource.Cost
+// What a cloud's account has, as its package shows it.
+type (
+	DropletStatus = cloud.Machine
+	Holdings      = cloud.Holdings
+	Spare         = cloud.Spare
+	Cost          = cloud.Cost
+)
 
 // Holdings lists them; nothing is done.
 func (p *Pass) Holdings(ctx context.Context) (*Holdings, error) {
@@ -47,50 +23,10 @@ func (p *Pass) Holdings(ctx context.Context) (*Holdings, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := p.System.Inventory.DigitalOcean
-	out := []DropletStatus{}
-	seen := map[string]bool{}
-	for _, one := range l.Droplets {
-		s := DropletStatus{Name: d.HostOf(one.Tags), ID: one.ID, Status: remote.Sanitize(one.Status), Size: remote.Sanitize(one.SizeSlug), SetUp: inventory.BirthKey(one.Tags) == ""}
-		if s.Name == "" {
-			s.Name = remote.Sanitize(one.Name) // it has the inventory's tag and no name of ours
-		} else if h := p.System.Host(s.Name); h != nil && h.Droplet != nil {
-			s.Declared, s.Roles = true, h.Roles
-			seen[s.Name] = true
-		}
-		s.Address = placeOf(one).address
-		for _, ip := range l.Addresses {
-			if ip.Droplet != nil && ip.Droplet.ID == one.ID {
-				s.Reserved = remote.Sanitize(ip.IP)
-			}
-		}
-		if one.Size != nil {
-			s.Monthly = one.Size.PriceMonthly
-		}
-		if one.Region != nil {
-			s.Region = remote.Sanitize(one.Region.Slug)
-		}
-		out = append(out, s)
-	}
-	for _, h := range p.System.Inventory.Hosts {
-		if h.Droplet != nil && !seen[h.Name] {
-			s := DropletStatus{Name: h.Name, Status: "missing", Size: h.Droplet.Size, Region: h.Droplet.Region, Roles: h.Roles, Declared: true}
-			if l.Catalog != nil {
-				for _, size := range l.Catalog.Sizes {
-					if size.Slug == s.Size {
-						s.Monthly = size.PriceMonthly
-					}
-				}
-			}
-			out = append(out, s)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b DropletStatus) int { return strings.Compare(a.Name, b.Name) })
-	have := &Holdings{Droplets: out, Left: resource.Undeclared(p.System.Inventory, l), Existing: resource.CostOf(p.System.Inventory, l)}
-	facts := Facts{}
+	have, facts := p.account.Holdings(l), Facts{}
 	for _, r := range p.System.Resources {
-		if looker, ok := r.(resource.Looker); ok {
-			facts[r.ID()] = looker.Look(l)
+		if fact, ok := l.Fact(r); ok {
+			facts[r.ID()] = fact
 		}
 	}
 	have.Declared, _ = p.System.cost(facts)
@@ -99,27 +35,22 @@ func (p *Pass) Holdings(ctx context.Context) (*Holdings, error) {
 
 // cost is what the declared part of the account costs, if that is known.
 func (s *System) cost(facts Facts) (Cost, bool) {
-	account, ok := s.byID[resource.CloudAccountID()].(*resource.CloudAccount)
-	if !ok {
+	if s.cloud == nil {
 		return Cost{}, false
 	}
-	return account.Cost(&world{facts: facts})
+	return s.cloud.Cost(&world{facts: facts})
 }
 
 // account says what a plan leaves as it is in the account, and what all of it costs.
 func (s *System) account(plan *Plan, facts Facts) *PlanAccount {
-	looks := func(r resource.Resource) bool { _, ok := r.(resource.Looker); return ok }
-	if !slices.ContainsFunc(s.Resources, looks) {
+	ofAccount := func(r resource.Resource) bool { return r.ID().Host == "" }
+	if s.cloud == nil || !slices.ContainsFunc(s.Resources, ofAccount) {
 		return nil
 	}
 	out := &PlanAccount{}
 	for _, r := range s.Resources {
 		id := r.ID()
-		switch r.(type) {
-		case *resource.CloudAccount, *resource.Strays, *resource.SurplusDroplets, *resource.PublicName:
-			continue
-		}
-		if id.Host == "" && facts[id].Know == resource.Yes && !slices.ContainsFunc(plan.Changes, func(c Change) bool { return c.By == id }) {
+		if id.Host == "" && s.cloud.Role(r) == cloud.Thing && facts[id].Know == resource.Yes && !slices.ContainsFunc(plan.Changes, func(c Change) bool { return c.By == id }) {
 			out.Unchanged++
 		}
 	}
@@ -129,7 +60,7 @@ func (s *System) account(plan *Plan, facts Facts) *PlanAccount {
 	return out
 }
 
-func (p *Pass) listing(ctx context.Context) (*inventory.Listing, error) {
+func (p *Pass) listing(ctx context.Context) (cloud.Listing, error) {
 	p.start()
 	if !p.System.cloudy() {
 		return nil, Usage("declare them: [digitalocean] and [droplets.NAME]", "%s has no [digitalocean]", p.System.Inventory.File)
@@ -138,9 +69,9 @@ func (p *Pass) listing(ctx context.Context) (*inventory.Listing, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := a.List(ctx, p.System.Inventory)
+	l, err := a.List(ctx)
 	if err != nil {
-		return nil, hostError("", "observe", ExitCloud, err)
+		return nil, p.cloudError("observe", err)
 	}
 	p.found(l)
 	return l, nil
@@ -157,7 +88,7 @@ func (s *System) CloudOnly(names []string) (*System, error) {
 		if h := s.Host(name); h == nil || h.Droplet == nil {
 			return nil, Usage("droplets are: "+fmt.Sprint(s.dropletNames()), "there is no droplet %s in %s", name, s.Inventory.File)
 		}
-		for _, id := range []resource.ID{resource.HostKeyID(name), resource.ReservedIPID(name)} {
+		for _, id := range s.cloud.Of(name) {
 			wanted[id] = true
 			for _, need := range s.needs.of(id) {
 				wanted[need] = true
@@ -167,9 +98,9 @@ func (s *System) CloudOnly(names []string) (*System, error) {
 	only := *s
 	only.Resources, only.cloudOnly = nil, true
 	for _, r := range s.Resources {
-		switch r.(type) {
-		case *resource.SurplusDroplets: // what is not declared is not asked about here
-		case *resource.PublicName: // nothing that waits for it is done here
+		switch s.cloud.Role(r) {
+		case cloud.Surplus: // what is not declared is not asked about here
+		case cloud.Wait: // nothing that waits for it is done here
 		default:
 			if r.ID().Host == "" && (len(names) == 0 || wanted[r.ID()]) {
 				only.Resources = append(only.Resources, r)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"provision/inventory"
+	"provision/provision/cloud"
 	"provision/provision/resource"
 	"provision/remote"
 )
@@ -184,8 +185,8 @@ func hostError(host, step string, fallback int, err error) error {
 	}
 	if errors.Is(err, resource.ErrStale) {
 		e.Code, e.Hint = ExitStale, "run the same command again"
-	} else if e.Code == ExitCloud && re == nil {
-		e.Cause, e.Hint = apiCause(err), apiHint(err)
+	} else if ce := (*cloud.Error)(nil); e.Code == ExitCloud && re == nil && errors.As(err, &ce) {
+		e.Cause, e.Hint = ce.Cause, ce.Hint
 	}
 	if e.Code == ExitStep && e.Hint == "" { // whatever else a step says
 		e.Hint = "fix what it says, then run the same command again: it goes on where this one stopped"

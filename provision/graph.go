@@ -160,11 +160,12 @@ func (p *Pass) change(ctx context.Context, r *resource.Run, c Change, o *Outcome
 	}
 	tell("change", "start", func(e *Event) { e.Text = c.Why })
 	start, before := time.Now(), p.wire(c.Host)
-	fallback := ExitStep
+	err := p.System.byID[c.By].Do(ctx, r, c.Planned)
 	if c.Host == "" {
-		fallback = ExitCloud
+		err = p.cloudError(c.Step, err)
+	} else {
+		err = hostError(c.Host, c.Step, ExitStep, err)
 	}
-	err := hostError(c.Host, c.Step, fallback, p.System.byID[c.By].Do(ctx, r, c.Planned))
 	if l != nil {
 		l.follow(nil, nil)
 	}

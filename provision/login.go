@@ -24,21 +24,20 @@ func (p *Pass) open(ctx context.Context, host string) (*lock, error) {
 		if err != nil {
 			return nil, err
 		}
-		found, err := a.Named(ctx, p.System.Inventory.DigitalOcean, host)
-		if err == nil && len(found) == 0 {
+		at, there, err := a.Place(ctx, host)
+		if err == nil && !there {
 			err = errors.New("the droplet is gone")
 		}
 		if err != nil {
 			return nil, err
 		}
-		at := placeOf(found[0])
 		p.connMu.Lock()
 		p.places[host] = at
 		p.connMu.Unlock()
 		dial := func(ctx context.Context) (bool, error) {
 			_, err := p.conn(ctx, host)
 			var re *remote.Error
-			if err != nil && at.newborn && errors.As(err, &re) && (re.Kind == remote.Unreachable || re.Kind == remote.Busy || re.Kind == remote.Auth) {
+			if err != nil && at.Newborn && errors.As(err, &re) && (re.Kind == remote.Unreachable || re.Kind == remote.Busy || re.Kind == remote.Auth) {
 				p.emit(Event{Type: "progress", Host: host, Step: "first login", Text: "waiting for its sshd: " + re.Error()})
 				return false, nil
 			}

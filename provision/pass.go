@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"provision/inventory"
+	"provision/provision/cloud"
 	"provision/provision/resource"
 	"provision/remote"
 )
@@ -53,9 +54,9 @@ type Pass struct {
 	conns   map[string]*remote.Conn
 	connMu  sync.Mutex
 	locks   map[string]*lock
-	account *inventory.Account
-	places  map[string]place  // of the droplets that exist, by host
-	gone    map[string]*Error // the hosts that the pass goes on without
+	account cloud.Account
+	places  map[string]cloud.Place // of the droplets that exist, by host
+	gone    map[string]*Error      // the hosts that the pass goes on without
 	opening singleflight.Group
 	logins  []login // of this round, in the order in which they may lock
 }
@@ -159,9 +160,9 @@ func (p *Pass) each(hosts []string, f func(host string) error) error {
 func (p *Pass) observe(ctx context.Context, hosts []string, into Facts) error {
 	p.start()
 	var mu sync.Mutex
-	cloud := p.survey(ctx)
+	account := p.survey(ctx)
 	err := p.each(hosts, func(host string) error {
-		if h := p.System.Host(host); h == nil || h.Droplet != nil && !cloud.wait() {
+		if h := p.System.Host(host); h == nil || h.Droplet != nil && !account.wait() {
 			return nil // the account, or what became of reading it
 		}
 		if p.isGone(host) {
@@ -216,12 +217,12 @@ func (p *Pass) observe(ctx context.Context, hosts []string, into Facts) error {
 	for host := range p.without() { // what was known of it before is no longer so
 		maps.DeleteFunc(into, func(id resource.ID, _ resource.Fact) bool { return id.Host == host })
 	}
-	if cloud == nil {
+	if account == nil {
 		return err
 	}
-	cloud.wait()
-	maps.Copy(into, cloud.facts)
-	return errors.Join(cloud.err, err)
+	account.wait()
+	maps.Copy(into, account.facts)
+	return errors.Join(account.err, err)
 }
 
 func (p *Pass) ask(ctx context.Context, host, script string) (out []byte, asked time.Time, err error) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"provision/inventory"
+	"provision/provision/cloud"
+	"provision/provision/cloud/clouds"
 	"provision/provision/resource"
 	"provision/provision/stack"
 )
@@ -22,6 +24,8 @@ type System struct {
 
 	byID  map[resource.ID]resource.Resource
 	needs *needs
+	// cloud is what the inventory declares machines in; nil for none.
+	cloud cloud.Provider
 	// cloudOnly says that no host is dialled.
 	cloudOnly bool
 }
@@ -33,11 +37,12 @@ func Load(ctx context.Context, inventoryPath, stackPath string) (*System, error)
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
-	resources, err := stack.Bind(ctx, inv, st)
+	at := clouds.Of(inv)
+	resources, err := stack.Bind(ctx, inv, st, at)
 	if err != nil {
 		return nil, asUsage(err)
 	}
-	s := &System{Inventory: inv, Stack: st, byID: map[resource.ID]resource.Resource{}, Warnings: append(stack.EndOfLife(st), st.Packed...)}
+	s := &System{Inventory: inv, Stack: st, cloud: at, byID: map[resource.ID]resource.Resource{}, Warnings: append(stack.EndOfLife(st), st.Packed...)}
 	if s.Resources, s.needs, err = order(resources); err != nil {
 		return nil, err
 	}

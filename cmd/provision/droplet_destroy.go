@@ -84,7 +84,7 @@ func (c *cli) destroyAll(ctx context.Context, p *provision.Pass, withVolumes boo
 	for _, what := range e.Goes {
 		fmt.Fprintf(c.stderr, "- %s\n", what)
 	}
-	for _, what := range e.VolumesInWords() {
+	for _, what := range e.VolumesInWords {
 		if withVolumes {
 			fmt.Fprintf(c.stderr, "- %s\n", what)
 		} else {
@@ -94,11 +94,11 @@ func (c *cli) destroyAll(ctx context.Context, p *provision.Pass, withVolumes boo
 	for _, what := range e.Stays {
 		fmt.Fprintf(c.stderr, "stays: %s\n", what)
 	}
-	name := p.System.Inventory.DigitalOcean.Name
+	name := e.Name
 	if err := c.typed("above, all of the inventory", name, confirmed); err != nil {
 		return err
 	}
-	for _, v := range e.Volumes() {
+	for _, v := range e.Volumes {
 		if withVolumes {
 			if err := c.typed("volume and all its data:", v, confirmed); err != nil {
 				return err

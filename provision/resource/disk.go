@@ -70,9 +70,9 @@ func (d *Disk) Diff(w World) []Change {
 	case know == Unknown:
 		return nil
 	case source != "" && real != "" && source != real:
-		return refuse(fmt.Sprintf("%s is mounted at %s, not the volume", clean(source), d.Path), "unmount it, and see /etc/fstab")
+		return refuse(fmt.Sprintf("%s is mounted at %s, not the volume", remote.Sanitize(source), d.Path), "unmount it, and see /etc/fstab")
 	case fs != "" && fs != "ext4":
-		return refuse(fmt.Sprintf("there is %s on the volume, not ext4: it is somebody's, and is not formatted", clean(fs)), "see what is on it; if it is nothing: wipefs -a "+d.Device)
+		return refuse(fmt.Sprintf("there is %s on the volume, not ext4: it is somebody's, and is not formatted", remote.Sanitize(fs)), "see what is on it; if it is nothing: wipefs -a "+d.Device)
 	case know == No && real != "" && fs == "" && rec.Fields["born"] != "" && !w.Option("new-data"):
 		return refuse("the volume is blank, but this host has had a database on it", "attach the right volume, or begin with empty data: provision apply --new-data")
 	case know == No && fs == "":
@@ -86,7 +86,7 @@ func (d *Disk) Diff(w World) []Change {
 	case rec.Fields["fstab"] == "":
 		change.Why = "it is not mounted at boot"
 	case rec.Fields["lost"] != "":
-		change.Why = clean(rec.Fields["lost"]) + " lies beside the data and not where it is in use: it is put back"
+		change.Why = remote.Sanitize(rec.Fields["lost"]) + " lies beside the data and not where it is in use: it is put back"
 	case d.grown(rec.Fields["sizes"]):
 		change.Why = "the volume has grown, and its file system has not"
 	default:
@@ -176,7 +176,7 @@ func (k *Kept) Diff(w World) []Change {
 	case know == No:
 		return []Change{{ID: k.ID(), Act: Add, Why: "identity and encryption key lie on the droplet's own disk only"}}
 	case know == Yes && rec.Fields["differ"] != "":
-		return []Change{{ID: k.ID(), Act: Modify, Why: clean(rec.Fields["differ"]) + " differs from the one in use"}}
+		return []Change{{ID: k.ID(), Act: Modify, Why: remote.Sanitize(rec.Fields["differ"]) + " differs from the one in use"}}
 	}
 	return nil
 }

@@ -150,6 +150,13 @@ func lines(s string) [][]string {
 	return out
 }
 
+// ContainerThere tells whether a host has a container of that name; what is not known of the engine is not known of it.
+func ContainerThere(w World, host, name string) (there bool, know Know) {
+	d, know := docker(w, host)
+	_, there = d.Containers[name]
+	return there, know
+}
+
 // docker reads the engine's record. No means that no engine was ever installed, so nothing of
 // Docker's is there.
 func docker(w World, host string) (dockerFacts, Know) {

@@ -88,6 +88,12 @@ func Supported() string {
 	return strings.Join(all, "; ")
 }
 
+// SupportsFamily tells whether the engine is installed on systems of that id, as os-release has it.
+func SupportsFamily(id string) bool {
+	_, known := findFamily(id)
+	return known
+}
+
 func findFamily(id string) (family, bool) {
 	for _, f := range families {
 		if f.id == id {
@@ -146,7 +152,7 @@ func (e *Engine) Diff(w World) []Change {
 		return r
 	}
 	if ours && daemon != string(e.DaemonJSON) {
-		change.Diff = textDiff(daemon, string(e.DaemonJSON), "daemon.json")
+		change.Diff = TextDiff(daemon, string(e.DaemonJSON), "daemon.json")
 	}
 	switch know {
 	case No:
@@ -161,7 +167,7 @@ func (e *Engine) Diff(w World) []Change {
 		}
 		change.Why = "Docker is not installed"
 		if !hasDaemon {
-			change.Diff = textDiff("", string(e.DaemonJSON), "daemon.json")
+			change.Diff = TextDiff("", string(e.DaemonJSON), "daemon.json")
 		}
 		return []Change{change}
 	case Unknown:

@@ -210,8 +210,8 @@ const (
 // newPackages lists what an installation that goes on brings to the host, until it has ended well.
 const newPackages = Root + "/engine.packages"
 
-// firstBoot waits until cloud-init has ended what it does at the first boot of a machine.
-const firstBoot = `n=0
+// FirstBoot waits until cloud-init has ended what it does at the first boot of a machine.
+const FirstBoot = `n=0
 while command -v cloud-init >/dev/null && s=$(cloud-init status 2>/dev/null || true) && case $s in *running*|*'not started'*|*'not run'*) true ;; *) false ;; esac; do
 	[ $n -lt 180 ] || die "cloud-init did not end within 15 minutes: $s"
 	[ $((n % 6)) -ne 0 ] || echo "waiting for cloud-init to end its first boot work"
@@ -256,7 +256,7 @@ takeback() {
 	if [ -f "$S" ] && [ "$(head -n 1 "$S")" = "$H" ]; then rm -f "$S"; fi
 	if grep -qs '^Comment: ` + keyComment + `' "$K" && ! grep -rqsF "$K" /etc/apt/sources.list /etc/apt/sources.list.d; then rm -f "$K"; fi
 }
-` + firstBoot + `n=0
+` + FirstBoot + `n=0
 while h=$(holder /var/lib/dpkg/lock-frontend) || h=$(holder /var/lib/dpkg/lock) || h=$(holder /var/lib/apt/lists/lock); do
 	[ $n -lt 120 ] || die "the package lock was not free within 10 minutes: $h holds it"
 	[ $((n % 3)) -ne 0 ] || echo "waiting for the package lock: $h holds it"

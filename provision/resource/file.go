@@ -78,14 +78,14 @@ func (f *File) Diff(w World) []Change {
 	default:
 		return nil
 	}
-	change.Diff = textDiff(old, string(f.Content), path.Base(f.Path))
+	change.Diff = TextDiff(old, string(f.Content), path.Base(f.Path))
 	return []Change{change}
 }
 
 func (f *File) stat() string { return f.Owner + " " + strings.TrimPrefix(f.Mode, "0") }
 
-// textDiff shows content from a host, so it is made printable line by line.
-func textDiff(old, new, name string) string {
+// TextDiff shows content from a host, so it is made printable line by line.
+func TextDiff(old, new, name string) string {
 	d := udiff.Unified("host/"+name, "new/"+name, old, new)
 	lines := strings.SplitAfter(d, "\n")
 	for i, l := range lines {

@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"sync"
-
-	"provision/inventory"
 )
 
 // Host is where changes of one machine are carried out: a root shell that holds the machine's
@@ -33,8 +31,8 @@ type Run struct {
 	Say func(host, line string)
 	// Tell shows how far a change of the cloud account has come; nil: it is dropped.
 	Tell func(id ID, line string)
-	// Account is the cloud account; nil where the inventory has none.
-	Account *inventory.Account
+	// Account is the cloud account, which the kinds of that cloud alone know; nil where the inventory has none.
+	Account any
 	// Redial connects to a droplet that was switched off and on, as soon as it answers, and locks it.
 	Redial func(ctx context.Context, host string) error
 	// Shows dials a droplet once more and wants this host key, by its fingerprint.
@@ -141,7 +139,8 @@ func (r *Run) Note(host, format string, args ...any) {
 	}
 }
 
-func (r *Run) tell(id ID, format string, args ...any) {
+// Progress shows how far a change of the cloud account has come.
+func (r *Run) Progress(id ID, format string, args ...any) {
 	if r.Tell != nil {
 		r.Tell(id, fmt.Sprintf(format, args...))
 	}

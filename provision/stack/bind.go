@@ -22,13 +22,14 @@ import (
 	"provision/files"
 	"provision/files/naming"
 	"provision/inventory"
+	"provision/provision/cloud"
 	"provision/provision/resource"
 )
 
-// Bind gives every host of the inventory what it should have. Files are rendered and build contexts
+// Bind gives every host of the inventory what it should have, and the account of its cloud, if it has one. Files are rendered and build contexts
 // hashed here, before the first connection; secrets that the user gives are fetched.
-func Bind(ctx context.Context, inv *inventory.Inventory, s *Stack) ([]resource.Resource, error) {
-	b := &binder{ctx: ctx, inv: inv, stack: s, names: s.Names(), base: s.Names().Dir(), server: inv.Server()}
+func Bind(ctx context.Context, inv *inventory.Inventory, s *Stack, at cloud.Provider) ([]resource.Resource, error) {
+	b := &binder{ctx: ctx, inv: inv, stack: s, cloud: at, names: s.Names(), base: s.Names().Dir(), server: inv.Server()}
 	if b.server == nil {
 		return nil, nil
 	}
@@ -38,7 +39,7 @@ func Bind(ctx context.Context, inv *inventory.Inventory, s *Stack) ([]resource.R
 	if err := b.contexts(); err != nil {
 		return nil, err
 	}
-	if err := b.cloud(); err != nil {
+	if err := b.account(); err != nil {
 		return nil, err
 	}
 	// Rendering is most of the work before the first connection, so hosts are bound beside each other.
@@ -71,7 +72,8 @@ type binder struct {
 	names  naming.Stack
 	base   string // the stack's directory on every host
 	server *inventory.Host
-	agents []string // names of the agent hosts, sorted
+	cloud  cloud.Provider // nil for none
+	agents []string       // names of the agent hosts, sorted
 
 	prefect, business, caddy built
 	named                    resource.ID    // the url's host, where we make it or wait for it
@@ -244,9 +246,9 @@ func (b *binder) host(h *inventory.Host) error {
 		repository = "https://download.docker.com/linux"
 	}
 	b.add(sys, b.accounts(h))
-	if disk := b.disk(h); disk != nil {
+	if disk, volume := b.disk(h); disk != nil {
 		b.place = disk
-		identity.Before, identity.Disk = append(identity.Before, disk.ID()), resource.CloudVolumeID(h.Name)
+		identity.Before, identity.Disk = append(identity.Before, disk.ID()), volume
 	}
 	b.add(identity,
 		&resource.Engine{Host: h.Name, Stack: b.stack.Name, Source: b.stack.Docker.Source, Repository: repository, Key: cmp.Or(b.stack.Docker.Key, resource.DockerKey), DaemonJSON: daemon},

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"provision/inventory"
+	"provision/provision/cloud/clouds"
 	"provision/provision/resource"
 )
 
@@ -29,7 +30,7 @@ func TestServicesNeedTheirNetworks(t *testing.T) {
 			if problems != nil {
 				t.Fatal(problems)
 			}
-			resources, err := Bind(t.Context(), inv, s)
+			resources, err := Bind(t.Context(), inv, s, clouds.Of(inv))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -80,7 +81,7 @@ func TestPasswordThatCannotBeHashed(t *testing.T) {
 		if problems != nil {
 			t.Fatal(problems)
 		}
-		_, err := Bind(t.Context(), inv, s)
+		_, err := Bind(t.Context(), inv, s, clouds.Of(inv))
 		if got := fmt.Sprint(err); want == "" && err != nil || !strings.Contains(got, want) {
 			t.Errorf("%d bytes: %s", n, got)
 		}

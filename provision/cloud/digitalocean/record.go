@@ -1,4 +1,4 @@
-package resource
+package digitalocean
 
 import (
 	"context"
@@ -10,31 +10,34 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/resource"
 )
 
 // DNSRecord is the url's host in a domain that the account manages.
 type DNSRecord struct {
 	D       *inventory.DigitalOcean
-	Name    string // in full
-	Droplet ID     // of the server
+	Name    string      // in full
+	Droplet resource.ID // of the server
 	// Address is the reserved IP that the name leads to; zero for the droplet's own address.
-	Address ID
+	Address resource.ID
 }
 
 var (
-	_ Resource = (*DNSRecord)(nil)
-	_ Looker   = (*DNSRecord)(nil)
-	_ Warner   = (*DNSRecord)(nil)
+	_ resource.Resource = (*DNSRecord)(nil)
+	_ Looker            = (*DNSRecord)(nil)
+	_ resource.Warner   = (*DNSRecord)(nil)
 )
 
-func (n *DNSRecord) ID() ID        { return ID{"", "dns record", n.Name} }
-func (n *DNSRecord) Needs() []ID   { return []ID{CloudAccountID(), n.Droplet, n.Address} }
-func (n *DNSRecord) Probe(*Script) {}
+func (n *DNSRecord) ID() resource.ID { return resource.ID{Kind: "dns record", Name: n.Name} }
+func (n *DNSRecord) Needs() []resource.ID {
+	return []resource.ID{CloudAccountID(), n.Droplet, n.Address}
+}
+func (n *DNSRecord) Probe(*resource.Script) {}
 
 // recordTTL is short, so that a new address is soon the only one.
 const recordTTL = 300
 
-func (n *DNSRecord) Look(l *inventory.Listing) Fact {
+func (n *DNSRecord) Look(l *inventory.Listing) resource.Fact {
 	if !l.Domain {
 		return there("domain", "missing")
 	}
@@ -58,7 +61,7 @@ func (n *DNSRecord) Look(l *inventory.Listing) Fact {
 }
 
 // Warn names where the name leads by IPv6, which no droplet has: an authority looks there first.
-func (n *DNSRecord) Warn(w World) []string {
+func (n *DNSRecord) Warn(w resource.World) []string {
 	rec, _ := w.Fact(n.ID())
 	if six := rec.Fields["six"]; six != "" {
 		return []string{fmt.Sprintf("dns record %s AAAA %s leads elsewhere: whoever has IPv6 goes there, and so does a certificate authority; droplets have no IPv6", n.Name, clean(six))}
@@ -67,45 +70,45 @@ func (n *DNSRecord) Warn(w World) []string {
 }
 
 // want is the address that the name is to lead to; "" where it does not exist yet.
-func (n *DNSRecord) want(w World) string {
+func (n *DNSRecord) want(w resource.World) string {
 	id, field := n.Droplet, "address"
-	if n.Address != (ID{}) {
+	if n.Address != (resource.ID{}) {
 		id, field = n.Address, "ip"
 	}
 	rec, _ := w.Fact(id)
 	return rec.Fields[field]
 }
 
-func (n *DNSRecord) Diff(w World) []Change {
+func (n *DNSRecord) Diff(w resource.World) []resource.Change {
 	rec, know := w.Fact(n.ID())
-	refuse := func(why, hint string) []Change {
-		return []Change{{ID: n.ID(), Act: Refuse, Risk: Cloud, Why: why, Hint: hint}}
+	refuse := func(why, hint string) []resource.Change {
+		return []resource.Change{{ID: n.ID(), Act: resource.Refuse, Risk: resource.Cloud, Why: why, Hint: hint}}
 	}
 	data := strings.Fields(rec.Fields["data"])
 	want := n.want(w)
 	switch {
-	case know == Unknown:
+	case know == resource.Unknown:
 		return nil
 	case rec.Fields["domain"] == "missing":
 		return refuse("the account does not manage the domain "+n.D.Domain, "add it there, or leave digitalocean.domain empty and make the record where the domain is managed")
 	case rec.Fields["cname"] != "":
 		return refuse("it is another name for "+clean(rec.Fields["cname"]), "remove that record, or choose another url")
-	case know == No:
-		return []Change{{ID: n.ID(), Act: Add, Why: "the name leads nowhere yet"}}
+	case know == resource.No:
+		return []resource.Change{{ID: n.ID(), Act: resource.Add, Why: "the name leads nowhere yet"}}
 	case len(slices.Compact(slices.Sorted(slices.Values(data)))) > 1:
 		return refuse("it leads to several addresses: "+clean(strings.Join(data, ", ")), "remove those that are not the server's")
 	case len(data) > 1:
-		return []Change{{ID: n.ID(), Act: Modify, Why: "the same record is there twice"}}
+		return []resource.Change{{ID: n.ID(), Act: resource.Modify, Why: "the same record is there twice"}}
 	case want == "":
-		return []Change{{ID: n.ID(), Act: Modify, Risk: Interrupts, Why: fmt.Sprintf("it leads to %s, and the server gets an address of its own", clean(data[0])), Note: "whoever asks for the name finds the new server"}}
+		return []resource.Change{{ID: n.ID(), Act: resource.Modify, Risk: resource.Interrupts, Why: fmt.Sprintf("it leads to %s, and the server gets an address of its own", clean(data[0])), Note: "whoever asks for the name finds the new server"}}
 	case data[0] != want:
-		return []Change{{ID: n.ID(), Act: Modify, Risk: Interrupts, Why: fmt.Sprintf("it leads to %s, should lead to %s", clean(data[0]), clean(want)), Note: "whoever asks for the name finds the new server"}}
+		return []resource.Change{{ID: n.ID(), Act: resource.Modify, Risk: resource.Interrupts, Why: fmt.Sprintf("it leads to %s, should lead to %s", clean(data[0]), clean(want)), Note: "whoever asks for the name finds the new server"}}
 	}
 	return nil
 }
 
 // serverAddress asks for the address of a host, the reserved one if it has one, which may be minutes old.
-func serverAddress(ctx context.Context, r *Run, d *inventory.DigitalOcean, host string, reserved bool) (string, error) {
+func serverAddress(ctx context.Context, r *resource.Run, d *inventory.DigitalOcean, host string, reserved bool) (string, error) {
 	one, err := named(ctx, r, d, host)
 	if err != nil {
 		return "", err
@@ -113,7 +116,7 @@ func serverAddress(ctx context.Context, r *Run, d *inventory.DigitalOcean, host 
 	if !reserved {
 		return one.PublicIPv4()
 	}
-	all, err := r.Account.Reserved(ctx)
+	all, err := account(r).Reserved(ctx)
 	for _, ip := range all {
 		if ip.Droplet != nil && ip.Droplet.ID == one.ID {
 			return ip.IP, nil
@@ -125,13 +128,13 @@ func serverAddress(ctx context.Context, r *Run, d *inventory.DigitalOcean, host 
 	return "", err
 }
 
-func (n *DNSRecord) Do(ctx context.Context, r *Run, _ Change) error {
-	address, err := serverAddress(ctx, r, n.D, n.Droplet.Name, n.Address != (ID{}))
+func (n *DNSRecord) Do(ctx context.Context, r *resource.Run, _ resource.Change) error {
+	address, err := serverAddress(ctx, r, n.D, n.Droplet.Name, n.Address != (resource.ID{}))
 	if err != nil {
 		return err
 	}
 	list := func(ctx context.Context) (out []godo.DomainRecord, err error) {
-		all, err := r.Account.RecordsOf(ctx, n.D.Domain, n.Name)
+		all, err := account(r).RecordsOf(ctx, n.D.Domain, n.Name)
 		for _, rec := range all {
 			if rec.Type == "A" {
 				out = append(out, rec)
@@ -151,7 +154,7 @@ func (n *DNSRecord) Do(ctx context.Context, r *Run, _ Change) error {
 		}
 		return &found[0], err
 	}, func(ctx context.Context) (*godo.DomainRecord, error) {
-		made, _, err := r.Account.Domains.CreateRecord(ctx, n.D.Domain, edit)
+		made, _, err := account(r).Domains.CreateRecord(ctx, n.D.Domain, edit)
 		return made, err
 	}); err != nil {
 		return err
@@ -161,10 +164,10 @@ func (n *DNSRecord) Do(ctx context.Context, r *Run, _ Change) error {
 	for i, rec := range found {
 		switch {
 		case i > 0 && rec.Data == found[0].Data:
-			_, problem := r.Account.Domains.DeleteRecord(ctx, n.D.Domain, rec.ID)
+			_, problem := account(r).Domains.DeleteRecord(ctx, n.D.Domain, rec.ID)
 			err = errors.Join(err, unless(problem, 404))
 		case i == 0 && rec.Data != address:
-			_, _, problem := r.Account.Domains.EditRecord(ctx, n.D.Domain, rec.ID, edit)
+			_, _, problem := account(r).Domains.EditRecord(ctx, n.D.Domain, rec.ID, edit)
 			err = errors.Join(err, problem)
 		}
 	}

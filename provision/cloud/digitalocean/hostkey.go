@@ -1,19 +1,16 @@
-package resource
+package digitalocean
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
 
 	"provision/inventory"
+	"provision/provision/resource"
 	"provision/remote"
 )
-
-// ErrStale says that the plan was made of what is no longer so.
-var ErrStale = errors.New("the plan is out of date")
 
 // HostKey is a droplet's own host key. It is born with one that came in its user data, which every
 // program on it can read; at the first login it makes one that nobody else has seen.
@@ -27,21 +24,15 @@ type HostKey struct {
 }
 
 var (
-	_ Resource = (*HostKey)(nil)
-	_ Looker   = (*HostKey)(nil)
+	_ resource.Resource = (*HostKey)(nil)
+	_ Looker            = (*HostKey)(nil)
 )
 
-// HostKeyID is the ID of a droplet's host key. What is done on the host needs it.
-func HostKeyID(host string) ID { return ID{"", "host key", host} }
+func (k *HostKey) ID() resource.ID        { return resource.HostKeyID(k.Host) }
+func (k *HostKey) Needs() []resource.ID   { return []resource.ID{DropletID(k.Host)} }
+func (k *HostKey) Probe(*resource.Script) {}
 
-// FirstLogin names the host whose first login a resource is.
-func FirstLogin(id ID) (host string, ok bool) { return id.Name, id == HostKeyID(id.Name) }
-
-func (k *HostKey) ID() ID        { return HostKeyID(k.Host) }
-func (k *HostKey) Needs() []ID   { return []ID{DropletID(k.Host)} }
-func (k *HostKey) Probe(*Script) {}
-
-func (k *HostKey) Look(l *inventory.Listing) Fact {
+func (k *HostKey) Look(l *inventory.Listing) resource.Fact {
 	for _, one := range l.Droplets {
 		if k.D.HostOf(one.Tags) != k.Host {
 			continue
@@ -54,11 +45,11 @@ func (k *HostKey) Look(l *inventory.Listing) Fact {
 	return notThere()
 }
 
-func (k *HostKey) Diff(w World) []Change {
-	if _, know := w.Fact(k.ID()); know != No {
+func (k *HostKey) Diff(w resource.World) []resource.Change {
+	if _, know := w.Fact(k.ID()); know != resource.No {
 		return nil
 	}
-	return []Change{{ID: k.ID(), Act: Add, Why: "the first login is verified by the key that the droplet is made with, and replaces it"}}
+	return []resource.Change{{ID: k.ID(), Act: resource.Add, Why: "the first login is verified by the key that the droplet is made with, and replaces it"}}
 }
 
 // makeHostKey prints the key that is to be shown: a new one, or the one that an earlier run has made.
@@ -75,8 +66,8 @@ const showHostKey = `k=/etc/ssh/ssh_host_ed25519_key
 if [ -s "$k.provision" ]; then mv -f "$k.provision" "$k"; mv -f "$k.provision.pub" "$k.pub"; sync /etc/ssh; fi
 systemctl reload ssh 2>/dev/null || systemctl reload sshd`
 
-func (k *HostKey) Do(ctx context.Context, r *Run, _ Change) error {
-	if _, err := r.Sh(ctx, k.Host, firstBoot); err != nil {
+func (k *HostKey) Do(ctx context.Context, r *resource.Run, _ resource.Change) error {
+	if _, err := r.Sh(ctx, k.Host, resource.FirstBoot); err != nil {
 		return err
 	}
 	// Under the lock: who has waited for it may find everything done.
@@ -86,7 +77,7 @@ func (k *HostKey) Do(ctx context.Context, r *Run, _ Change) error {
 	}
 	birth := inventory.BirthKey(one.Tags)
 	if birth == "" {
-		return fmt.Errorf("somebody else has set this droplet up meanwhile: %w", ErrStale)
+		return fmt.Errorf("somebody else has set this droplet up meanwhile: %w", resource.ErrStale)
 	}
 	shown, err := r.Sh(ctx, k.Host, "cat /etc/ssh/ssh_host_ed25519_key.pub")
 	if err != nil {
@@ -112,7 +103,7 @@ func (k *HostKey) Do(ctx context.Context, r *Run, _ Change) error {
 	if sum == birth {
 		return fmt.Errorf("the host has kept the key that it was made with")
 	}
-	r.tell(k.ID(), "its own key is %s", shortSum(sum))
+	r.Progress(k.ID(), "its own key is %s", shortSum(sum))
 	if err := tag(ctx, r, inventory.HostKeyTag(sum), one.ID); err != nil {
 		return err
 	}
@@ -124,7 +115,7 @@ func (k *HostKey) Do(ctx context.Context, r *Run, _ Change) error {
 	}
 	// With a tag goes all that carried it: one call each, which may be repeated.
 	for _, t := range append(older(one.Tags, sum), inventory.BirthTag(birth)) {
-		if _, err := r.Account.Tags.Delete(ctx, t); unless(err, 404) != nil {
+		if _, err := account(r).Tags.Delete(ctx, t); unless(err, 404) != nil {
 			return err
 		}
 	}

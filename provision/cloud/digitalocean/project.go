@@ -1,4 +1,4 @@
-package resource
+package digitalocean
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/resource"
 )
 
 // addressURN is how projects call a reserved IP, by its old name.
@@ -16,17 +17,21 @@ const addressURN = "do:floatingip:"
 // CloudProject groups what was made in the account's pages and bills. It changes nothing else.
 type CloudProject struct {
 	Inventory *inventory.Inventory
-	After     []ID
+	After     []resource.ID
 }
 
 var (
-	_ Resource = (*CloudProject)(nil)
-	_ Looker   = (*CloudProject)(nil)
+	_ resource.Resource = (*CloudProject)(nil)
+	_ Looker            = (*CloudProject)(nil)
 )
 
-func (p *CloudProject) ID() ID        { return ID{"", "project", p.Inventory.DigitalOcean.Project} }
-func (p *CloudProject) Needs() []ID   { return append([]ID{CloudAccountID()}, p.After...) }
-func (p *CloudProject) Probe(*Script) {}
+func (p *CloudProject) ID() resource.ID {
+	return resource.ID{Kind: "project", Name: p.Inventory.DigitalOcean.Project}
+}
+func (p *CloudProject) Needs() []resource.ID {
+	return append([]resource.ID{CloudAccountID()}, p.After...)
+}
+func (p *CloudProject) Probe(*resource.Script) {}
 
 // members are the names under which projects know what is ours.
 func (p *CloudProject) members(l *inventory.Listing) (urns []string) {
@@ -72,35 +77,35 @@ func withDroplets(l *inventory.Listing, urns []string) (out []string) {
 	return out
 }
 
-func (p *CloudProject) Look(l *inventory.Listing) Fact {
+func (p *CloudProject) Look(l *inventory.Listing) resource.Fact {
 	if l.Project == nil {
 		return notThere()
 	}
 	return there("missing", strings.Join(p.missing(l), ", "))
 }
 
-func (p *CloudProject) Diff(w World) []Change {
+func (p *CloudProject) Diff(w resource.World) []resource.Change {
 	rec, know := w.Fact(p.ID())
-	adds := slices.ContainsFunc(p.After, func(id ID) bool { _, k := w.Fact(id); return k == No })
+	adds := slices.ContainsFunc(p.After, func(id resource.ID) bool { _, k := w.Fact(id); return k == resource.No })
 	switch {
-	case know == No:
-		return []Change{{ID: p.ID(), Act: Add, Why: "the project does not exist"}}
-	case know == Yes && rec.Fields["missing"] != "":
-		return []Change{{ID: p.ID(), Act: Modify, Why: "not in it: " + clean(rec.Fields["missing"])}}
-	case know == Yes && adds:
-		return []Change{{ID: p.ID(), Act: Modify, Why: "what is created goes into it"}}
+	case know == resource.No:
+		return []resource.Change{{ID: p.ID(), Act: resource.Add, Why: "the project does not exist"}}
+	case know == resource.Yes && rec.Fields["missing"] != "":
+		return []resource.Change{{ID: p.ID(), Act: resource.Modify, Why: "not in it: " + clean(rec.Fields["missing"])}}
+	case know == resource.Yes && adds:
+		return []resource.Change{{ID: p.ID(), Act: resource.Modify, Why: "what is created goes into it"}}
 	}
 	return nil
 }
 
-func (p *CloudProject) Do(ctx context.Context, r *Run, _ Change) error {
-	l, err := r.Account.List(ctx, p.Inventory)
+func (p *CloudProject) Do(ctx context.Context, r *resource.Run, _ resource.Change) error {
+	l, err := account(r).List(ctx, p.Inventory)
 	if err != nil {
 		return err
 	}
 	name := p.Inventory.DigitalOcean.Project
 	project, err := once(ctx, r, p.ID(), func(ctx context.Context) (*godo.Project, error) {
-		all, err := r.Account.ProjectList(ctx)
+		all, err := account(r).ProjectList(ctx)
 		for n := range all {
 			if all[n].Name == name {
 				return &all[n], err
@@ -108,7 +113,7 @@ func (p *CloudProject) Do(ctx context.Context, r *Run, _ Change) error {
 		}
 		return nil, err
 	}, func(ctx context.Context) (*godo.Project, error) {
-		made, _, err := r.Account.Projects.Create(ctx, &godo.CreateProjectRequest{Name: name, Purpose: "Service or API", Environment: "Production"})
+		made, _, err := account(r).Projects.Create(ctx, &godo.CreateProjectRequest{Name: name, Purpose: "Service or API", Environment: "Production"})
 		return made, err
 	})
 	if err != nil {
@@ -121,6 +126,6 @@ func (p *CloudProject) Do(ctx context.Context, r *Run, _ Change) error {
 	if len(urns) == 0 {
 		return nil
 	}
-	_, _, err = r.Account.Projects.AssignResources(ctx, project.ID, urns...)
+	_, _, err = account(r).Projects.AssignResources(ctx, project.ID, urns...)
 	return err
 }

@@ -1,15 +1,16 @@
-package resource
+package digitalocean
 
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/cloud"
+	"provision/provision/resource"
 )
 
 // What the API has no price list for, in US dollars a month.
@@ -28,26 +29,8 @@ func backupsShare(plan string) float64 {
 	return otherShare
 }
 
-// cents leaves nothing of a sum below a cent.
-func cents(dollars float64) float64 { return math.Round(dollars*100) / 100 }
-
-// Cost is US dollars a month, by what they are for; traffic and taxes are not in it.
-type Cost struct {
-	Droplets  float64 `json:"droplets"`
-	Backups   float64 `json:"backups"`
-	Volumes   float64 `json:"volumes"`
-	Addresses float64 `json:"addresses"` // reserved ones that no droplet has
-}
-
-// Total is all of it.
-func (c Cost) Total() float64 { return cents(c.Droplets + c.Backups + c.Volumes + c.Addresses) }
-
-func (c Cost) inCents() Cost {
-	return Cost{cents(c.Droplets), cents(c.Backups), cents(c.Volumes), cents(c.Addresses)}
-}
-
 // Cost is what all that is declared costs; false where the price of a size is not known.
-func (c *CloudAccount) Cost(w World) (sum Cost, ok bool) {
+func (c *CloudAccount) Cost(w resource.World) (sum cloud.Cost, ok bool) {
 	have, _ := catalog(w)
 	for _, h := range c.Hosts {
 		rec, _ := w.Fact(DropletID(h.Name))
@@ -55,12 +38,12 @@ func (c *CloudAccount) Cost(w World) (sum Cost, ok bool) {
 		if rec.Fields["size"] != h.Droplet.Size {
 			n := slices.IndexFunc(have.Sizes, func(s godo.Size) bool { return s.Slug == h.Droplet.Size })
 			if n < 0 {
-				return Cost{}, false
+				return cloud.Cost{}, false
 			}
 			price, err = have.Sizes[n].PriceMonthly, nil
 		}
 		if err != nil {
-			return Cost{}, false
+			return cloud.Cost{}, false
 		}
 		sum.Droplets += price
 		if c.D.Backups {
@@ -68,11 +51,11 @@ func (c *CloudAccount) Cost(w World) (sum Cost, ok bool) {
 		}
 		sum.Volumes += float64(h.Droplet.Volume) * volumeGiBPrice
 	}
-	return sum.inCents(), true
+	return sum.InCents(), true
 }
 
 // CostOf is what all that is there costs.
-func CostOf(inv *inventory.Inventory, l *inventory.Listing) (sum Cost) {
+func CostOf(inv *inventory.Inventory, l *inventory.Listing) (sum cloud.Cost) {
 	for _, one := range l.Droplets {
 		if one.Size == nil {
 			continue
@@ -90,21 +73,11 @@ func CostOf(inv *inventory.Inventory, l *inventory.Listing) (sum Cost) {
 			sum.Addresses += s.Monthly
 		}
 	}
-	return sum.inCents()
+	return sum.InCents()
 }
 
-// Spare is something of the inventory's that costs money and that nothing declares.
-type Spare struct {
-	Kind    string  `json:"kind"` // volume, reserved ip
-	Name    string  `json:"name"`
-	Region  string  `json:"region,omitempty"`
-	Host    string  `json:"host,omitempty"`    // that an address is remembered for
-	Droplet int     `json:"droplet,omitempty"` // that has it
-	GiB     int64   `json:"gib,omitempty"`
-	Monthly float64 `json:"monthly"` // dollars
-}
-
-func (l Spare) String() string {
+// spare says what is to be known of it.
+func spare(l cloud.Spare) string {
 	switch {
 	case l.Kind == "volume":
 		return fmt.Sprintf("volume %s (%d GiB, $%.2f a month) is not declared any more, and stays with its data; it can be deleted on the account's page", l.Name, l.GiB, l.Monthly)
@@ -116,8 +89,8 @@ func (l Spare) String() string {
 
 // Undeclared are the volumes with the inventory's tag, and the addresses that its tags name, that no
 // droplet of the inventory declares.
-func Undeclared(inv *inventory.Inventory, l *inventory.Listing) (out []Spare) {
-	out = []Spare{}
+func Undeclared(inv *inventory.Inventory, l *inventory.Listing) (out []cloud.Spare) {
+	out = []cloud.Spare{}
 	d := inv.DigitalOcean
 	declared := func(is func(inventory.Host) bool) bool {
 		return slices.ContainsFunc(inv.Hosts, func(h inventory.Host) bool { return h.Droplet != nil && is(h) })
@@ -126,7 +99,7 @@ func Undeclared(inv *inventory.Inventory, l *inventory.Listing) (out []Spare) {
 		if declared(func(h inventory.Host) bool { return h.Droplet.Volume > 0 && d.VolumeName(h.Name) == v.Name }) {
 			continue
 		}
-		one := Spare{Kind: "volume", Name: clean(v.Name), GiB: v.SizeGigaBytes, Monthly: cents(float64(v.SizeGigaBytes) * volumeGiBPrice)}
+		one := cloud.Spare{Kind: "volume", Name: clean(v.Name), GiB: v.SizeGigaBytes, Monthly: cloud.Cents(float64(v.SizeGigaBytes) * volumeGiBPrice)}
 		if v.Region != nil {
 			one.Region = clean(v.Region.Slug)
 		}
@@ -144,7 +117,7 @@ func Undeclared(inv *inventory.Inventory, l *inventory.Listing) (out []Spare) {
 			if !slices.Contains(ours, ip.IP) {
 				continue
 			}
-			one := Spare{Kind: "reserved ip", Name: clean(ip.IP), Host: clean(host), Monthly: idleIPPrice}
+			one := cloud.Spare{Kind: "reserved ip", Name: clean(ip.IP), Host: clean(host), Monthly: idleIPPrice}
 			if ip.Region != nil {
 				one.Region = clean(ip.Region.Slug)
 			}

@@ -1,4 +1,4 @@
-package resource
+package digitalocean
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/resource"
 )
 
 // ReservedIP is an address that outlives its droplet. It cannot carry a tag, so it is made for the
@@ -18,16 +19,18 @@ type ReservedIP struct {
 }
 
 var (
-	_ Resource = (*ReservedIP)(nil)
-	_ Looker   = (*ReservedIP)(nil)
+	_ resource.Resource = (*ReservedIP)(nil)
+	_ Looker            = (*ReservedIP)(nil)
 )
 
 // ReservedIPID is the ID of a host's reserved IP.
-func ReservedIPID(host string) ID { return ID{"", "reserved ip", host} }
+func ReservedIPID(host string) resource.ID { return resource.ID{Kind: "reserved ip", Name: host} }
 
-func (a *ReservedIP) ID() ID        { return ReservedIPID(a.Host.Name) }
-func (a *ReservedIP) Needs() []ID   { return []ID{CloudAccountID(), DropletID(a.Host.Name)} }
-func (a *ReservedIP) Probe(*Script) {}
+func (a *ReservedIP) ID() resource.ID { return ReservedIPID(a.Host.Name) }
+func (a *ReservedIP) Needs() []resource.ID {
+	return []resource.ID{CloudAccountID(), DropletID(a.Host.Name)}
+}
+func (a *ReservedIP) Probe(*resource.Script) {}
 
 // in is the address of the droplet, else one that is remembered and nobody's. droplet is 0 where there is none.
 func (a *ReservedIP) in(all []godo.ReservedIP, tags []string, droplet int) (ip *godo.ReservedIP, known bool) {
@@ -45,7 +48,7 @@ func (a *ReservedIP) in(all []godo.ReservedIP, tags []string, droplet int) (ip *
 	return nil, false
 }
 
-func (a *ReservedIP) Look(l *inventory.Listing) Fact {
+func (a *ReservedIP) Look(l *inventory.Listing) resource.Fact {
 	droplet := 0
 	for _, one := range l.Droplets {
 		if a.D.HostOf(one.Tags) == a.Host.Name {
@@ -64,43 +67,43 @@ func (a *ReservedIP) Look(l *inventory.Listing) Fact {
 	return there("ip", ip.IP, "on", on, "known", strconv.FormatBool(known))
 }
 
-func (a *ReservedIP) Diff(w World) []Change {
+func (a *ReservedIP) Diff(w resource.World) []resource.Change {
 	rec, know := w.Fact(a.ID())
 	switch {
-	case know == No:
-		return []Change{{ID: a.ID(), Act: Add, Why: "the droplet has no reserved IP"}}
-	case know == Yes && rec.Fields["on"] == "":
-		return []Change{{ID: a.ID(), Act: Modify, Why: clean(rec.Fields["ip"]) + " is not on the droplet"}}
-	case know == Yes && rec.Fields["known"] != "true":
-		return []Change{{ID: a.ID(), Act: Modify, Why: clean(rec.Fields["ip"]) + " is on the droplet and not remembered by a tag"}}
+	case know == resource.No:
+		return []resource.Change{{ID: a.ID(), Act: resource.Add, Why: "the droplet has no reserved IP"}}
+	case know == resource.Yes && rec.Fields["on"] == "":
+		return []resource.Change{{ID: a.ID(), Act: resource.Modify, Why: clean(rec.Fields["ip"]) + " is not on the droplet"}}
+	case know == resource.Yes && rec.Fields["known"] != "true":
+		return []resource.Change{{ID: a.ID(), Act: resource.Modify, Why: clean(rec.Fields["ip"]) + " is on the droplet and not remembered by a tag"}}
 	}
 	return nil
 }
 
-func (a *ReservedIP) Do(ctx context.Context, r *Run, _ Change) error {
+func (a *ReservedIP) Do(ctx context.Context, r *resource.Run, _ resource.Change) error {
 	one, err := named(ctx, r, a.D, a.Host.Name)
 	if err != nil {
 		return err
 	}
 	droplet := one.ID
-	tags, err := r.Account.TagNames(ctx)
+	tags, err := account(r).TagNames(ctx)
 	if err != nil {
 		return err
 	}
 	find := func(ctx context.Context) (*godo.ReservedIP, error) {
-		if _, _, err := r.Account.Droplets.Get(ctx, droplet); err != nil {
+		if _, _, err := account(r).Droplets.Get(ctx, droplet); err != nil {
 			return nil, err
 		}
-		all, err := r.Account.Reserved(ctx)
+		all, err := account(r).Reserved(ctx)
 		ip, _ := a.in(all, tags, droplet)
 		return ip, err
 	}
 	begun := false // the creation assigns it, too
 	var assigning []godo.LinkAction
 	ip, err := once(ctx, r, a.ID(), find, func(ctx context.Context) (made *godo.ReservedIP, err error) {
-		err = r.Account.WhenFree(ctx, "the droplet takes a reserved IP", func(ctx context.Context) (err error) {
+		err = account(r).WhenFree(ctx, "the droplet takes a reserved IP", func(ctx context.Context) (err error) {
 			var resp *godo.Response
-			made, resp, err = r.Account.ReservedIPs.Create(ctx, &godo.ReservedIPCreateRequest{DropletID: droplet})
+			made, resp, err = account(r).ReservedIPs.Create(ctx, &godo.ReservedIPCreateRequest{DropletID: droplet})
 			if err == nil && resp.Links != nil {
 				assigning = resp.Links.Actions
 			}
@@ -117,19 +120,19 @@ func (a *ReservedIP) Do(ctx context.Context, r *Run, _ Change) error {
 	}
 	if ip.Droplet == nil && !begun {
 		if err := act(ctx, r, "the droplet takes "+ip.IP, func(ctx context.Context) (*godo.Action, error) {
-			action, _, err := r.Account.ReservedIPActions.Assign(ctx, ip.IP, droplet)
+			action, _, err := account(r).ReservedIPActions.Assign(ctx, ip.IP, droplet)
 			return action, err
 		}); err != nil {
 			return err
 		}
 	}
 	for _, action := range assigning {
-		if err := r.Account.Done(ctx, "the droplet takes "+ip.IP, action.ID); err != nil {
+		if err := account(r).Done(ctx, "the droplet takes "+ip.IP, action.ID); err != nil {
 			return err
 		}
 	}
-	return r.Account.Until(ctx, ip.IP+" is on the droplet", func(ctx context.Context) (bool, error) {
-		now, _, err := r.Account.ReservedIPs.Get(ctx, ip.IP)
+	return account(r).Until(ctx, ip.IP+" is on the droplet", func(ctx context.Context) (bool, error) {
+		now, _, err := account(r).ReservedIPs.Get(ctx, ip.IP)
 		return err == nil && now.Droplet != nil && now.Droplet.ID == droplet, unless(err, 404)
 	})
 }

@@ -1,4 +1,4 @@
-package resource
+package digitalocean
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/resource"
 )
 
 // CloudVolume is block storage for one droplet, which outlives it. It is made without a file system:
@@ -19,16 +20,18 @@ type CloudVolume struct {
 }
 
 var (
-	_ Resource = (*CloudVolume)(nil)
-	_ Looker   = (*CloudVolume)(nil)
+	_ resource.Resource = (*CloudVolume)(nil)
+	_ Looker            = (*CloudVolume)(nil)
 )
 
 // CloudVolumeID is the ID of a host's volume.
-func CloudVolumeID(host string) ID { return ID{"", "block volume", host} }
+func CloudVolumeID(host string) resource.ID { return resource.ID{Kind: "block volume", Name: host} }
 
-func (v *CloudVolume) ID() ID        { return CloudVolumeID(v.Host.Name) }
-func (v *CloudVolume) Needs() []ID   { return []ID{CloudAccountID(), CloudTagID(v.D.Tag())} }
-func (v *CloudVolume) Probe(*Script) {}
+func (v *CloudVolume) ID() resource.ID { return CloudVolumeID(v.Host.Name) }
+func (v *CloudVolume) Needs() []resource.ID {
+	return []resource.ID{CloudAccountID(), CloudTagID(v.D.Tag())}
+}
+func (v *CloudVolume) Probe(*resource.Script) {}
 
 func (v *CloudVolume) in(all []godo.Volume) *godo.Volume {
 	for n := range all {
@@ -39,7 +42,7 @@ func (v *CloudVolume) in(all []godo.Volume) *godo.Volume {
 	return nil
 }
 
-func (v *CloudVolume) Look(l *inventory.Listing) Fact {
+func (v *CloudVolume) Look(l *inventory.Listing) resource.Fact {
 	one := v.in(l.Volumes)
 	if one == nil {
 		return notThere()
@@ -55,18 +58,18 @@ func (v *CloudVolume) Look(l *inventory.Listing) Fact {
 	return there("id", one.ID, "size", strconv.FormatInt(one.SizeGigaBytes, 10), "region", region, "on", strings.Join(on, "\n"))
 }
 
-func (v *CloudVolume) Diff(w World) []Change {
+func (v *CloudVolume) Diff(w resource.World) []resource.Change {
 	rec, know := w.Fact(v.ID())
 	want := v.Host.Droplet
-	refuse := func(why, hint string) []Change {
-		return []Change{{ID: v.ID(), Act: Refuse, Risk: Data, Why: why, Hint: hint}}
+	refuse := func(why, hint string) []resource.Change {
+		return []resource.Change{{ID: v.ID(), Act: resource.Refuse, Risk: resource.Data, Why: why, Hint: hint}}
 	}
-	if know == No {
-		return []Change{{ID: v.ID(), Act: Add, Why: fmt.Sprintf("the volume does not exist: %d GiB in %s", want.Volume, want.Region)}}
+	if know == resource.No {
+		return []resource.Change{{ID: v.ID(), Act: resource.Add, Why: fmt.Sprintf("the volume does not exist: %d GiB in %s", want.Volume, want.Region)}}
 	}
 	size, err := strconv.Atoi(rec.Fields["size"])
 	switch {
-	case know != Yes || err != nil:
+	case know != resource.Yes || err != nil:
 		return nil
 	case rec.Fields["region"] != want.Region:
 		return refuse(fmt.Sprintf("the volume with the data is in %s, and the droplet is to be in %s, where it cannot be attached", clean(rec.Fields["region"]), want.Region),
@@ -74,7 +77,7 @@ func (v *CloudVolume) Diff(w World) []Change {
 	case size > int(want.Volume):
 		return refuse(fmt.Sprintf("the volume has %d GiB, and a volume cannot shrink to %d", size, want.Volume), fmt.Sprintf(`write volume = "%dGiB"`, size))
 	case size < int(want.Volume):
-		return []Change{{ID: v.ID(), Act: Modify, Why: fmt.Sprintf("it has %d GiB, should have %d", size, want.Volume), Note: "it grows while it is in use; it cannot shrink again"}}
+		return []resource.Change{{ID: v.ID(), Act: resource.Modify, Why: fmt.Sprintf("it has %d GiB, should have %d", size, want.Volume), Note: "it grows while it is in use; it cannot shrink again"}}
 	}
 	return nil
 }
@@ -84,12 +87,12 @@ func (v *CloudVolume) find(ctx context.Context, a *inventory.Account) (*godo.Vol
 	return v.in(all), err
 }
 
-func (v *CloudVolume) Do(ctx context.Context, r *Run, _ Change) error {
+func (v *CloudVolume) Do(ctx context.Context, r *resource.Run, _ resource.Change) error {
 	want := v.Host.Droplet
 	one, err := once(ctx, r, v.ID(), func(ctx context.Context) (*godo.Volume, error) {
-		return v.find(ctx, r.Account)
+		return v.find(ctx, account(r))
 	}, func(ctx context.Context) (*godo.Volume, error) {
-		made, _, err := r.Account.Storage.CreateVolume(ctx, &godo.VolumeCreateRequest{
+		made, _, err := account(r).Storage.CreateVolume(ctx, &godo.VolumeCreateRequest{
 			Region: want.Region, Name: v.D.VolumeName(v.Host.Name), Description: "made by provision: the database of " + v.D.Name,
 			SizeGigaBytes: int64(want.Volume), Tags: []string{v.D.Tag()},
 		})
@@ -99,16 +102,16 @@ func (v *CloudVolume) Do(ctx context.Context, r *Run, _ Change) error {
 		return err
 	}
 	return act(ctx, r, "the volume grows", func(ctx context.Context) (*godo.Action, error) {
-		action, _, err := r.Account.StorageActions.Resize(ctx, one.ID, int(want.Volume), want.Region)
+		action, _, err := account(r).StorageActions.Resize(ctx, one.ID, int(want.Volume), want.Region)
 		return action, err
 	})
 }
 
 // act begins an action as soon as no other is pending, and waits for its end. An action whose reply
 // was lost is seen by the next observation.
-func act(ctx context.Context, r *Run, what string, begin func(context.Context) (*godo.Action, error)) error {
+func act(ctx context.Context, r *resource.Run, what string, begin func(context.Context) (*godo.Action, error)) error {
 	var id int
-	err := r.Account.WhenFree(ctx, what, func(ctx context.Context) error {
+	err := account(r).WhenFree(ctx, what, func(ctx context.Context) error {
 		action, err := begin(ctx)
 		if err == nil {
 			id = action.ID
@@ -118,5 +121,5 @@ func act(ctx context.Context, r *Run, what string, begin func(context.Context) (
 	if err != nil {
 		return err
 	}
-	return r.Account.Done(ctx, what, id)
+	return account(r).Done(ctx, what, id)
 }

@@ -1,4 +1,4 @@
-package resource
+package digitalocean
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"provision/inventory"
+	"provision/provision/resource"
 )
 
 // SurplusDroplets are those of this inventory's tags that it does not declare any more. They are
@@ -17,18 +18,18 @@ import (
 type SurplusDroplets struct {
 	Inventory *inventory.Inventory
 	Stack     string
-	After     []ID // what is wanted is there before anything is removed
+	After     []resource.ID // what is wanted is there before anything is removed
 }
 
 var (
-	_ Resource = (*SurplusDroplets)(nil)
-	_ Looker   = (*SurplusDroplets)(nil)
-	_ Warner   = (*SurplusDroplets)(nil)
+	_ resource.Resource = (*SurplusDroplets)(nil)
+	_ Looker            = (*SurplusDroplets)(nil)
+	_ resource.Warner   = (*SurplusDroplets)(nil)
 )
 
-func (s *SurplusDroplets) ID() ID        { return ID{"", "surplus droplets", ""} }
-func (s *SurplusDroplets) Needs() []ID   { return s.After }
-func (s *SurplusDroplets) Probe(*Script) {}
+func (s *SurplusDroplets) ID() resource.ID        { return resource.ID{Kind: "surplus droplets", Name: ""} }
+func (s *SurplusDroplets) Needs() []resource.ID   { return s.After }
+func (s *SurplusDroplets) Probe(*resource.Script) {}
 
 // Surplus tells whether a droplet with these tags is ours and no longer declared.
 func Surplus(inv *inventory.Inventory, tags []string) bool {
@@ -36,7 +37,7 @@ func Surplus(inv *inventory.Inventory, tags []string) bool {
 	return name != "" && !slices.ContainsFunc(inv.Hosts, func(h inventory.Host) bool { return h.Name == name && h.Droplet != nil })
 }
 
-func (s *SurplusDroplets) Look(l *inventory.Listing) Fact {
+func (s *SurplusDroplets) Look(l *inventory.Listing) resource.Fact {
 	var names []string
 	for _, one := range l.Droplets {
 		if Surplus(s.Inventory, one.Tags) {
@@ -46,7 +47,7 @@ func (s *SurplusDroplets) Look(l *inventory.Listing) Fact {
 	return there("droplets", strings.Join(names, "\n"))
 }
 
-func (s *SurplusDroplets) each(w World, f func(name, id string)) {
+func (s *SurplusDroplets) each(w resource.World, f func(name, id string)) {
 	rec, _ := w.Fact(s.ID())
 	for l := range strings.Lines(rec.Fields["droplets"]) {
 		if name, id, ok := strings.Cut(strings.TrimSpace(l), " "); ok {
@@ -55,13 +56,13 @@ func (s *SurplusDroplets) each(w World, f func(name, id string)) {
 	}
 }
 
-func (s *SurplusDroplets) Diff(w World) (out []Change) {
+func (s *SurplusDroplets) Diff(w resource.World) (out []resource.Change) {
 	if !w.Option("prune") {
 		return nil
 	}
 	s.each(w, func(name, id string) {
-		out = append(out, Change{
-			ID: ID{"", "droplet", name + " (id " + id + ")"}, Act: Remove, Risk: Interrupts, Why: "it is no longer declared",
+		out = append(out, resource.Change{
+			ID: resource.ID{Kind: "droplet", Name: name + " (id " + id + ")"}, Act: resource.Remove, Risk: resource.Interrupts, Why: "it is no longer declared",
 			Note: "its agent stops first, and running flows have their time to end; a volume and a reserved IP stay",
 		})
 	})
@@ -69,7 +70,7 @@ func (s *SurplusDroplets) Diff(w World) (out []Change) {
 }
 
 // Warn names them where they stay.
-func (s *SurplusDroplets) Warn(w World) (out []string) {
+func (s *SurplusDroplets) Warn(w resource.World) (out []string) {
 	if w.Option("prune") {
 		return nil
 	}
@@ -79,8 +80,8 @@ func (s *SurplusDroplets) Warn(w World) (out []string) {
 	return out
 }
 
-func (s *SurplusDroplets) Do(ctx context.Context, r *Run, c Change) error {
-	l, err := r.Account.List(ctx, s.Inventory)
+func (s *SurplusDroplets) Do(ctx context.Context, r *resource.Run, c resource.Change) error {
+	l, err := account(r).List(ctx, s.Inventory)
 	if err != nil {
 		return err
 	}
@@ -91,14 +92,14 @@ func (s *SurplusDroplets) Do(ctx context.Context, r *Run, c Change) error {
 			continue
 		}
 		if inventory.BirthKey(one.Tags) == "" {
-			if err := Drain(ctx, r, name, s.Stack); err != nil {
+			if err := resource.Drain(ctx, r, name, s.Stack); err != nil {
 				return errors.Join(err, fmt.Errorf("its agent could not be stopped; if the droplet is lost: provision droplet destroy %s", name))
 			}
 		}
 		if err := Destroy(ctx, r, one); err != nil {
 			return err
 		}
-		return r.Account.DeleteTag(ctx, d.NameTag(name))
+		return account(r).DeleteTag(ctx, d.NameTag(name))
 	}
 	return nil
 }

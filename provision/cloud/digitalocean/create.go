@@ -1,4 +1,4 @@
-package resource
+package digitalocean
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"provision/inventory"
+	"provision/provision/resource"
 	"provision/remote"
 )
 
@@ -25,7 +26,7 @@ const creations = 3
 
 // running returns the host's droplet once it runs, and makes it if there is none. A creation that is accepted may fail later, with
 // or without a droplet that is left over and never starts. That one is removed, and another one is asked for.
-func (d *Droplet) running(ctx context.Context, r *Run) (*godo.Droplet, error) {
+func (d *Droplet) running(ctx context.Context, r *resource.Run) (*godo.Droplet, error) {
 	for try := 1; ; try++ {
 		one, action, err := d.have(ctx, r)
 		if err != nil {
@@ -35,7 +36,7 @@ func (d *Droplet) running(ctx context.Context, r *Run) (*godo.Droplet, error) {
 		if !errors.Is(err, errUnborn) {
 			return now, err
 		}
-		r.tell(d.ID(), "DigitalOcean could not make droplet %d: %s; removing what is left of it", one.ID, clean(err.Error()))
+		r.Progress(d.ID(), "DigitalOcean could not make droplet %d: %s; removing what is left of it", one.ID, clean(err.Error()))
 		if problem := Destroy(ctx, r, *one); problem != nil {
 			return nil, errors.Join(err, problem)
 		}
@@ -46,12 +47,12 @@ func (d *Droplet) running(ctx context.Context, r *Run) (*godo.Droplet, error) {
 }
 
 // comes is errUnborn where a droplet that is not there yet will not come.
-func (d *Droplet) comes(ctx context.Context, r *Run, id, action int) (err error) {
+func (d *Droplet) comes(ctx context.Context, r *resource.Run, id, action int) (err error) {
 	var creation *godo.Action
 	if action != 0 {
-		creation, _, err = r.Account.Actions.Get(ctx, action)
+		creation, _, err = account(r).Actions.Get(ctx, action)
 	} else {
-		creation, err = r.Account.Creation(ctx, id)
+		creation, err = account(r).Creation(ctx, id)
 	}
 	if creation == nil || err != nil {
 		return unless(err, 404)
@@ -68,10 +69,10 @@ func (d *Droplet) comes(ctx context.Context, r *Run, id, action int) (err error)
 // written first: whoever finds the tag without a droplet knows that one may be on its way, and looks
 // for a while before making one. A create is sent once. Where its reply is lost, the droplet is
 // looked for by its tags. Two who come at the same moment both see both, and agree on the one that counts.
-func (d *Droplet) have(ctx context.Context, r *Run) (found *godo.Droplet, action int, err error) {
+func (d *Droplet) have(ctx context.Context, r *resource.Run) (found *godo.Droplet, action int, err error) {
 	name := d.D.NameTag(d.Host.Name)
 	first := func(ctx context.Context) (*godo.Droplet, error) {
-		found, err := r.Account.Named(ctx, d.D, d.Host.Name)
+		found, err := account(r).Named(ctx, d.D, d.Host.Name)
 		if len(found) == 0 {
 			return nil, err
 		}
@@ -81,7 +82,7 @@ func (d *Droplet) have(ctx context.Context, r *Run) (found *godo.Droplet, action
 	if one != nil || err != nil {
 		return one, 0, err
 	}
-	_, _, err = r.Account.Tags.Get(ctx, name)
+	_, _, err = account(r).Tags.Get(ctx, name)
 	switch {
 	case inventory.Missing(err):
 		if err := makeTag(ctx, r, name); err != nil {
@@ -90,8 +91,8 @@ func (d *Droplet) have(ctx context.Context, r *Run) (found *godo.Droplet, action
 	case err != nil:
 		return nil, 0, err
 	default:
-		r.tell(d.ID(), "somebody meant to create it before; looking for it")
-		err := r.Account.Appears(ctx, "it is listed", func(ctx context.Context) (bool, error) {
+		r.Progress(d.ID(), "somebody meant to create it before; looking for it")
+		err := account(r).Appears(ctx, "it is listed", func(ctx context.Context) (bool, error) {
 			one, err = first(ctx)
 			return one != nil, err
 		})
@@ -102,7 +103,7 @@ func (d *Droplet) have(ctx context.Context, r *Run) (found *godo.Droplet, action
 	return d.create(ctx, r)
 }
 
-func (d *Droplet) create(ctx context.Context, r *Run) (one *godo.Droplet, action int, err error) {
+func (d *Droplet) create(ctx context.Context, r *resource.Run) (one *godo.Droplet, action int, err error) {
 	request, sum, err := d.request(ctx, r)
 	if err != nil {
 		return nil, 0, err
@@ -111,21 +112,21 @@ func (d *Droplet) create(ctx context.Context, r *Run) (one *godo.Droplet, action
 	if err != nil {
 		return nil, 0, err
 	}
-	made, action, lost := r.Account.CreateDroplet(ctx, request, volumes...)
+	made, action, lost := account(r).CreateDroplet(ctx, request, volumes...)
 	if lost != nil && inventory.Refused(lost) {
 		return nil, 0, lost
 	}
 	if lost != nil {
-		r.tell(d.ID(), "the reply was lost; looking whether it was made")
+		r.Progress(d.ID(), "the reply was lost; looking whether it was made")
 	} else {
-		r.tell(d.ID(), "droplet %d is being created", made.ID)
+		r.Progress(d.ID(), "droplet %d is being created", made.ID)
 	}
 	// What was made here is the one with this key; it counts if nobody's is older.
 	var found []godo.Droplet
 	mine := -1
-	err = r.Account.Appears(ctx, "the new droplet is listed", func(ctx context.Context) (bool, error) {
+	err = account(r).Appears(ctx, "the new droplet is listed", func(ctx context.Context) (bool, error) {
 		var err error
-		found, err = r.Account.Named(ctx, d.D, d.Host.Name)
+		found, err = account(r).Named(ctx, d.D, d.Host.Name)
 		for n := range found {
 			if inventory.BirthKey(found[n].Tags) == sum || made != nil && found[n].ID == made.ID {
 				mine = n
@@ -146,7 +147,7 @@ func (d *Droplet) create(ctx context.Context, r *Run) (one *godo.Droplet, action
 	case err != nil:
 		return nil, 0, err
 	case mine > 0:
-		r.tell(d.ID(), "somebody else has made it at the same moment; removing the second one")
+		r.Progress(d.ID(), "somebody else has made it at the same moment; removing the second one")
 		if err := Destroy(ctx, r, found[mine]); err != nil {
 			return nil, 0, err
 		}
@@ -156,9 +157,9 @@ func (d *Droplet) create(ctx context.Context, r *Run) (one *godo.Droplet, action
 }
 
 // request is the whole of what it is created with. The private key in it exists in memory only.
-func (d *Droplet) request(ctx context.Context, r *Run) (request *godo.DropletCreateRequest, sum string, err error) {
+func (d *Droplet) request(ctx context.Context, r *resource.Run) (request *godo.DropletCreateRequest, sum string, err error) {
 	want := d.Host.Droplet
-	network, err := d.Network.find(ctx, r.Account)
+	network, err := d.Network.find(ctx, account(r))
 	if err == nil && network == nil {
 		err = errors.New("its private network is gone")
 	}
@@ -192,11 +193,11 @@ func image(name string) godo.DropletCreateImage {
 }
 
 // free is the volume that it is created with: one that is still attached elsewhere follows later.
-func (d *Droplet) free(ctx context.Context, r *Run) (ids []string, err error) {
+func (d *Droplet) free(ctx context.Context, r *resource.Run) (ids []string, err error) {
 	if d.Volume == nil {
 		return nil, nil
 	}
-	volume, err := d.Volume.find(ctx, r.Account)
+	volume, err := d.Volume.find(ctx, account(r))
 	if err == nil && volume == nil {
 		err = errors.New("its volume is gone")
 	}

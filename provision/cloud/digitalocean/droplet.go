@@ -1,4 +1,4 @@
-package resource
+package digitalocean
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/resource"
 	"provision/remote"
 )
 
@@ -20,28 +21,28 @@ type Droplet struct {
 	D       *inventory.DigitalOcean
 	Host    *inventory.Host
 	Stack   string
-	Keys    []ID
-	Walls   []ID
+	Keys    []resource.ID
+	Walls   []resource.ID
 	Network *CloudNetwork
 	Volume  *CloudVolume // nil for none
 	Prints  []string     // fingerprints of the public keys that may log in
 }
 
 var (
-	_ Resource = (*Droplet)(nil)
-	_ Looker   = (*Droplet)(nil)
-	_ Warner   = (*Droplet)(nil)
+	_ resource.Resource = (*Droplet)(nil)
+	_ Looker            = (*Droplet)(nil)
+	_ resource.Warner   = (*Droplet)(nil)
 )
 
 // DropletID is the ID of a host's droplet.
-func DropletID(host string) ID { return ID{"", "droplet", host} }
+func DropletID(host string) resource.ID { return resource.ID{Kind: "droplet", Name: host} }
 
-func (d *Droplet) ID() ID        { return DropletID(d.Host.Name) }
-func (d *Droplet) Probe(*Script) {}
+func (d *Droplet) ID() resource.ID        { return DropletID(d.Host.Name) }
+func (d *Droplet) Probe(*resource.Script) {}
 
 // Needs are all that it is created with: the firewalls are there before it.
-func (d *Droplet) Needs() []ID {
-	needs := slices.Concat([]ID{CloudAccountID(), d.Network.ID()}, d.Keys, d.Walls)
+func (d *Droplet) Needs() []resource.ID {
+	needs := slices.Concat([]resource.ID{CloudAccountID(), d.Network.ID()}, d.Keys, d.Walls)
 	if d.Volume != nil {
 		needs = append(needs, d.Volume.ID())
 	}
@@ -67,7 +68,7 @@ func (d *Droplet) named(all []godo.Droplet) (out []godo.Droplet) {
 	return out
 }
 
-func (d *Droplet) Look(l *inventory.Listing) Fact {
+func (d *Droplet) Look(l *inventory.Listing) resource.Fact {
 	found := d.named(l.Droplets)
 	if len(found) == 0 {
 		return notThere()
@@ -98,31 +99,31 @@ func (d *Droplet) Look(l *inventory.Listing) Fact {
 	return f
 }
 
-func (d *Droplet) Diff(w World) []Change {
+func (d *Droplet) Diff(w resource.World) []resource.Change {
 	rec, know := w.Fact(d.ID())
 	want := d.Host.Droplet
-	if know == No {
-		return []Change{{
-			ID: d.ID(), Act: Add, Why: fmt.Sprintf("the droplet does not exist: %s, %s, %s", want.Size, want.Image, want.Region),
+	if know == resource.No {
+		return []resource.Change{{
+			ID: d.ID(), Act: resource.Add, Why: fmt.Sprintf("the droplet does not exist: %s, %s, %s", want.Size, want.Image, want.Region),
 			Note: price(w, want.Size),
 		}}
 	}
-	if know != Yes {
+	if know != resource.Yes {
 		return nil
 	}
 	if refused := d.another(rec); refused != nil {
 		return refused
 	}
-	var out []Change
+	var out []resource.Change
 	if size := rec.Fields["size"]; size != want.Size {
 		out = append(out, d.otherSize(w, rec))
 	}
 	if why := d.lacking(w, rec); why != nil {
-		out = append(out, Change{ID: d.ID(), Act: Modify, Why: strings.Join(why, "; ")})
+		out = append(out, resource.Change{ID: d.ID(), Act: resource.Modify, Why: strings.Join(why, "; ")})
 	}
 	for id := range strings.Lines(rec.Fields["newborn"]) {
-		out = append(out, Change{
-			ID: ID{"", secondDroplet, d.Host.Name + " " + strings.TrimSpace(id)}, Act: Remove,
+		out = append(out, resource.Change{
+			ID: resource.ID{Kind: secondDroplet, Name: d.Host.Name + " " + strings.TrimSpace(id)}, Act: resource.Remove,
 			Why: "it was made beside the one that counts, and nobody has ever logged in to it",
 		})
 	}
@@ -135,11 +136,11 @@ const (
 )
 
 // another refuses what could only be had by making another droplet.
-func (d *Droplet) another(rec Record) []Change {
+func (d *Droplet) another(rec resource.Record) []resource.Change {
 	want := d.Host.Droplet
 	byHand := fmt.Sprintf("to have another one in its place: provision droplet destroy %s, then provision apply; a volume and a reserved IP of its own stay", d.Host.Name)
-	refuse := func(why, hint string) []Change {
-		return []Change{{ID: d.ID(), Act: Refuse, Risk: Data, Why: why, Hint: hint}}
+	refuse := func(why, hint string) []resource.Change {
+		return []resource.Change{{ID: d.ID(), Act: resource.Refuse, Risk: resource.Data, Why: why, Hint: hint}}
 	}
 	switch {
 	case rec.Fields["used"] != "":
@@ -163,22 +164,22 @@ func isNumber(image string) bool {
 
 // otherSize is carried out only where the operator asked for it by name: the droplet is off meanwhile.
 // What cannot be had is refused before that.
-func (d *Droplet) otherSize(w World, rec Record) Change {
+func (d *Droplet) otherSize(w resource.World, rec resource.Record) resource.Change {
 	have, want := rec.Fields["size"], d.Host.Droplet.Size
-	c := Change{ID: ID{"", dropletSize, d.Host.Name}, Why: fmt.Sprintf("it is %s, should be %s", clean(have), want)}
+	c := resource.Change{ID: resource.ID{Kind: dropletSize, Name: d.Host.Name}, Why: fmt.Sprintf("it is %s, should be %s", clean(have), want)}
 	if offers, ok := catalog(w); ok {
 		if why, hint := d.noSuchSize(offers, rec); why != "" {
-			c.Act, c.Risk, c.Hint = Refuse, Cloud, hint
+			c.Act, c.Risk, c.Hint = resource.Refuse, resource.Cloud, hint
 			c.Why += ": " + why
 			return c
 		}
 	}
 	if !w.Option("resize") {
-		c.Act, c.Risk = Refuse, Data
+		c.Act, c.Risk = resource.Refuse, resource.Data
 		c.Hint = fmt.Sprintf("the droplet is off for some minutes while it gets another size, its disk stays as it is: provision apply --resize; to keep the one that it has: size = %q", have)
 		return c
 	}
-	c.Act, c.Risk = Modify, Interrupts
+	c.Act, c.Risk = resource.Modify, resource.Interrupts
 	c.Note = "running flows have their time to end, then the droplet is switched off for some minutes, and everything on it with it"
 	if was, will := price(w, have), price(w, want); was != "" && will != "" {
 		c.Note = strings.TrimSuffix(was, " a month") + " to " + will + "; " + c.Note
@@ -187,7 +188,7 @@ func (d *Droplet) otherSize(w World, rec Record) Change {
 }
 
 // noSuchSize says why the droplet cannot get its size, and which ones it can.
-func (d *Droplet) noSuchSize(offers inventory.Catalog, rec Record) (why, hint string) {
+func (d *Droplet) noSuchSize(offers inventory.Catalog, rec resource.Record) (why, hint string) {
 	want := d.Host.Droplet
 	disk, _ := strconv.Atoi(rec.Fields["disk"])
 	var sizes []string
@@ -211,7 +212,7 @@ func (d *Droplet) noSuchSize(offers inventory.Catalog, rec Record) (why, hint st
 }
 
 // lacking says what an existing droplet lacks and can be given.
-func (d *Droplet) lacking(w World, rec Record) (why []string) {
+func (d *Droplet) lacking(w resource.World, rec resource.Record) (why []string) {
 	tags := strings.Split(rec.Fields["tags"], "\n")
 	if status := rec.Fields["status"]; rec.Fields["birth"] != "" || status == "new" {
 		return []string{"it was made and is not set up yet"} // how far it has come changes while one looks
@@ -229,9 +230,9 @@ func (d *Droplet) lacking(w World, rec Record) (why []string) {
 	if d.Volume != nil {
 		volume, know := w.Fact(d.Volume.ID())
 		switch {
-		case know == No, know == Yes && volume.Fields["on"] == "":
+		case know == resource.No, know == resource.Yes && volume.Fields["on"] == "":
 			why = append(why, "its volume is not attached")
-		case know == Yes && volume.Fields["on"] != rec.Fields["id"]:
+		case know == resource.Yes && volume.Fields["on"] != rec.Fields["id"]:
 			why = append(why, "its volume is attached to droplet "+clean(volume.Fields["on"]))
 		}
 	}
@@ -242,9 +243,9 @@ func (d *Droplet) lacking(w World, rec Record) (why []string) {
 }
 
 // Warn names what differs and is left to the operator: what only a new droplet would have, and what costs or may be wanted.
-func (d *Droplet) Warn(w World) (out []string) {
+func (d *Droplet) Warn(w resource.World) (out []string) {
 	rec, know := w.Fact(d.ID())
-	if know != Yes || rec.Fields["status"] == "new" {
+	if know != resource.Yes || rec.Fields["status"] == "new" {
 		return nil
 	}
 	features := strings.Split(rec.Fields["features"], "\n")
@@ -271,7 +272,7 @@ func (d *Droplet) surplus(tags []string) (out []string) {
 	return out
 }
 
-func (d *Droplet) Do(ctx context.Context, r *Run, c Change) error {
+func (d *Droplet) Do(ctx context.Context, r *resource.Run, c resource.Change) error {
 	switch c.ID.Kind {
 	case secondDroplet:
 		return d.removeSecond(ctx, r)
@@ -286,8 +287,8 @@ func (d *Droplet) Do(ctx context.Context, r *Run, c Change) error {
 }
 
 // named is the droplet of a host, which has to be there.
-func named(ctx context.Context, r *Run, d *inventory.DigitalOcean, host string) (godo.Droplet, error) {
-	found, err := r.Account.Named(ctx, d, host)
+func named(ctx context.Context, r *resource.Run, d *inventory.DigitalOcean, host string) (godo.Droplet, error) {
+	found, err := account(r).Named(ctx, d, host)
 	switch {
 	case err != nil:
 		return godo.Droplet{}, err
@@ -302,13 +303,13 @@ func tagged(id int) []godo.Resource {
 }
 
 // tag puts a tag on a droplet; it may be repeated.
-func tag(ctx context.Context, r *Run, name string, id int) error {
+func tag(ctx context.Context, r *resource.Run, name string, id int) error {
 	if err := makeTag(ctx, r, name); err != nil {
 		return err
 	}
 	var last error
-	err := r.Account.Appears(ctx, "the tag "+name, func(ctx context.Context) (bool, error) {
-		_, last = r.Account.Tags.TagResources(ctx, name, &godo.TagResourcesRequest{Resources: tagged(id)})
+	err := account(r).Appears(ctx, "the tag "+name, func(ctx context.Context) (bool, error) {
+		_, last = account(r).Tags.TagResources(ctx, name, &godo.TagResourcesRequest{Resources: tagged(id)})
 		return last == nil, unless(last, 404, 429, 500, 502, 503, 504)
 	})
 	if err != nil {

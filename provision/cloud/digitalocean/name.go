@@ -1,4 +1,4 @@
-package resource
+package digitalocean
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"provision/files/pki"
 	"provision/inventory"
+	"provision/provision/resource"
 )
 
 // PublicName holds Caddy back until the url's host leads to the server: an authority that looks too
@@ -18,29 +19,29 @@ import (
 // authority asks for one. From then on Caddy asks again by itself.
 type PublicName struct {
 	D       *inventory.DigitalOcean
-	Name    string // in full
-	Droplet ID     // of the server
-	Address ID     // its reserved IP; zero for none
-	Record  ID     // zero where the domain is managed elsewhere
-	Caddy   ID
-	Loaded  ID // its configuration, whose fact has the certificate that it shows
+	Name    string      // in full
+	Droplet resource.ID // of the server
+	Address resource.ID // its reserved IP; zero for none
+	Record  resource.ID // zero where the domain is managed elsewhere
+	Caddy   resource.ID
+	Loaded  resource.ID // its configuration, whose fact has the certificate that it shows
 }
 
 var (
-	_ Resource = (*PublicName)(nil)
-	_ Looker   = (*PublicName)(nil)
+	_ resource.Resource = (*PublicName)(nil)
+	_ Looker            = (*PublicName)(nil)
 )
 
 // PublicNameID is the ID of the wait for a name.
-func PublicNameID(name string) ID { return ID{"", "public name", name} }
+func PublicNameID(name string) resource.ID { return resource.ID{Kind: "public name", Name: name} }
 
-func (n *PublicName) ID() ID        { return PublicNameID(n.Name) }
-func (n *PublicName) Probe(*Script) {}
+func (n *PublicName) ID() resource.ID        { return PublicNameID(n.Name) }
+func (n *PublicName) Probe(*resource.Script) {}
 
-func (n *PublicName) Needs() []ID {
-	needs := []ID{CloudAccountID(), n.Droplet}
-	for _, id := range []ID{n.Address, n.Record} {
-		if id != (ID{}) {
+func (n *PublicName) Needs() []resource.ID {
+	needs := []resource.ID{CloudAccountID(), n.Droplet}
+	for _, id := range []resource.ID{n.Address, n.Record} {
+		if id != (resource.ID{}) {
 			needs = append(needs, id)
 		}
 	}
@@ -48,25 +49,25 @@ func (n *PublicName) Needs() []ID {
 }
 
 // Look asks nobody: where the name leads matters once, and is asked then.
-func (n *PublicName) Look(*inventory.Listing) Fact { return there() }
+func (n *PublicName) Look(*inventory.Listing) resource.Fact { return there() }
 
-func (n *PublicName) Diff(w World) []Change {
-	d, know := docker(w, n.Caddy.Host)
-	if _, there := d.Containers[n.Caddy.Name]; know == Unknown || there && !n.first(w) {
+func (n *PublicName) Diff(w resource.World) []resource.Change {
+	there, know := resource.ContainerThere(w, n.Caddy.Host, n.Caddy.Name)
+	if know == resource.Unknown || there && !n.first(w) {
 		return nil
 	}
-	c := Change{ID: n.ID(), Act: Await, Why: "it has to lead to the server before a certificate is asked for"}
-	if n.Record == (ID{}) {
+	c := resource.Change{ID: n.ID(), Act: resource.Await, Why: "it has to lead to the server before a certificate is asked for"}
+	if n.Record == (resource.ID{}) {
 		c.Note = "its domain is not managed in the account: the record is made by hand"
 	}
-	return []Change{c}
+	return []resource.Change{c}
 }
 
 // first tells whether the Caddy that is there has not asked a public authority yet: it shows a certificate
 // of the stack's own, or speaks no TLS.
-func (n *PublicName) first(w World) bool {
+func (n *PublicName) first(w resource.World) bool {
 	rec, know := w.Fact(n.Loaded)
-	if know != Yes {
+	if know != resource.Yes {
 		return false
 	}
 	leaf, err := base64.StdEncoding.DecodeString(rec.Fields["leaf"])
@@ -77,13 +78,13 @@ func (n *PublicName) first(w World) bool {
 	return err == nil && ours
 }
 
-func (n *PublicName) Do(ctx context.Context, r *Run, _ Change) error {
-	want, err := serverAddress(ctx, r, n.D, n.Droplet.Name, n.Address != (ID{}))
+func (n *PublicName) Do(ctx context.Context, r *resource.Run, _ resource.Change) error {
+	want, err := serverAddress(ctx, r, n.D, n.Droplet.Name, n.Address != (resource.ID{}))
 	if err != nil {
 		return err
 	}
 	names, last, said := inventory.Names{Resolver: n.D.Resolver}, "nobody has answered yet", ""
-	err = r.Account.Until(ctx, n.Name+" leads to "+want, func(ctx context.Context) (bool, error) {
+	err = account(r).Until(ctx, n.Name+" leads to "+want, func(ctx context.Context) (bool, error) {
 		leads, err := names.Ask(ctx, n.Name)
 		switch {
 		case err != nil:
@@ -94,14 +95,14 @@ func (n *PublicName) Do(ctx context.Context, r *Run, _ Change) error {
 			last = led(leads)
 		}
 		// Whoever manages it elsewhere may have something before the server, which leads on to it.
-		elsewhere := err == nil && n.Record == (ID{}) && !slices.ContainsFunc(leads, func(l inventory.Lead) bool { return len(l.Addresses) == 0 })
+		elsewhere := err == nil && n.Record == (resource.ID{}) && !slices.ContainsFunc(leads, func(l inventory.Lead) bool { return len(l.Addresses) == 0 })
 		if elsewhere {
-			r.tell(n.ID(), "not to %s (%s); taken for something that stands before the server", want, clean(last))
+			r.Progress(n.ID(), "not to %s (%s); taken for something that stands before the server", want, clean(last))
 			return true, nil
 		}
 		if last != said {
 			said = last
-			r.tell(n.ID(), "waiting until it leads to %s: %s%s", want, clean(last), n.byHand(want))
+			r.Progress(n.ID(), "waiting until it leads to %s: %s%s", want, clean(last), n.byHand(want))
 		}
 		return false, nil
 	})
@@ -112,7 +113,7 @@ func (n *PublicName) Do(ctx context.Context, r *Run, _ Change) error {
 }
 
 func (n *PublicName) byHand(want string) string {
-	if n.Record != (ID{}) {
+	if n.Record != (resource.ID{}) {
 		return ""
 	}
 	return fmt.Sprintf("; make the record now: %s A %s", n.Name, want)
@@ -120,7 +121,7 @@ func (n *PublicName) byHand(want string) string {
 
 func (n *PublicName) hint(want string) string {
 	const other = `; to ask another DNS server: [digitalocean] resolver = "ADDRESS", or "none" to ask nobody`
-	if n.Record == (ID{}) {
+	if n.Record == (resource.ID{}) {
 		return fmt.Sprintf("make the record where the domain is managed: %s A %s%s", n.Name, want, other)
 	}
 	return fmt.Sprintf("%s is to have ns1.digitalocean.com and its like as its name servers, which is set where it was registered%s", n.D.Domain, other)

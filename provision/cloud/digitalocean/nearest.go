@@ -1,4 +1,4 @@
-package resource
+package digitalocean
 
 import (
 	"cmp"

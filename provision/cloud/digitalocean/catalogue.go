@@ -1,4 +1,4 @@
-package resource
+package digitalocean
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/resource"
 	"provision/remote"
 )
 
@@ -19,17 +20,12 @@ import (
 // its fact is read from a listing of the account. A listing is whole or there is none, so what it
 // lacks does not exist.
 type Looker interface {
-	Look(*inventory.Listing) Fact
-}
-
-// Warner is a resource that has something to say beside its changes, which stops nothing.
-type Warner interface {
-	Warn(World) []string
+	Look(*inventory.Listing) resource.Fact
 }
 
 // there is the fact of something that exists; its fields come in pairs of name and value.
-func there(fields ...string) Fact {
-	f := Fact{Know: Yes, Record: Record{Fields: map[string]string{}}}
+func there(fields ...string) resource.Fact {
+	f := resource.Fact{Know: resource.Yes, Record: resource.Record{Fields: map[string]string{}}}
 	for n := 0; n+1 < len(fields); n += 2 {
 		f.Fields[fields[n]] = fields[n+1]
 	}
@@ -37,7 +33,9 @@ func there(fields ...string) Fact {
 }
 
 // notThere is the fact of something that does not exist.
-func notThere() Fact { return Fact{Know: No, Record: Record{Fields: map[string]string{}}} }
+func notThere() resource.Fact {
+	return resource.Fact{Know: resource.No, Record: resource.Record{Fields: map[string]string{}}}
+}
 
 // CloudAccount is the account itself: what it may create is compared with what is declared, before
 // anything is created.
@@ -47,38 +45,38 @@ type CloudAccount struct {
 }
 
 var (
-	_ Resource = (*CloudAccount)(nil)
-	_ Looker   = (*CloudAccount)(nil)
+	_ resource.Resource = (*CloudAccount)(nil)
+	_ Looker            = (*CloudAccount)(nil)
 )
 
 // CloudAccountID is the ID of the account.
-func CloudAccountID() ID { return ID{"", "account", "digitalocean"} }
+func CloudAccountID() resource.ID { return resource.ID{Kind: "account", Name: "digitalocean"} }
 
-func (c *CloudAccount) ID() ID        { return CloudAccountID() }
-func (c *CloudAccount) Needs() []ID   { return nil }
-func (c *CloudAccount) Probe(*Script) {}
+func (c *CloudAccount) ID() resource.ID        { return CloudAccountID() }
+func (c *CloudAccount) Needs() []resource.ID   { return nil }
+func (c *CloudAccount) Probe(*resource.Script) {}
 
 // Look keeps the catalog, which is read only where a droplet is missing or has another size.
-func (c *CloudAccount) Look(l *inventory.Listing) Fact {
+func (c *CloudAccount) Look(l *inventory.Listing) resource.Fact {
 	if l.Catalog == nil {
 		return there()
 	}
 	text, err := json.Marshal(l.Catalog)
 	if err != nil {
-		return Fact{Record: Record{Why: err.Error(), Fields: map[string]string{}}}
+		return resource.Fact{Record: resource.Record{Why: err.Error(), Fields: map[string]string{}}}
 	}
 	return there("catalog", string(text), "volumes", strconv.Itoa(l.AllVolumes), "addresses", strconv.Itoa(len(l.Addresses)))
 }
 
 // catalog is what the account may create, if that was asked.
-func catalog(w World) (c inventory.Catalog, ok bool) {
+func catalog(w resource.World) (c inventory.Catalog, ok bool) {
 	rec, _ := w.Fact(CloudAccountID())
 	ok = json.Unmarshal([]byte(rec.Fields["catalog"]), &c) == nil
 	return c, ok
 }
 
 // price is what a size costs, in words; "" where it is not known.
-func price(w World, size string) string {
+func price(w resource.World, size string) string {
 	c, _ := catalog(w)
 	for _, s := range c.Sizes {
 		if s.Slug == size {
@@ -88,15 +86,15 @@ func price(w World, size string) string {
 	return ""
 }
 
-func (c *CloudAccount) Diff(w World) []Change {
+func (c *CloudAccount) Diff(w resource.World) []resource.Change {
 	have, ok := catalog(w)
 	if !ok {
 		return nil
 	}
-	var out []Change
+	var out []resource.Change
 	refuse := func(why, hint string) {
-		if !slices.ContainsFunc(out, func(c Change) bool { return c.Why == why }) {
-			out = append(out, Change{ID: c.ID(), Act: Refuse, Risk: Cloud, Why: why, Hint: hint})
+		if !slices.ContainsFunc(out, func(c resource.Change) bool { return c.Why == why }) {
+			out = append(out, resource.Change{ID: c.ID(), Act: resource.Refuse, Risk: resource.Cloud, Why: why, Hint: hint})
 		}
 	}
 	if s := have.Account.Status; s != "active" && s != "warning" {
@@ -104,7 +102,7 @@ func (c *CloudAccount) Diff(w World) []Change {
 	}
 	missing := 0
 	for _, h := range c.Hosts {
-		if _, know := w.Fact(DropletID(h.Name)); know != No {
+		if _, know := w.Fact(DropletID(h.Name)); know != resource.No {
 			continue
 		}
 		missing++
@@ -112,10 +110,10 @@ func (c *CloudAccount) Diff(w World) []Change {
 	}
 	volumes, addresses := 0, 0
 	for _, h := range c.Hosts {
-		if _, know := w.Fact(CloudVolumeID(h.Name)); h.Droplet.Volume > 0 && know == No {
+		if _, know := w.Fact(CloudVolumeID(h.Name)); h.Droplet.Volume > 0 && know == resource.No {
 			volumes++
 		}
-		if _, know := w.Fact(ReservedIPID(h.Name)); h.Droplet.ReservedIP && know == No {
+		if _, know := w.Fact(ReservedIPID(h.Name)); h.Droplet.ReservedIP && know == resource.No {
 			addresses++
 		}
 	}
@@ -192,11 +190,10 @@ func (c *CloudAccount) offered(have inventory.Catalog, d *inventory.Droplet, ref
 // supported tells whether a distribution is one that we install on, by its name at DigitalOcean. An image of the account's own may
 // be of one that DigitalOcean does not know: that is asked on the droplet.
 func supported(distribution string) bool {
-	_, known := findFamily(strings.ToLower(distribution))
-	return known
+	return resource.SupportsFamily(strings.ToLower(distribution))
 }
 
-func (c *CloudAccount) Do(context.Context, *Run, Change) error { return nil }
+func (c *CloudAccount) Do(context.Context, *resource.Run, resource.Change) error { return nil }
 
 func list(names []string) string {
 	names = slices.Clone(names)
@@ -206,7 +203,7 @@ func list(names []string) string {
 
 // once makes something that would be there twice if it were asked for twice. find is asked first,
 // and again where the answer leaves open whether it was made, or says that somebody else was faster.
-func once[T any](ctx context.Context, r *Run, id ID, find, create func(context.Context) (*T, error)) (*T, error) {
+func once[T any](ctx context.Context, r *resource.Run, id resource.ID, find, create func(context.Context) (*T, error)) (*T, error) {
 	found, err := find(ctx)
 	if err != nil || found != nil {
 		return found, err
@@ -221,8 +218,8 @@ func once[T any](ctx context.Context, r *Run, id ID, find, create func(context.C
 		}
 		return found, nil
 	}
-	r.tell(id, "the reply was lost; looking whether it was made")
-	if err := r.Account.Appears(ctx, id.String(), func(ctx context.Context) (bool, error) {
+	r.Progress(id, "the reply was lost; looking whether it was made")
+	if err := account(r).Appears(ctx, id.String(), func(ctx context.Context) (bool, error) {
 		found, err = find(ctx)
 		return found != nil, err
 	}); err != nil {

@@ -1,4 +1,4 @@
-package resource
+package digitalocean
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/resource"
 )
 
 // Strays are what else has to do with the inventory and is left to the operator: firewalls of others
@@ -16,28 +17,28 @@ import (
 // firewalls does; and what was made for it and serves nothing any more.
 type Strays struct {
 	Inventory *inventory.Inventory
-	Wanted    []ID // firewalls and networks
+	Wanted    []resource.ID // firewalls and networks
 }
 
 var (
-	_ Resource = (*Strays)(nil)
-	_ Looker   = (*Strays)(nil)
-	_ Warner   = (*Strays)(nil)
+	_ resource.Resource = (*Strays)(nil)
+	_ Looker            = (*Strays)(nil)
+	_ resource.Warner   = (*Strays)(nil)
 )
 
-func (s *Strays) ID() ID                                 { return ID{"", "strays", ""} }
-func (s *Strays) Needs() []ID                            { return nil }
-func (s *Strays) Probe(*Script)                          {}
-func (s *Strays) Diff(World) []Change                    { return nil }
-func (s *Strays) Do(context.Context, *Run, Change) error { return nil }
+func (s *Strays) ID() resource.ID                                          { return resource.ID{Kind: "strays", Name: ""} }
+func (s *Strays) Needs() []resource.ID                                     { return nil }
+func (s *Strays) Probe(*resource.Script)                                   {}
+func (s *Strays) Diff(resource.World) []resource.Change                    { return nil }
+func (s *Strays) Do(context.Context, *resource.Run, resource.Change) error { return nil }
 
-func (s *Strays) Look(l *inventory.Listing) Fact {
+func (s *Strays) Look(l *inventory.Listing) resource.Fact {
 	d := s.Inventory.DigitalOcean
 	var out []string
 	for _, f := range l.Firewalls {
 		switch {
 		case OwnFirewall(d, f):
-			if !slices.Contains(s.Wanted, ID{"", "firewall", f.Name}) {
+			if !slices.Contains(s.Wanted, resource.ID{Kind: "firewall", Name: f.Name}) {
 				out = append(out, fmt.Sprintf("firewall %s is left, and there is no droplet for it; all that is left goes with: provision droplet destroy --all", f.Name))
 			}
 		case s.reaches(f, l.Droplets):
@@ -48,12 +49,12 @@ func (s *Strays) Look(l *inventory.Listing) Fact {
 		}
 	}
 	for _, v := range l.VPCs {
-		if OwnNetwork(d, v) && !slices.Contains(s.Wanted, ID{"", "vpc", v.Name}) {
+		if OwnNetwork(d, v) && !slices.Contains(s.Wanted, resource.ID{Kind: "vpc", Name: v.Name}) {
 			out = append(out, fmt.Sprintf("vpc %s is left, and no droplet that is declared is in it; it can be deleted on the account's page", v.Name))
 		}
 	}
 	for _, one := range Undeclared(s.Inventory, l) {
-		out = append(out, one.String())
+		out = append(out, spare(one))
 	}
 	slices.Sort(out)
 	return there("strays", strings.Join(out, "\n"))
@@ -79,7 +80,7 @@ func (s *Strays) reaches(f godo.Firewall, droplets []godo.Droplet) bool {
 		})
 }
 
-func (s *Strays) Warn(w World) (out []string) {
+func (s *Strays) Warn(w resource.World) (out []string) {
 	rec, _ := w.Fact(s.ID())
 	for l := range strings.Lines(rec.Fields["strays"]) {
 		out = append(out, clean(strings.TrimSpace(l)))

@@ -1,4 +1,4 @@
-package resource
+package digitalocean
 
 import (
 	"context"
@@ -10,21 +10,22 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/resource"
 )
 
 // active waits until the droplet is there and has an address, and switches it on if it is off. The
 // error is errUnborn where its creation has failed. action is that of its creation, 0 where that is not known.
-func (d *Droplet) active(ctx context.Context, r *Run, id, action int) (one *godo.Droplet, err error) {
+func (d *Droplet) active(ctx context.Context, r *resource.Run, id, action int) (one *godo.Droplet, err error) {
 	said := ""
 	var missing time.Time
-	err = r.Account.Until(ctx, fmt.Sprintf("droplet %s (id %d) becomes active", d.Host.Name, id), func(ctx context.Context) (bool, error) {
-		one, _, err = r.Account.Droplets.Get(ctx, id)
+	err = account(r).Until(ctx, fmt.Sprintf("droplet %s (id %d) becomes active", d.Host.Name, id), func(ctx context.Context) (bool, error) {
+		one, _, err = account(r).Droplets.Get(ctx, id)
 		switch {
 		case inventory.Missing(err): // it takes a moment until a new one is found
 			if missing.IsZero() {
 				missing = time.Now()
 			}
-			if action == 0 && time.Since(missing) > r.Account.Moment() {
+			if action == 0 && time.Since(missing) > account(r).Moment() {
 				return false, fmt.Errorf("droplet %d is not there any more: %w", id, errUnborn)
 			}
 			return false, d.comes(ctx, r, id, action)
@@ -35,13 +36,13 @@ func (d *Droplet) active(ctx context.Context, r *Run, id, action int) (one *godo
 				return false, err
 			}
 		case one.Status == "off" && !one.Locked:
-			r.tell(d.ID(), "it is off; switching it on")
-			_, _, err := r.Account.DropletActions.PowerOn(ctx, id)
+			r.Progress(d.ID(), "it is off; switching it on")
+			_, _, err := account(r).DropletActions.PowerOn(ctx, id)
 			return false, unless(err, 422)
 		}
 		if one.Status != said {
 			said = one.Status
-			r.tell(d.ID(), "droplet %d is %s", id, clean(said))
+			r.Progress(d.ID(), "droplet %d is %s", id, clean(said))
 		}
 		public, err := one.PublicIPv4()
 		return one.Status == "active" && err == nil && public != "", nil
@@ -50,7 +51,7 @@ func (d *Droplet) active(ctx context.Context, r *Run, id, action int) (one *godo
 }
 
 // complete gives an active droplet what it lacks.
-func (d *Droplet) complete(ctx context.Context, r *Run, one *godo.Droplet) error {
+func (d *Droplet) complete(ctx context.Context, r *resource.Run, one *godo.Droplet) error {
 	for _, t := range d.tags() {
 		if !inventory.HasTag(one.Tags, t) {
 			if err := tag(ctx, r, t, one.ID); err != nil {
@@ -59,7 +60,7 @@ func (d *Droplet) complete(ctx context.Context, r *Run, one *godo.Droplet) error
 		}
 	}
 	for _, t := range d.surplus(one.Tags) {
-		_, err := r.Account.Tags.UntagResources(ctx, t, &godo.UntagResourcesRequest{Resources: tagged(one.ID)})
+		_, err := account(r).Tags.UntagResources(ctx, t, &godo.UntagResourcesRequest{Resources: tagged(one.ID)})
 		if unless(err, 404) != nil {
 			return err
 		}
@@ -71,15 +72,15 @@ func (d *Droplet) complete(ctx context.Context, r *Run, one *godo.Droplet) error
 	}
 	if d.D.Backups && !slices.Contains(one.Features, "backups") {
 		return act(ctx, r, "backups are switched on", func(ctx context.Context) (*godo.Action, error) {
-			action, _, err := r.Account.DropletActions.EnableBackupsWithPolicy(ctx, one.ID, inventory.BackupPolicy())
+			action, _, err := account(r).DropletActions.EnableBackupsWithPolicy(ctx, one.ID, inventory.BackupPolicy())
 			return action, err
 		})
 	}
 	return nil
 }
 
-func (d *Droplet) attach(ctx context.Context, r *Run, one *godo.Droplet) error {
-	volume, err := d.Volume.find(ctx, r.Account)
+func (d *Droplet) attach(ctx context.Context, r *resource.Run, one *godo.Droplet) error {
+	volume, err := d.Volume.find(ctx, account(r))
 	switch {
 	case err != nil:
 		return err
@@ -90,15 +91,15 @@ func (d *Droplet) attach(ctx context.Context, r *Run, one *godo.Droplet) error {
 	case len(volume.DropletIDs) > 0:
 		return fmt.Errorf("its volume %s is attached to droplet %d; detach it there first, when nothing uses it any more", volume.Name, volume.DropletIDs[0])
 	}
-	r.tell(d.ID(), "attaching the volume %s", volume.Name)
+	r.Progress(d.ID(), "attaching the volume %s", volume.Name)
 	return act(ctx, r, "the volume is attached", func(ctx context.Context) (*godo.Action, error) {
-		action, _, err := r.Account.StorageActions.Attach(ctx, volume.ID, one.ID)
+		action, _, err := account(r).StorageActions.Attach(ctx, volume.ID, one.ID)
 		return action, err
 	})
 }
 
 // resize stops what works on the droplet, switches it off, changes its size and has everything run again, whatever became of it.
-func (d *Droplet) resize(ctx context.Context, r *Run) error {
+func (d *Droplet) resize(ctx context.Context, r *resource.Run) error {
 	one, err := named(ctx, r, d.D, d.Host.Name)
 	if err != nil {
 		return err
@@ -106,8 +107,8 @@ func (d *Droplet) resize(ctx context.Context, r *Run) error {
 	id, size := one.ID, d.Host.Droplet.Size
 	drained := one.Status == "active" && inventory.BirthKey(one.Tags) == ""
 	if drained {
-		r.tell(d.ID(), "stopping what works on it")
-		if err := Drain(ctx, r, d.Host.Name, d.Stack); err != nil {
+		r.Progress(d.ID(), "stopping what works on it")
+		if err := resource.Drain(ctx, r, d.Host.Name, d.Stack); err != nil {
 			return err
 		}
 	}
@@ -115,10 +116,10 @@ func (d *Droplet) resize(ctx context.Context, r *Run) error {
 		err = d.off(ctx, r, id)
 	}
 	if err == nil {
-		r.tell(d.ID(), "giving it the size %s", size)
+		r.Progress(d.ID(), "giving it the size %s", size)
 		// The disk is left as it is: one that has grown could never go back.
 		err = act(ctx, r, "the size changes", func(ctx context.Context) (*godo.Action, error) {
-			action, _, err := r.Account.DropletActions.Resize(ctx, id, size, false)
+			action, _, err := account(r).DropletActions.Resize(ctx, id, size, false)
 			return action, err
 		})
 	}
@@ -126,31 +127,31 @@ func (d *Droplet) resize(ctx context.Context, r *Run) error {
 		return err
 	}
 	if err != nil {
-		r.tell(d.ID(), "it keeps the size that it has: %s", clean(err.Error()))
+		r.Progress(d.ID(), "it keeps the size that it has: %s", clean(err.Error()))
 	}
 	if _, problem := d.active(ctx, r, id, 0); problem != nil {
 		return errors.Join(err, problem)
 	}
 	if drained {
-		r.tell(d.ID(), "starting what was stopped")
-		return errors.Join(err, Wake(ctx, r, d.Host.Name, d.Stack))
+		r.Progress(d.ID(), "starting what was stopped")
+		return errors.Join(err, resource.Wake(ctx, r, d.Host.Name, d.Stack))
 	}
 	return err
 }
 
 // off shuts the droplet down. The action promises that its system is asked to, and no more: where it does not do so in time, the
 // droplet is switched off.
-func (d *Droplet) off(ctx context.Context, r *Run, id int) error {
+func (d *Droplet) off(ctx context.Context, r *resource.Run, id int) error {
 	isOff := func(ctx context.Context) (bool, error) {
-		one, _, err := r.Account.Droplets.Get(ctx, id)
+		one, _, err := account(r).Droplets.Get(ctx, id)
 		return err == nil && one.Status == "off", err
 	}
-	r.tell(d.ID(), "shutting it down")
+	r.Progress(d.ID(), "shutting it down")
 	err := act(ctx, r, "the droplet is shut down", func(ctx context.Context) (*godo.Action, error) {
-		action, _, err := r.Account.DropletActions.Shutdown(ctx, id)
+		action, _, err := account(r).DropletActions.Shutdown(ctx, id)
 		return action, err
 	})
-	why := "has not shut down within " + r.Account.Grace().String()
+	why := "has not shut down within " + account(r).Grace().String()
 	switch {
 	case errors.Is(err, inventory.ErrErrored):
 		why = "could not be shut down"
@@ -160,19 +161,19 @@ func (d *Droplet) off(ctx context.Context, r *Run, id int) error {
 		}
 		return nil
 	default:
-		err = r.Account.UntilGrace(ctx, "the droplet is off", isOff)
+		err = account(r).UntilGrace(ctx, "the droplet is off", isOff)
 		if !errors.Is(err, inventory.ErrNotWithin) {
 			return err
 		}
 	}
-	r.tell(d.ID(), "it %s: switching it off; what works on it was stopped before", why)
+	r.Progress(d.ID(), "it %s: switching it off; what works on it was stopped before", why)
 	if err := act(ctx, r, "the droplet is switched off", func(ctx context.Context) (*godo.Action, error) {
-		action, _, err := r.Account.DropletActions.PowerOff(ctx, id)
+		action, _, err := account(r).DropletActions.PowerOff(ctx, id)
 		return action, err
 	}); err != nil {
 		if already, problem := isOff(ctx); problem != nil || !already {
 			return err
 		}
 	}
-	return r.Account.Until(ctx, "the droplet is off", isOff)
+	return account(r).Until(ctx, "the droplet is off", isOff)
 }

@@ -1,4 +1,4 @@
-package resource
+package digitalocean
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/resource"
 )
 
 // cloudAccount is what the tables below declare: a server with everything.
@@ -25,7 +26,7 @@ func TestDropletDiff(t *testing.T) {
 	volume := &CloudVolume{D: do, Host: host}
 	d := &Droplet{D: do, Host: host, Network: &CloudNetwork{D: do, Region: "fra1"}, Volume: volume}
 	const tags = "provision:prod\nprovision:prod:name:prefect\nprovision:prod:role:server\nprovision:hostkey:aa"
-	have := func(changes ...string) Fact {
+	have := func(changes ...string) resource.Fact {
 		f := yes("id", "7", "status", "active", "region", "fra1", "size", "s-2vcpu-4gb", "image", "debian-13-x64", "tags", tags)
 		for n := 0; n+1 < len(changes); n += 2 {
 			f.Fields[changes[n]] = changes[n+1]
@@ -33,7 +34,7 @@ func TestDropletDiff(t *testing.T) {
 		return f
 	}
 	attached := yes("on", "7")
-	with := func(droplet Fact) facts { return facts{d.ID(): droplet, volume.ID(): attached} }
+	with := func(droplet resource.Fact) facts { return facts{d.ID(): droplet, volume.ID(): attached} }
 	runDiff(t, d, []diffCase{
 		{name: "not there", facts: with(no()), want: "add: the droplet does not exist: s-2vcpu-4gb, debian-13-x64, fra1"},
 		{name: "not known", facts: with(unknown("no answer"))},
@@ -42,23 +43,23 @@ func TestDropletDiff(t *testing.T) {
 		{name: "active and not set up", facts: with(have("birth", "bb")), want: "change: it was made and is not set up yet"},
 		{name: "off", facts: with(have("status", "off")), want: "change: it is off, should be active"},
 		{name: "an old image without a name", facts: with(have("image", ""))},
-		{name: "another image", facts: with(have("image", "debian-12-x64")), want: "refuse: it was made from debian-12-x64", risk: Data},
-		{name: "another region", facts: with(have("region", "nyc3")), want: "refuse: it is in nyc3, should be in fra1", risk: Data},
-		{name: "two that are used", facts: with(have("used", "9\n")), want: "refuse: several droplets carry its tag: 7, 9", risk: Data},
+		{name: "another image", facts: with(have("image", "debian-12-x64")), want: "refuse: it was made from debian-12-x64", risk: resource.Data},
+		{name: "another region", facts: with(have("region", "nyc3")), want: "refuse: it is in nyc3, should be in fra1", risk: resource.Data},
+		{name: "two that are used", facts: with(have("used", "9\n")), want: "refuse: several droplets carry its tag: 7, 9", risk: resource.Data},
 		{name: "a tag is missing", facts: with(have("tags", strings.Replace(tags, "provision:prod:role:server\n", "", 1))), want: "change: it lacks the tag provision:prod:role:server"},
 		{name: "a role it lost", facts: with(have("tags", tags+"\nprovision:prod:role:agent")), want: "change: it should not have the tag provision:prod:role:agent"},
 		{name: "its volume is free", facts: facts{d.ID(): have(), volume.ID(): yes("on", "")}, want: "change: its volume is not attached"},
 		{name: "its volume is elsewhere", facts: facts{d.ID(): have(), volume.ID(): yes("on", "9")}, want: "change: its volume is attached to droplet 9"},
 	})
 	// Another size is a change of its own, and a second one that nobody used is removed.
-	w := world{with(have("size", "s-1vcpu-1gb", "newborn", "9\n")), map[ID]bool{}, map[string]bool{}}
+	w := world{with(have("size", "s-1vcpu-1gb", "newborn", "9\n")), map[resource.ID]bool{}, map[string]bool{}}
 	got := d.Diff(w)
-	if len(got) != 2 || got[0].Act != Refuse || got[0].Risk != Data || !strings.Contains(got[0].Hint, "--resize") || got[1].Act != Remove || got[1].ID.Name != "prefect 9" {
+	if len(got) != 2 || got[0].Act != resource.Refuse || got[0].Risk != resource.Data || !strings.Contains(got[0].Hint, "--resize") || got[1].Act != resource.Remove || got[1].ID.Name != "prefect 9" {
 		t.Errorf("%+v", got)
 	}
 	w.options["resize"] = true
 	w.facts[CloudAccountID()] = yes("catalog", `{"Sizes": [{"slug": "s-1vcpu-1gb", "price_monthly": 6}, {"slug": "s-2vcpu-4gb", "price_monthly": 24, "available": true, "regions": ["fra1"]}]}`)
-	if got = d.Diff(w); got[0].Act != Modify || got[0].Risk != Interrupts || !strings.HasPrefix(got[0].Note, "$6.00 to $24.00 a month; ") {
+	if got = d.Diff(w); got[0].Act != resource.Modify || got[0].Risk != resource.Interrupts || !strings.HasPrefix(got[0].Note, "$6.00 to $24.00 a month; ") {
 		t.Errorf("%+v", got[0])
 	}
 }
@@ -67,14 +68,14 @@ func TestCloudVolumeDiff(t *testing.T) {
 	t.Parallel()
 	do, host := cloudAccount()
 	v := &CloudVolume{D: do, Host: host}
-	at := func(f Fact) facts { return facts{v.ID(): f} }
+	at := func(f resource.Fact) facts { return facts{v.ID(): f} }
 	runDiff(t, v, []diffCase{
 		{name: "not there", facts: at(no()), want: "add: the volume does not exist: 20 GiB in fra1"},
 		{name: "not known", facts: at(unknown(""))},
 		{name: "as it should be", facts: at(yes("size", "20", "region", "fra1"))},
 		{name: "smaller", facts: at(yes("size", "10", "region", "fra1")), want: "change: it has 10 GiB, should have 20"},
-		{name: "larger", facts: at(yes("size", "30", "region", "fra1")), want: "refuse: the volume has 30 GiB, and a volume cannot shrink to 20", risk: Data},
-		{name: "elsewhere", facts: at(yes("size", "20", "region", "nyc3")), want: "refuse: the volume with the data is in nyc3", risk: Data},
+		{name: "larger", facts: at(yes("size", "30", "region", "fra1")), want: "refuse: the volume has 30 GiB, and a volume cannot shrink to 20", risk: resource.Data},
+		{name: "elsewhere", facts: at(yes("size", "20", "region", "nyc3")), want: "refuse: the volume with the data is in nyc3", risk: resource.Data},
 	})
 }
 
@@ -115,31 +116,36 @@ func TestReservedIPAndRecordDiff(t *testing.T) {
 		{name: "not remembered", facts: facts{a.ID(): yes("ip", "203.0.113.3", "on", "7", "known", "false")}, want: "change: 203.0.113.3 is on the droplet and not remembered"},
 	})
 	n := &DNSRecord{D: do, Name: "prefect.example.org", Droplet: DropletID("prefect"), Address: a.ID()}
-	at := func(record Fact) facts { return facts{n.ID(): record, a.ID(): yes("ip", "203.0.113.3")} }
+	at := func(record resource.Fact) facts { return facts{n.ID(): record, a.ID(): yes("ip", "203.0.113.3")} }
 	runDiff(t, n, []diffCase{
 		{name: "not there", facts: at(no()), want: "add: the name leads nowhere yet"},
 		{name: "not known", facts: at(unknown(""))},
 		{name: "as it should be", facts: at(yes("data", "203.0.113.3"))},
-		{name: "elsewhere", facts: at(yes("data", "198.51.100.1")), want: "change: it leads to 198.51.100.1, should lead to 203.0.113.3", risk: Interrupts},
-		{name: "the address comes later", facts: facts{n.ID(): yes("data", "198.51.100.1"), a.ID(): no()}, want: "change: it leads to 198.51.100.1, and the server gets", risk: Interrupts},
+		{name: "elsewhere", facts: at(yes("data", "198.51.100.1")), want: "change: it leads to 198.51.100.1, should lead to 203.0.113.3", risk: resource.Interrupts},
+		{name: "the address comes later", facts: facts{n.ID(): yes("data", "198.51.100.1"), a.ID(): no()}, want: "change: it leads to 198.51.100.1, and the server gets", risk: resource.Interrupts},
 		{name: "twice the same", facts: at(yes("data", "203.0.113.3\n203.0.113.3")), want: "change: the same record is there twice"},
-		{name: "several", facts: at(yes("data", "203.0.113.3\n198.51.100.1")), want: "refuse: it leads to several addresses", risk: Cloud},
-		{name: "another name", facts: at(yes("cname", "www.example.net.")), want: "refuse: it is another name for www.example.net.", risk: Cloud},
-		{name: "no such domain", facts: at(yes("domain", "missing")), want: "refuse: the account does not manage the domain example.org", risk: Cloud},
+		{name: "several", facts: at(yes("data", "203.0.113.3\n198.51.100.1")), want: "refuse: it leads to several addresses", risk: resource.Cloud},
+		{name: "another name", facts: at(yes("cname", "www.example.net.")), want: "refuse: it is another name for www.example.net.", risk: resource.Cloud},
+		{name: "no such domain", facts: at(yes("domain", "missing")), want: "refuse: the account does not manage the domain example.org", risk: resource.Cloud},
 	})
+}
+
+// engine is the fact of an engine that has these containers and nothing else.
+func engine(containers string) resource.Fact {
+	return yes("containers", containers, "networks", "", "volumes", "", "built", "", "images", "")
 }
 
 // A name is waited for as long as there is no Caddy that asks by itself.
 func TestPublicNameDiff(t *testing.T) {
 	t.Parallel()
 	do, _ := cloudAccount()
-	n := &PublicName{D: do, Name: "prefect.example.org", Droplet: DropletID("prefect"), Caddy: ServiceID("prefect", "prefect-caddy")}
-	at := func(engine Fact) facts { return facts{EngineID("prefect"): engine} }
+	n := &PublicName{D: do, Name: "prefect.example.org", Droplet: DropletID("prefect"), Caddy: resource.ServiceID("prefect", "prefect-caddy")}
+	at := func(engine resource.Fact) facts { return facts{resource.EngineID("prefect"): engine} }
 	runDiff(t, n, []diffCase{
 		{name: "a host that does not exist", facts: at(no()), want: "await: it has to lead to the server"},
-		{name: "no Caddy yet", facts: at(engine()), want: "await: it has to lead to the server"},
+		{name: "no Caddy yet", facts: at(engine("")), want: "await: it has to lead to the server"},
 		{name: "Docker is stopped", facts: at(unknown("stopped"))},
-		{name: "Caddy is there", facts: at(engine("containers", "/prefect-caddy|c1|sha256:1|i:1|exited||0|1|false|2026-01-01T00:00:00Z|def|m|p|x\n"))},
+		{name: "Caddy is there", facts: at(engine("/prefect-caddy|c1|sha256:1|i:1|exited||0|1|false|2026-01-01T00:00:00Z|def|m|p|x\n"))},
 	})
 }
 
@@ -170,12 +176,12 @@ func TestARecordForIPv6IsNamed(t *testing.T) {
 	six := []godo.DomainRecord{{Type: "A", Data: "203.0.113.3"}, {Type: "AAAA", Data: "2001:db8::1"}}
 	for _, c := range []struct {
 		records []godo.DomainRecord
-		know    Know
+		know    resource.Know
 		want    string
 	}{
-		{six, Yes, "dns record prefect.example.org AAAA 2001:db8::1 leads elsewhere"},
-		{six[1:], No, "dns record prefect.example.org AAAA 2001:db8::1 leads elsewhere"},
-		{six[:1], Yes, ""},
+		{six, resource.Yes, "dns record prefect.example.org AAAA 2001:db8::1 leads elsewhere"},
+		{six[1:], resource.No, "dns record prefect.example.org AAAA 2001:db8::1 leads elsewhere"},
+		{six[:1], resource.Yes, ""},
 	} {
 		f := n.Look(&inventory.Listing{Domain: true, Records: c.records})
 		got := strings.Join(n.Warn(world{facts: facts{n.ID(): f}}), "\n")
@@ -207,64 +213,6 @@ func TestDropletWarns(t *testing.T) {
 			t.Errorf("%+v: %q", c, got)
 		}
 	}
-}
-
-func TestDiskDiff(t *testing.T) {
-	t.Parallel()
-	d := &Disk{Host: "prefect", Device: "/dev/disk/by-id/x", Path: "/mnt/prefect-data", Sub: "postgres", Kept: &Kept{}}
-	good := func(changes ...string) Fact {
-		f := yes("real", "/dev/sda", "fs", "ext4", "source", "/dev/sda", "sub", "yes", "fstab", "yes", "born", "yes", "sizes", "21474836480 5242880 4096 ")
-		for n := 0; n+1 < len(changes); n += 2 {
-			f.Fields[changes[n]] = changes[n+1]
-		}
-		return f
-	}
-	gone := func(f Fact) Fact { f.Know = No; return f }
-	at := func(f Fact) facts { return facts{d.ID(): f} }
-	runDiff(t, d, []diffCase{
-		{name: "a host that does not exist", facts: at(no()), want: "add: the volume is formatted if it is blank"},
-		{name: "not attached", facts: at(unknown("the volume is not attached"))},
-		{name: "as it should be", facts: at(good())},
-		{name: "blank", facts: at(no("real", "/dev/sda", "fs", "")), want: "add: the volume is formatted if it is blank"},
-		{name: "blank where there was a database", facts: at(no("real", "/dev/sda", "fs", "", "born", "yes")), want: "refuse: the volume is blank", risk: Data},
-		{name: "the same, with new data", facts: at(no("real", "/dev/sda", "fs", "", "born", "yes")), options: []string{"new-data"}, want: "add: the volume is formatted"},
-		{name: "not mounted", facts: at(gone(good("source", ""))), want: "add: the volume is not mounted; its data stays"},
-		{name: "somebody's", facts: at(no("real", "/dev/sda", "fs", "xfs")), want: "refuse: there is xfs on the volume", risk: Data},
-		{name: "another one is mounted", facts: at(gone(good("source", "/dev/sdb"))), want: "refuse: /dev/sdb is mounted", risk: Data},
-		{name: "the directory is gone", facts: at(good("sub", "")), want: "refuse: the directory postgres", risk: Data},
-		{name: "not at boot", facts: at(good("fstab", "")), want: "change: it is not mounted at boot"},
-		{name: "grown", facts: at(good("sizes", "32212254720 5242880 4096 ")), want: "change: the volume has grown"},
-	})
-}
-
-func TestMetadataDiff(t *testing.T) {
-	t.Parallel()
-	m := &Metadata{Host: "a"}
-	sum := digest([]byte(metadataText))
-	at := func(f Fact) facts { return facts{m.ID(): f} }
-	runDiff(t, m, []diffCase{
-		{name: "open", facts: at(no()), want: "add: containers can read"},
-		{name: "not known", facts: at(unknown(""))},
-		{name: "closed", facts: at(yes("sum", sum, "enabled", "enabled", "rule", "yes"))},
-		{name: "another unit", facts: at(yes("sum", "x", "enabled", "enabled", "rule", "yes")), want: "change: its unit differs"},
-		{name: "not at boot", facts: at(yes("sum", sum, "enabled", "disabled", "rule", "yes")), want: "change: its unit is not started at boot"},
-		{name: "flushed", facts: at(yes("sum", sum, "enabled", "enabled")), want: "change: the rule is not in place"},
-	})
-}
-
-func TestADatabaseIsNotMovedSilently(t *testing.T) {
-	t.Parallel()
-	v := &Volume{Host: "a", Stack: "prefect", Name: "prefect-postgres", Birth: true, Moved: true, Disk: &Disk{Path: "/mnt/prefect-data", Sub: "postgres"}}
-	runDiff(t, v, []diffCase{
-		{name: "in its place", facts: facts{v.ID(): yes("born", "yes", "device", "/mnt/prefect-data/postgres\n")}},
-		{name: "on the droplet's own disk", facts: facts{v.ID(): yes("device", "\n")}, want: "refuse: the database lies on the machine's own disk, and should lie in /mnt/prefect-data/postgres", risk: Data},
-	})
-	own := &Volume{Host: "a", Stack: "prefect", Name: "prefect-postgres", Birth: true, Moved: true}
-	runDiff(t, own, []diffCase{
-		{name: "the volume key was taken away", facts: facts{own.ID(): yes("device", "/mnt/prefect-data/postgres")}, want: "refuse: the database lies in /mnt/prefect-data/postgres", risk: Data},
-		{name: "not asked", facts: facts{own.ID(): yes("born", "yes")}},
-		{name: "never on one", facts: facts{own.ID(): yes("born", "yes", "device", "")}},
-	})
 }
 
 // A hint names few sizes, and those that are most like the one that cannot be had.

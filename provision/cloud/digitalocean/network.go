@@ -1,4 +1,4 @@
-package resource
+package digitalocean
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/resource"
 )
 
 // CloudNetwork is the private network that the droplets of a region share. One that is named in the
@@ -19,8 +20,8 @@ type CloudNetwork struct {
 }
 
 var (
-	_ Resource = (*CloudNetwork)(nil)
-	_ Looker   = (*CloudNetwork)(nil)
+	_ resource.Resource = (*CloudNetwork)(nil)
+	_ Looker            = (*CloudNetwork)(nil)
 )
 
 func (n *CloudNetwork) name() string {
@@ -35,9 +36,9 @@ func OwnNetwork(d *inventory.DigitalOcean, v *godo.VPC) bool {
 	return v.Name != d.VPC && v.Name == (&CloudNetwork{D: &inventory.DigitalOcean{Name: d.Name}, Region: v.RegionSlug}).name()
 }
 
-func (n *CloudNetwork) ID() ID        { return ID{"", "vpc", n.name()} }
-func (n *CloudNetwork) Needs() []ID   { return []ID{CloudAccountID()} }
-func (n *CloudNetwork) Probe(*Script) {}
+func (n *CloudNetwork) ID() resource.ID        { return resource.ID{Kind: "vpc", Name: n.name()} }
+func (n *CloudNetwork) Needs() []resource.ID   { return []resource.ID{CloudAccountID()} }
+func (n *CloudNetwork) Probe(*resource.Script) {}
 
 func (n *CloudNetwork) in(all []*godo.VPC) *godo.VPC {
 	for _, v := range all {
@@ -48,7 +49,7 @@ func (n *CloudNetwork) in(all []*godo.VPC) *godo.VPC {
 	return nil
 }
 
-func (n *CloudNetwork) Look(l *inventory.Listing) Fact {
+func (n *CloudNetwork) Look(l *inventory.Listing) resource.Fact {
 	v := n.in(l.VPCs)
 	if v == nil {
 		return notThere()
@@ -56,20 +57,20 @@ func (n *CloudNetwork) Look(l *inventory.Listing) Fact {
 	return there("region", v.RegionSlug, "range", v.IPRange)
 }
 
-func (n *CloudNetwork) Diff(w World) []Change {
+func (n *CloudNetwork) Diff(w resource.World) []resource.Change {
 	rec, know := w.Fact(n.ID())
 	switch {
-	case know == Yes && rec.Fields["region"] != n.Region:
-		return []Change{{
-			ID: n.ID(), Act: Refuse, Risk: Cloud, Why: fmt.Sprintf("it is in %s, and droplets are to be created in %s", clean(rec.Fields["region"]), n.Region),
+	case know == resource.Yes && rec.Fields["region"] != n.Region:
+		return []resource.Change{{
+			ID: n.ID(), Act: resource.Refuse, Risk: resource.Cloud, Why: fmt.Sprintf("it is in %s, and droplets are to be created in %s", clean(rec.Fields["region"]), n.Region),
 			Hint: "name a network of that region in digitalocean.vpc, or leave it empty to have one made",
 		}}
-	case know != No:
+	case know != resource.No:
 		return nil
 	case n.D.VPC != "":
-		return []Change{{ID: n.ID(), Act: Refuse, Risk: Cloud, Why: "the account has no private network of this name", Hint: "correct digitalocean.vpc, or leave it empty to have one made"}}
+		return []resource.Change{{ID: n.ID(), Act: resource.Refuse, Risk: resource.Cloud, Why: "the account has no private network of this name", Hint: "correct digitalocean.vpc, or leave it empty to have one made"}}
 	}
-	return []Change{{ID: n.ID(), Act: Add, Why: "the private network does not exist"}}
+	return []resource.Change{{ID: n.ID(), Act: resource.Add, Why: "the private network does not exist"}}
 }
 
 func (n *CloudNetwork) find(ctx context.Context, a *inventory.Account) (*godo.VPC, error) {
@@ -77,11 +78,11 @@ func (n *CloudNetwork) find(ctx context.Context, a *inventory.Account) (*godo.VP
 	return n.in(all), err
 }
 
-func (n *CloudNetwork) Do(ctx context.Context, r *Run, _ Change) error {
+func (n *CloudNetwork) Do(ctx context.Context, r *resource.Run, _ resource.Change) error {
 	_, err := once(ctx, r, n.ID(), func(ctx context.Context) (*godo.VPC, error) {
-		return n.find(ctx, r.Account)
+		return n.find(ctx, account(r))
 	}, func(ctx context.Context) (*godo.VPC, error) {
-		v, _, err := r.Account.VPCs.Create(ctx, &godo.VPCCreateRequest{Name: n.name(), RegionSlug: n.Region, Description: "made by provision"})
+		v, _, err := account(r).VPCs.Create(ctx, &godo.VPCCreateRequest{Name: n.name(), RegionSlug: n.Region, Description: "made by provision"})
 		return v, err
 	})
 	return err
@@ -101,8 +102,8 @@ type CloudFirewall struct {
 }
 
 var (
-	_ Resource = (*CloudFirewall)(nil)
-	_ Looker   = (*CloudFirewall)(nil)
+	_ resource.Resource = (*CloudFirewall)(nil)
+	_ Looker            = (*CloudFirewall)(nil)
 )
 
 // FirewallNames are what the firewalls of an inventory are called: that of all its droplets, and that of the server.
@@ -116,9 +117,11 @@ func OwnFirewall(d *inventory.DigitalOcean, f godo.Firewall) bool {
 	return f.Name == all && slices.Contains(f.Tags, d.Tag()) || f.Name == server && slices.Contains(f.Tags, d.RoleTag(inventory.RoleServer))
 }
 
-func (f *CloudFirewall) ID() ID        { return ID{"", "firewall", f.Name} }
-func (f *CloudFirewall) Needs() []ID   { return []ID{CloudAccountID(), CloudTagID(f.Tag)} }
-func (f *CloudFirewall) Probe(*Script) {}
+func (f *CloudFirewall) ID() resource.ID { return resource.ID{Kind: "firewall", Name: f.Name} }
+func (f *CloudFirewall) Needs() []resource.ID {
+	return []resource.ID{CloudAccountID(), CloudTagID(f.Tag)}
+}
+func (f *CloudFirewall) Probe(*resource.Script) {}
 
 // everywhere is every address of both families.
 var everywhere = []string{"0.0.0.0/0", "::/0"}
@@ -196,7 +199,7 @@ func (f *CloudFirewall) in(all []godo.Firewall) *godo.Firewall {
 	return nil
 }
 
-func (f *CloudFirewall) Look(l *inventory.Listing) Fact {
+func (f *CloudFirewall) Look(l *inventory.Listing) resource.Fact {
 	one := f.in(l.Firewalls)
 	if one == nil {
 		return notThere()
@@ -204,27 +207,27 @@ func (f *CloudFirewall) Look(l *inventory.Listing) Fact {
 	return there("id", one.ID, "rules", rules(one.InboundRules, one.OutboundRules, one.Tags))
 }
 
-func (f *CloudFirewall) Diff(w World) []Change {
+func (f *CloudFirewall) Diff(w resource.World) []resource.Change {
 	rec, know := w.Fact(f.ID())
 	q := f.request()
 	want := rules(q.InboundRules, q.OutboundRules, q.Tags)
 	switch {
-	case know == No:
-		return []Change{{ID: f.ID(), Act: Add, Why: "the firewall does not exist", Diff: textDiff("", want, f.Name)}}
-	case know == Yes && rec.Fields["rules"] != want:
-		return []Change{{ID: f.ID(), Act: Modify, Why: "it lets other things through", Diff: textDiff(rec.Fields["rules"], want, f.Name)}}
+	case know == resource.No:
+		return []resource.Change{{ID: f.ID(), Act: resource.Add, Why: "the firewall does not exist", Diff: resource.TextDiff("", want, f.Name)}}
+	case know == resource.Yes && rec.Fields["rules"] != want:
+		return []resource.Change{{ID: f.ID(), Act: resource.Modify, Why: "it lets other things through", Diff: resource.TextDiff(rec.Fields["rules"], want, f.Name)}}
 	}
 	return nil
 }
 
-func (f *CloudFirewall) Do(ctx context.Context, r *Run, _ Change) error {
+func (f *CloudFirewall) Do(ctx context.Context, r *resource.Run, _ resource.Change) error {
 	find := func(ctx context.Context) (*godo.Firewall, error) {
-		all, err := r.Account.FirewallList(ctx)
+		all, err := account(r).FirewallList(ctx)
 		return f.in(all), err
 	}
 	mine := ""
 	one, err := once(ctx, r, f.ID(), find, func(ctx context.Context) (*godo.Firewall, error) {
-		made, _, err := r.Account.Firewalls.Create(ctx, f.request())
+		made, _, err := account(r).Firewalls.Create(ctx, f.request())
 		if err == nil {
 			mine = made.ID
 		}
@@ -240,11 +243,11 @@ func (f *CloudFirewall) Do(ctx context.Context, r *Run, _ Change) error {
 			return err
 		}
 		if first != nil && first.ID != mine {
-			_, err := r.Account.Firewalls.Delete(ctx, mine)
+			_, err := account(r).Firewalls.Delete(ctx, mine)
 			return unless(err, 404)
 		}
 		return nil
 	}
-	_, _, err = r.Account.Firewalls.Update(ctx, one.ID, f.request())
+	_, _, err = account(r).Firewalls.Update(ctx, one.ID, f.request())
 	return err
 }

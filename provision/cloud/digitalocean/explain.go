@@ -1,0 +1,63 @@
+package digitalocean
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/digitalocean/godo"
+
+	"provision/inventory"
+	"provision/provision/cloud"
+	"provision/remote"
+)
+
+// Explain says what the API said, and what to do about it.
+func (c *client) Explain(err error) *cloud.Error {
+	return &cloud.Error{Err: err, Cause: apiCause(err), Hint: apiHint(err)}
+}
+
+// apiHint is what to do about an answer of the API.
+func apiHint(err error) string {
+	status := inventory.Status(err)
+	var e *godo.ErrorResponse
+	if errors.As(err, &e) && (status == 403 || status == 422) && strings.Contains(strings.ToLower(e.Message), "limit") {
+		return "remove what is no longer needed, or have the limit raised on the account's page, then run the same command again"
+	}
+	switch status {
+	case 401:
+		return "the API does not know the token; make one with the scopes that docs/digitalocean.md lists, then: export DIGITALOCEAN_TOKEN=..."
+	case 403:
+		return "the token lacks a scope that this needs; docs/digitalocean.md lists them"
+	case 429:
+		until := ""
+		if at := inventory.Reset(err); !at.IsZero() {
+			until = ", until " + at.UTC().Format("15:04:05 UTC")
+		}
+		return "the account's calls of this hour are used up; wait" + until + ", then run the same command again"
+	case 0:
+		var network *url.Error
+		if errors.As(err, &network) {
+			return "see whether api_url (or DIGITALOCEAN_API_URL), the proxy and DNS are right, and the API can be reached; then run the same command again: it finds out what was done, and goes on"
+		}
+		return "run the same command again: it finds out what was done, and goes on"
+	}
+	if status >= 300 && status < 400 {
+		return "a redirect is not followed, because the token would go along: see whether api_url (or DIGITALOCEAN_API_URL) is the API itself, and no proxy stands before it"
+	}
+	if status >= 500 {
+		return "DigitalOcean has a fault of its own; run the same command again later: it goes on where this one stopped"
+	}
+	return "fix what the API says, then run the same command again: it goes on where this one stopped"
+}
+
+// apiCause is the API's refusal without the request, which says little to who did not write it.
+func apiCause(err error) string {
+	var e *godo.ErrorResponse
+	if !errors.As(err, &e) {
+		return remote.Sanitize(err.Error())
+	}
+	said := fmt.Sprintf("the API answered %d to %s %s: %s", inventory.Status(err), e.Response.Request.Method, e.Response.Request.URL.Path, e.Message)
+	return remote.Sanitize(strings.Replace(err.Error(), e.Error(), said, 1))
+}
