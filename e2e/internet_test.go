@@ -11,7 +11,7 @@ import (
 	"strings"
 	"sync"
 
-	"provision/inventory/inventorytest"
+	"provision/provision/cloud/digitalocean/digitaloceantest"
 )
 
 // internet is what a public name needs beside its server: a name server, which answers what the
@@ -89,7 +89,7 @@ func (s *site) connect(domain string) *internet {
 }
 
 // publish has the name server answer what the account's records say.
-func (n *internet) publish(cloud *inventorytest.Cloud, domain string) error {
+func (n *internet) publish(cloud *digitaloceantest.Cloud, domain string) error {
 	var all strings.Builder
 	for _, r := range cloud.Records(domain) {
 		if r.Type == "A" {

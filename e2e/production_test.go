@@ -21,14 +21,14 @@ import (
 
 	"provision/e2e/lab"
 	"provision/inventory"
-	"provision/inventory/inventorytest"
+	"provision/provision/cloud/digitalocean/digitaloceantest"
 	"provision/remote"
 )
 
 // production is an account whose droplets are lab hosts.
 type production struct {
 	*site
-	cloud    *inventorytest.Cloud
+	cloud    *digitaloceantest.Cloud
 	internet *internet
 
 	mu    sync.Mutex
@@ -55,16 +55,16 @@ func TestProduction(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := &production{site: s, hosts: map[int]*lab.Host{}, disks: map[string]*lab.Disk{}, internet: s.connect("example.org")}
-	p.cloud = inventorytest.New(inventorytest.Options{Boot: p.boot, Gone: p.gone, Attached: p.attached, Assigned: p.assigned, Reserved: []string{reserved}})
+	p.cloud = digitaloceantest.New(digitaloceantest.Options{Boot: p.boot, Gone: p.gone, Attached: p.attached, Assigned: p.assigned, Reserved: []string{reserved}})
 	t.Cleanup(p.cloud.Close)
-	p.cloud.OnRequest(func(c inventorytest.Call) {
+	p.cloud.OnRequest(func(c digitaloceantest.Call) {
 		if strings.Contains(c.Path, "/records") && c.Method != http.MethodGet {
 			if err := p.internet.publish(p.cloud, "example.org"); err != nil {
 				t.Error(err)
 			}
 		}
 	})
-	s.env = append(s.env, "DIGITALOCEAN_TOKEN="+inventorytest.Token, "DIGITALOCEAN_API_URL="+p.cloud.URL())
+	s.env = append(s.env, "DIGITALOCEAN_TOKEN="+digitaloceantest.Token, "DIGITALOCEAN_API_URL="+p.cloud.URL())
 	p.call(http.MethodPost, "/v2/domains", `{"name": "example.org"}`)
 	p.declare(1)
 
@@ -82,7 +82,7 @@ func (p *production) call(method, path, body string) {
 	if err != nil {
 		p.Fatal(err)
 	}
-	r.Header.Set("Authorization", "Bearer "+inventorytest.Token)
+	r.Header.Set("Authorization", "Bearer "+digitaloceantest.Token)
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil || answer.StatusCode >= 300 {
 		p.Fatalf("%s %s: %v %v", method, path, answer, err)
@@ -144,14 +144,14 @@ count = %d
 }
 
 // boot makes a lab host of a droplet.
-func (p *production) boot(d inventorytest.Droplet) (inventorytest.Machine, error) {
+func (p *production) boot(d digitaloceantest.Droplet) (digitaloceantest.Machine, error) {
 	ctx := p.Context()
 	disks := map[string]*lab.Disk{}
 	for _, v := range p.cloud.Volumes() {
 		if slices.Contains(d.Volumes, v.ID) {
 			disk, err := p.diskOf(ctx, v)
 			if err != nil {
-				return inventorytest.Machine{}, err
+				return digitaloceantest.Machine{}, err
 			}
 			disks["scsi-0DO_Volume_"+v.Name] = disk
 		}
@@ -159,19 +159,19 @@ func (p *production) boot(d inventorytest.Droplet) (inventorytest.Machine, error
 	h, err := p.lab.Host(ctx, lab.HostOptions{Name: d.Name, UserData: d.UserData, Disks: disks})
 	if err != nil {
 		p.Logf("booting droplet %s: %v", d.Name, err)
-		return inventorytest.Machine{}, err
+		return digitaloceantest.Machine{}, err
 	}
 	// Names are those of the internet as it is here.
 	if _, err := h.Shell(ctx, "echo nameserver "+gateway+" >/etc/resolv.conf"); err != nil {
-		return inventorytest.Machine{}, err
+		return digitaloceantest.Machine{}, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.hosts[d.ID] = h
-	return inventorytest.Machine{Address: h.Address}, nil
+	return digitaloceantest.Machine{Address: h.Address}, nil
 }
 
-func (p *production) diskOf(ctx context.Context, v inventorytest.Volume) (*lab.Disk, error) {
+func (p *production) diskOf(ctx context.Context, v digitaloceantest.Volume) (*lab.Disk, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.disks[v.ID] == nil {
@@ -184,13 +184,13 @@ func (p *production) diskOf(ctx context.Context, v inventorytest.Volume) (*lab.D
 	return p.disks[v.ID], nil
 }
 
-func (p *production) hostOf(d inventorytest.Droplet) *lab.Host {
+func (p *production) hostOf(d digitaloceantest.Droplet) *lab.Host {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.hosts[d.ID]
 }
 
-func (p *production) gone(d inventorytest.Droplet) {
+func (p *production) gone(d digitaloceantest.Droplet) {
 	if h := p.hostOf(d); h != nil {
 		if err := h.Close(context.WithoutCancel(p.Context())); err != nil {
 			p.Errorf("the machine of droplet %s: %v", d.Name, err)
@@ -198,7 +198,7 @@ func (p *production) gone(d inventorytest.Droplet) {
 	}
 }
 
-func (p *production) attached(d inventorytest.Droplet, v inventorytest.Volume, on bool) {
+func (p *production) attached(d digitaloceantest.Droplet, v digitaloceantest.Volume, on bool) {
 	h, id := p.hostOf(d), "scsi-0DO_Volume_"+v.Name
 	disk, err := p.diskOf(p.Context(), v)
 	switch {
@@ -214,7 +214,7 @@ func (p *production) attached(d inventorytest.Droplet, v inventorytest.Volume, o
 }
 
 // assigned gives a host the reserved address, at its next boots too.
-func (p *production) assigned(d inventorytest.Droplet, ip string, on bool) {
+func (p *production) assigned(d digitaloceantest.Droplet, ip string, on bool) {
 	h := p.hostOf(d)
 	if h == nil {
 		return
@@ -267,7 +267,7 @@ func (p *production) known() {
 		if sums := inventory.HostKeys(d.Tags); !slices.Equal(sums, []string{remote.HostKeySum(key)}) || inventory.BirthKey(d.Tags) != "" {
 			p.Errorf("%s shows %s, its tags are %v", d.Name, remote.HostKeySum(key), d.Tags)
 		}
-		if !strings.Contains(d.UserData, "PRIVATE KEY") || strings.Contains(d.UserData, strings.Fields(shown)[1]) || strings.Contains(d.UserData, inventorytest.Token) {
+		if !strings.Contains(d.UserData, "PRIVATE KEY") || strings.Contains(d.UserData, strings.Fields(shown)[1]) || strings.Contains(d.UserData, digitaloceantest.Token) {
 			p.Errorf("%s: its user data is not what it should be", d.Name)
 		}
 		for line := range strings.Lines(d.UserData) {

@@ -9,12 +9,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"provision/inventory"
-	"provision/inventory/inventorytest"
+	"provision/provision/cloud/digitalocean/digitaloceantest"
 )
 
 func TestWhereANameLeads(t *testing.T) {
 	t.Parallel()
-	c := inventorytest.New(inventorytest.Options{})
+	c := digitaloceantest.New(digitaloceantest.Options{})
 	t.Cleanup(c.Close)
 	server, err := c.Names()
 	if err != nil {
@@ -25,7 +25,7 @@ func TestWhereANameLeads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		q.Header.Set("Authorization", "Bearer "+inventorytest.Token)
+		q.Header.Set("Authorization", "Bearer "+digitaloceantest.Token)
 		resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(q)
 		if err != nil || resp.StatusCode != http.StatusCreated {
 			t.Fatal(resp, err)

@@ -15,18 +15,18 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"provision/inventory"
-	"provision/inventory/inventorytest"
+	"provision/provision/cloud/digitalocean/digitaloceantest"
 	"provision/remote/remotetest"
 )
 
 // cloudToken is what must be found nowhere.
-const cloudToken = inventorytest.Token
+const cloudToken = digitaloceantest.Token
 
 // production is an account without anything in it, a file that declares droplets, and simulated
 // hosts that boot as the account makes droplets of them.
 type production struct {
 	*site
-	cloud *inventorytest.Cloud
+	cloud *digitaloceantest.Cloud
 	dir   string
 
 	mu       sync.Mutex
@@ -53,14 +53,14 @@ count = 2
 `
 
 // arrangeCloud makes the account and writes the file.
-func arrangeCloud(t testing.TB, o inventorytest.Options, droplets string) *production {
+func arrangeCloud(t testing.TB, o digitaloceantest.Options, droplets string) *production {
 	t.Helper()
 	dir := t.TempDir()
 	p := &production{dir: dir, machines: map[int]*remotetest.Host{}, disks: map[string]*remotetest.Disk{}}
 	p.site = &site{t: t, fleet: remotetest.NewFleet(remotetest.Options{}), inventory: filepath.Join(dir, "prod.toml"), config: filepath.Join(dir, "ssh_config")}
 	p.ssh = "no ssh is asked" // the machines get their ports while a pass runs, and ssh's answers are kept for a run
 	o.Boot, o.Gone, o.Attached, o.Power = p.boot, p.gone, p.attached, p.power
-	p.cloud = inventorytest.New(o)
+	p.cloud = digitaloceantest.New(o)
 	t.Cleanup(p.fleet.Close)
 	t.Cleanup(p.cloud.Close)
 	p.write(filepath.Join(dir, "id_ed25519"), string(p.fleet.ClientKeyPEM()))
@@ -116,14 +116,14 @@ project = "prefect"
 
 // boot is what the account calls when a droplet becomes active: a blank machine with the host key of
 // its user data, at an address of its own.
-func (p *production) boot(d inventorytest.Droplet) (inventorytest.Machine, error) {
+func (p *production) boot(d digitaloceantest.Droplet) (digitaloceantest.Machine, error) {
 	var data struct {
 		Keys struct {
 			Private string `yaml:"ed25519_private"`
 		} `yaml:"ssh_keys"`
 	}
 	if err := yaml.Unmarshal([]byte(d.UserData), &data); err != nil {
-		return inventorytest.Machine{}, err
+		return digitaloceantest.Machine{}, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,7 +135,7 @@ func (p *production) boot(d inventorytest.Droplet) (inventorytest.Machine, error
 	}
 	h, err := p.fleet.Host(fmt.Sprintf("%s-%d", d.Name, d.ID), o)
 	if err != nil {
-		return inventorytest.Machine{}, err
+		return digitaloceantest.Machine{}, err
 	}
 	p.machines[d.ID] = h
 	if p.onBoot != nil {
@@ -148,14 +148,14 @@ func (p *production) boot(d inventorytest.Droplet) (inventorytest.Machine, error
 	}
 	config, err := os.ReadFile(p.config)
 	if err != nil {
-		return inventorytest.Machine{}, err
+		return digitaloceantest.Machine{}, err
 	}
 	p.write(p.config, string(config)+fmt.Sprintf("Host %s\n  Port %d\n", o.Address, h.Port()))
-	return inventorytest.Machine{Address: o.Address}, nil
+	return digitaloceantest.Machine{Address: o.Address}, nil
 }
 
 // plug puts a volume into a machine; the lock is held.
-func (p *production) plug(h *remotetest.Host, v inventorytest.Volume) {
+func (p *production) plug(h *remotetest.Host, v digitaloceantest.Volume) {
 	if p.disks[v.ID] == nil {
 		p.disks[v.ID] = &remotetest.Disk{}
 		if p.disk != nil {
@@ -166,7 +166,7 @@ func (p *production) plug(h *remotetest.Host, v inventorytest.Volume) {
 }
 
 // attached is what the account calls when a volume comes to a machine that runs, or leaves it.
-func (p *production) attached(d inventorytest.Droplet, v inventorytest.Volume, on bool) {
+func (p *production) attached(d digitaloceantest.Droplet, v digitaloceantest.Volume, on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch h := p.machines[d.ID]; {
@@ -179,7 +179,7 @@ func (p *production) attached(d inventorytest.Droplet, v inventorytest.Volume, o
 }
 
 // power is what the account calls when a droplet is switched off or on.
-func (p *production) power(d inventorytest.Droplet, on bool) {
+func (p *production) power(d digitaloceantest.Droplet, on bool) {
 	p.mu.Lock()
 	h := p.machines[d.ID]
 	p.mu.Unlock()
@@ -188,7 +188,7 @@ func (p *production) power(d inventorytest.Droplet, on bool) {
 	}
 }
 
-func (p *production) gone(d inventorytest.Droplet) {
+func (p *production) gone(d digitaloceantest.Droplet) {
 	p.mu.Lock()
 	h := p.machines[d.ID]
 	delete(p.machines, d.ID)
@@ -227,10 +227,10 @@ func (p *production) host(name string) *remotetest.Host {
 }
 
 // droplet is the one of that name.
-func (p *production) droplet(name string) inventorytest.Droplet {
+func (p *production) droplet(name string) digitaloceantest.Droplet {
 	p.t.Helper()
 	all := p.cloud.Droplets()
-	n := slices.IndexFunc(all, func(d inventorytest.Droplet) bool { return d.Name == name })
+	n := slices.IndexFunc(all, func(d digitaloceantest.Droplet) bool { return d.Name == name })
 	if n < 0 {
 		p.t.Fatalf("there is no droplet called %s", name)
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"provision/inventory/inventorytest"
 	"provision/provision"
+	"provision/provision/cloud/digitalocean/digitaloceantest"
 )
 
 // demolish destroys all of it.
@@ -37,7 +37,7 @@ func (p *production) deleted(from int) (kinds []string) {
 
 func TestDestroyingAllOfIt(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{ActionLooks: 2}, declared)
+	p := arrangeCloud(t, digitaloceantest.Options{ActionLooks: 2}, declared)
 	p.converge("prefect", "worker-1", "worker-2")
 	// Others have things in the same account, some with names like ours.
 	for _, call := range [][2]string{
@@ -125,13 +125,13 @@ func TestDestroyingAllOfItIsKilledAnywhere(t *testing.T) {
 	withoutIP := strings.Replace(small, "reserved_ip = true\n", "", 1)
 	for _, droplets := range []string{small, withoutIP} {
 		for nth := 1; ; nth++ {
-			p := arrangeCloud(t, inventorytest.Options{}, droplets)
+			p := arrangeCloud(t, digitaloceantest.Options{}, droplets)
 			if _, err := p.account().apply(); err != nil {
 				t.Fatal(explain(err))
 			}
 			a := p.attempt()
 			killed := false
-			p.cloud.Fail(inventorytest.Fault{Match: "^DELETE ", Nth: nth, Late: true, Do: func() { killed = true; a.cancel() }})
+			p.cloud.Fail(digitaloceantest.Fault{Match: "^DELETE ", Nth: nth, Late: true, Do: func() { killed = true; a.cancel() }})
 			e, err := a.Estate(a.ctx)
 			if err != nil {
 				t.Fatal(explain(err))
@@ -167,7 +167,7 @@ func TestDestroyingAllOfItIsKilledAnywhere(t *testing.T) {
 // Where somebody else works, nothing is deleted; a machine that nobody can reach goes as it is.
 func TestADropletThatIsWorkedOnIsNotDestroyed(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.converge("prefect", "worker")
 	destroy := func() error {
 		a := p.attempt()

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"provision/inventory/inventorytest"
 	"provision/provision"
+	"provision/provision/cloud/digitalocean/digitaloceantest"
 )
 
 // small is what the tables of faults declare: one of everything, and a droplet without a volume.
@@ -90,7 +90,7 @@ func struckCalls() map[string]struck {
 // that nobody keeps track of.
 func TestEveryFaultOfEveryCallConverges(t *testing.T) {
 	t.Parallel()
-	faults := map[string]inventorytest.Fault{
+	faults := map[string]digitaloceantest.Fault{
 		"lost before": {Drop: true}, "lost after": {Drop: true, Late: true}, "500": {Status: 500}, "500 after": {Status: 500, Late: true},
 		"429": {Status: 429}, "hang": {Hang: true}, "hang after": {Hang: true, Late: true}, "killed after": {Late: true},
 		"empty": {Empty: true}, "errored": {Errored: true}, "void": {Void: true},
@@ -123,8 +123,8 @@ func TestEveryFaultOfEveryCallConverges(t *testing.T) {
 }
 
 // strike tells whether the fault has struck an apply; if so, the next one converges.
-func strike(t *testing.T, c struck, fault inventorytest.Fault, kill bool) bool {
-	p := arrangeCloud(t, inventorytest.Options{UnlistedLooks: 1}, small)
+func strike(t *testing.T, c struck, fault digitaloceantest.Fault, kill bool) bool {
+	p := arrangeCloud(t, digitaloceantest.Options{UnlistedLooks: 1}, small)
 	account := func() *attempt {
 		a := p.account()
 		a.Options["resize"] = true
@@ -172,7 +172,7 @@ func strike(t *testing.T, c struck, fault inventorytest.Fault, kill bool) bool {
 func TestAnAccountThatIsBehindConverges(t *testing.T) {
 	t.Parallel()
 	for looks := 1; looks <= 3; looks++ {
-		p := arrangeCloud(t, inventorytest.Options{NotFoundLooks: looks, DeleteLooks: looks, UnlistedLooks: looks}, declared)
+		p := arrangeCloud(t, digitaloceantest.Options{NotFoundLooks: looks, DeleteLooks: looks, UnlistedLooks: looks}, declared)
 		p.converge("prefect", "worker-1", "worker-2")
 		p.declare(strings.Replace(declared, "count = 2", "count = 1", 1))
 		if _, err := p.with("prune").apply(); err != nil {

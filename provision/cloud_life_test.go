@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"provision/inventory/inventorytest"
 	"provision/provision"
+	"provision/provision/cloud/digitalocean/digitaloceantest"
 	"provision/remote/remotetest"
 )
 
@@ -48,7 +48,7 @@ func (p *production) changes() int { return p.cloud.Count("^(POST|PUT|DELETE|PAT
 
 func TestGrowingAndShrinkingTheCount(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, declared)
+	p := arrangeCloud(t, digitaloceantest.Options{}, declared)
 	p.converge("prefect", "worker-1", "worker-2")
 	p.declare(strings.Replace(declared, "count = 2", "count = 3", 1))
 	a := p.attempt()
@@ -114,7 +114,7 @@ func TestGrowingAndShrinkingTheCount(t *testing.T) {
 // What is not ours is never touched: another inventory's, and what nobody has tagged.
 func TestWhatIsNotOursIsNotTouched(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.call("POST", "/v2/droplets", `{"name": "prefect", "region": "fra1", "size": "s-1vcpu-1gb", "image": "debian-13-x64", "ssh_keys": [], "tags": ["provision:production", "provision:production:name:prefect"]}`)
 	p.call("POST", "/v2/droplets", `{"name": "worker", "region": "fra1", "size": "s-1vcpu-1gb", "image": "debian-13-x64", "ssh_keys": [], "tags": ["web"]}`)
 	p.call("POST", "/v2/reserved_ips", `{"region": "fra1"}`)
@@ -128,7 +128,7 @@ func TestWhatIsNotOursIsNotTouched(t *testing.T) {
 		t.Errorf("%d droplets, %d volumes, %d addresses", len(all), len(p.cloud.Volumes()), len(p.cloud.ReservedIPs()))
 	}
 	for _, d := range theirs {
-		if n := slices.IndexFunc(all, func(o inventorytest.Droplet) bool { return o.ID == d.ID }); n < 0 || !slices.Equal(all[n].Tags, d.Tags) {
+		if n := slices.IndexFunc(all, func(o digitaloceantest.Droplet) bool { return o.ID == d.ID }); n < 0 || !slices.Equal(all[n].Tags, d.Tags) {
 			t.Errorf("%+v was changed", d)
 		}
 	}
@@ -139,7 +139,7 @@ func TestWhatIsNotOursIsNotTouched(t *testing.T) {
 
 func TestADropletIsNotReplacedSilently(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.converge("prefect", "worker")
 	agent := func(line string) string { return small + line + "\n" }
 	p.declare(agent(`image = "ubuntu-24-04-x64"`))
@@ -161,7 +161,7 @@ func TestADropletIsNotReplacedSilently(t *testing.T) {
 	p.declare(agent(`size = "s-4vcpu-8gb"`))
 	p.refused(provision.ExitData, "it is s-2vcpu-4gb, should be s-4vcpu-8gb", "provision apply --resize")
 	var ran []string
-	p.cloud.Fail(inventorytest.Fault{Match: "^POST /v2/droplets/[0-9]+/actions", Do: func() {
+	p.cloud.Fail(digitaloceantest.Fault{Match: "^POST /v2/droplets/[0-9]+/actions", Do: func() {
 		for _, c := range p.host("worker").Containers() {
 			if c.State.Running {
 				ran = append(ran, c.Name)
@@ -190,20 +190,20 @@ func TestWhatTheAccountDoesNotOfferIsNamed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		droplets string
-		options  inventorytest.Options
+		options  digitaloceantest.Options
 		words    []string
 	}{
-		{small + "size = \"s-3vcpu-5gb\"\n", inventorytest.Options{}, []string{`there is no size "s-3vcpu-5gb" in fra1`, "s-2vcpu-4gb"}},
-		{small + "region = \"fra9\"\n", inventorytest.Options{}, []string{`there is no region "fra9"`, "fra1"}},
-		{small + "image = \"debian-99-x64\"\n", inventorytest.Options{}, []string{`there is no image "debian-99-x64"`, "debian-13-x64"}},
-		{declared, inventorytest.Options{DropletLimit: 2}, []string{"the account may have 2 droplets and has 0; 3 more are declared"}},
-		{small, inventorytest.Options{Status: "locked"}, []string{"the account is locked"}},
+		{small + "size = \"s-3vcpu-5gb\"\n", digitaloceantest.Options{}, []string{`there is no size "s-3vcpu-5gb" in fra1`, "s-2vcpu-4gb"}},
+		{small + "region = \"fra9\"\n", digitaloceantest.Options{}, []string{`there is no region "fra9"`, "fra1"}},
+		{small + "image = \"debian-99-x64\"\n", digitaloceantest.Options{}, []string{`there is no image "debian-99-x64"`, "debian-13-x64"}},
+		{declared, digitaloceantest.Options{DropletLimit: 2}, []string{"the account may have 2 droplets and has 0; 3 more are declared"}},
+		{small, digitaloceantest.Options{Status: "locked"}, []string{"the account is locked"}},
 	} {
 		p := arrangeCloud(t, c.options, c.droplets)
 		p.refused(provision.ExitCloud, c.words...)
 	}
-	p := arrangeCloud(t, inventorytest.Options{}, small)
-	p.cloud.Fail(inventorytest.Fault{Match: "^GET /v2/droplets", Nth: -1, Status: 500})
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
+	p.cloud.Fail(digitaloceantest.Fault{Match: "^GET /v2/droplets", Nth: -1, Status: 500})
 	p.refused(provision.ExitCloud, "the API answered 500") // not an account without droplets
 	p.cloud.Heal()
 	p.write(p.dir+"/token", "dop_v1_wrong\n")
@@ -214,7 +214,7 @@ func TestWhatTheAccountDoesNotOfferIsNamed(t *testing.T) {
 func TestTheEndOfTheHourIsNamed(t *testing.T) {
 	t.Parallel()
 	now := func() time.Time { return time.Date(2026, 3, 4, 13, 30, 0, 0, time.UTC) }
-	p := arrangeCloud(t, inventorytest.Options{Hourly: 5, Now: now}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{Hourly: 5, Now: now}, small)
 	_, err := p.attempt().plan()
 	if text := explain(err); !strings.Contains(text, "used up; wait, until 14:30:00 UTC, then") {
 		t.Error(text)
@@ -224,9 +224,9 @@ func TestTheEndOfTheHourIsNamed(t *testing.T) {
 // Nobody waits for the account without hearing of it.
 func TestWaitingForTheAccountIsTold(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
-	p.cloud.Fail(inventorytest.Fault{Match: "^GET /v2/firewalls", Status: 429, RetryAfter: time.Second})
-	p.cloud.Fail(inventorytest.Fault{Match: "^GET /v2/volumes", Status: 502})
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
+	p.cloud.Fail(digitaloceantest.Fault{Match: "^GET /v2/firewalls", Status: 429, RetryAfter: time.Second})
+	p.cloud.Fail(digitaloceantest.Fault{Match: "^GET /v2/volumes", Status: 502})
 	a := p.attempt()
 	if _, err := a.plan(); err != nil {
 		t.Fatal(explain(err))
@@ -245,7 +245,7 @@ func TestWaitingForTheAccountIsTold(t *testing.T) {
 
 func TestAnAPIThatIsNotThereIsNamed(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	text, err := os.ReadFile(p.inventory)
 	if err != nil {
 		t.Fatal(err)
@@ -266,7 +266,7 @@ func TestAnAPIThatIsNotThereIsNamed(t *testing.T) {
 // A firewall of others opens what ours keep closed.
 func TestForeignFirewallsAreNamed(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.converge("prefect", "worker")
 	for name, tag := range map[string]string{"open": "provision:prod:role:agent", "elsewhere": "web"} {
 		p.call("POST", "/v2/tags", fmt.Sprintf(`{"name": %q}`, tag))
@@ -285,7 +285,7 @@ func TestForeignFirewallsAreNamed(t *testing.T) {
 // Droplets that are declared no more are named although nothing is declared any more, and go only where that is allowed.
 func TestTheWholeTableOfDropletsIsGone(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.converge("prefect", "worker")
 	h, err := p.fleet.Host("own", remotetest.HostOptions{})
 	if err != nil {
@@ -334,7 +334,7 @@ func TestTheWholeTableOfDropletsIsGone(t *testing.T) {
 // Who takes reserved_ip out of the file hears that the address stays.
 func TestAReservedIPThatIsNotDeclaredIsNamed(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	if _, err := p.account().apply(); err != nil {
 		t.Fatal(explain(err))
 	}

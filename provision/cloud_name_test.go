@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"provision/inventory/inventorytest"
 	"provision/provision"
+	"provision/provision/cloud/digitalocean/digitaloceantest"
 )
 
 // public is the file's end for a public name, asked for at a name server.
@@ -27,7 +27,7 @@ func (p *production) names() string {
 // Caddy asks for a certificate when the domain's own name servers lead to the server, not before.
 func TestCaddyWaitsForItsName(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{UnservedLooks: 3}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{UnservedLooks: 3}, small)
 	p.declare(public(p.names()))
 	a := p.attempt()
 	if _, err := a.apply(); err != nil {
@@ -58,7 +58,7 @@ func TestCaddyWaitsForItsName(t *testing.T) {
 func TestCaddyWaitsForItsNameLater(t *testing.T) {
 	t.Parallel()
 	for _, before := range []string{"mode = \"internal\"\n", "mode = \"off\"\nallow_plaintext = true\n"} {
-		p := arrangeCloud(t, inventorytest.Options{UnservedLooks: 3}, small)
+		p := arrangeCloud(t, digitaloceantest.Options{UnservedLooks: 3}, small)
 		p.declare("resolver = \"" + p.names() + "\"\n\n[tls]\n" + before + small)
 		if strings.Contains(before, "off") {
 			p.edit("https://prefect.example.org", "http://prefect.example.org:4200")
@@ -93,7 +93,7 @@ func TestCaddyWaitsForItsNameLater(t *testing.T) {
 // apply goes on; what stands before the server is not the server's address.
 func TestANameThatIsMadeByHand(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	elsewhere := func(resolver string) {
 		p.declare(public(resolver))
 		text, err := os.ReadFile(p.inventory)

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"provision/inventory/inventorytest"
 	"provision/provision"
+	"provision/provision/cloud/digitalocean/digitaloceantest"
 )
 
 // runs are the containers that run on a droplet.
@@ -38,10 +38,10 @@ func hears(t *testing.T, a *attempt, words ...string) {
 // A creation that is accepted may fail later. It is noticed at once, what is left of it goes, and another one is asked for.
 func TestACreationThatFailsLaterIsMadeAgain(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]inventorytest.Fault{"left": {Errored: true}, "gone": {Errored: true, Vanish: true}} {
+	for name, fault := range map[string]digitaloceantest.Fault{"left": {Errored: true}, "gone": {Errored: true, Vanish: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := arrangeCloud(t, inventorytest.Options{}, small)
+			p := arrangeCloud(t, digitaloceantest.Options{}, small)
 			fault.Match = "^POST /v2/droplets$"
 			p.cloud.Fail(fault)
 			a := p.account()
@@ -65,10 +65,10 @@ func TestACreationThatFailsLaterIsMadeAgain(t *testing.T) {
 // Where no creation succeeds it is said soon, by name, and nothing is left of them; the next apply begins anew.
 func TestACreationThatAlwaysFailsIsNamed(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]inventorytest.Fault{"left": {Errored: true}, "gone": {Errored: true, Vanish: true}} {
+	for name, fault := range map[string]digitaloceantest.Fault{"left": {Errored: true}, "gone": {Errored: true, Vanish: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := arrangeCloud(t, inventorytest.Options{}, "\n[droplets.prefect]\nroles = [\"server\"]\nvolume = \"20GiB\"\nreserved_ip = true\n")
+			p := arrangeCloud(t, digitaloceantest.Options{}, "\n[droplets.prefect]\nroles = [\"server\"]\nvolume = \"20GiB\"\nreserved_ip = true\n")
 			fault.Match, fault.Nth = "^POST /v2/droplets$", -1
 			p.cloud.Fail(fault)
 			_, err := p.account().apply()
@@ -92,9 +92,9 @@ func TestACreationThatAlwaysFailsIsNamed(t *testing.T) {
 // A droplet whose creation failed while nobody looked is found out by its action, not by waiting for it.
 func TestACreationThatFailedEarlierIsMadeAgain(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	a := p.account()
-	p.cloud.Fail(inventorytest.Fault{Match: "^POST /v2/droplets$", Errored: true, Late: true, Drop: true, Do: a.cancel})
+	p.cloud.Fail(digitaloceantest.Fault{Match: "^POST /v2/droplets$", Errored: true, Late: true, Drop: true, Do: a.cancel})
 	if _, err := a.apply(); err == nil {
 		t.Fatal("the run was not killed")
 	}
@@ -114,22 +114,22 @@ func TestAHostThatIsResizedRunsAgain(t *testing.T) {
 	t.Parallel()
 	const actions = "^POST /v2/droplets/[0-9]+/actions"
 	for name, c := range map[string]struct {
-		faults []inventorytest.Fault
+		faults []digitaloceantest.Fault
 		code   int
 		size   string
 		said   string
 	}{
-		"a shutdown without effect":  {[]inventorytest.Fault{{Match: actions, Void: true}}, 0, "s-4vcpu-8gb", "it has not shut down within 1.5s: switching it off; what works on it was stopped before"},
-		"a shutdown with an error":   {[]inventorytest.Fault{{Match: actions, Errored: true}}, 0, "s-4vcpu-8gb", "it could not be shut down: switching it off"},
-		"nothing switches it off":    {[]inventorytest.Fault{{Match: actions, Void: true}, {Match: actions, Nth: 2, Errored: true}}, provision.ExitCloud, "s-2vcpu-4gb", "it keeps the size that it has"},
-		"the size is not to be had":  {[]inventorytest.Fault{{Match: actions, Nth: 2, Errored: true}}, provision.ExitCloud, "s-2vcpu-4gb", "it keeps the size that it has"},
-		"the size is refused":        {[]inventorytest.Fault{{Match: actions, Nth: 2, Status: 422, Message: "Not enough room on this hypervisor."}}, provision.ExitCloud, "s-2vcpu-4gb", "Not enough room"},
-		"the shutdown is refused":    {[]inventorytest.Fault{{Match: actions, Status: 422, Message: "No."}}, provision.ExitCloud, "s-2vcpu-4gb", "it keeps the size that it has"},
-		"the size changes in effect": {[]inventorytest.Fault{{Match: actions, Nth: 2, Late: true, Drop: true}}, provision.ExitCloud, "s-4vcpu-8gb", ""},
+		"a shutdown without effect":  {[]digitaloceantest.Fault{{Match: actions, Void: true}}, 0, "s-4vcpu-8gb", "it has not shut down within 1.5s: switching it off; what works on it was stopped before"},
+		"a shutdown with an error":   {[]digitaloceantest.Fault{{Match: actions, Errored: true}}, 0, "s-4vcpu-8gb", "it could not be shut down: switching it off"},
+		"nothing switches it off":    {[]digitaloceantest.Fault{{Match: actions, Void: true}, {Match: actions, Nth: 2, Errored: true}}, provision.ExitCloud, "s-2vcpu-4gb", "it keeps the size that it has"},
+		"the size is not to be had":  {[]digitaloceantest.Fault{{Match: actions, Nth: 2, Errored: true}}, provision.ExitCloud, "s-2vcpu-4gb", "it keeps the size that it has"},
+		"the size is refused":        {[]digitaloceantest.Fault{{Match: actions, Nth: 2, Status: 422, Message: "Not enough room on this hypervisor."}}, provision.ExitCloud, "s-2vcpu-4gb", "Not enough room"},
+		"the shutdown is refused":    {[]digitaloceantest.Fault{{Match: actions, Status: 422, Message: "No."}}, provision.ExitCloud, "s-2vcpu-4gb", "it keeps the size that it has"},
+		"the size changes in effect": {[]digitaloceantest.Fault{{Match: actions, Nth: 2, Late: true, Drop: true}}, provision.ExitCloud, "s-4vcpu-8gb", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := arrangeCloud(t, inventorytest.Options{}, small)
+			p := arrangeCloud(t, digitaloceantest.Options{}, small)
 			p.converge("prefect", "worker")
 			ran := p.runs("worker")
 			p.declare(small + "size = \"s-4vcpu-8gb\"\n")

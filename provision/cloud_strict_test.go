@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"provision/inventory/inventorytest"
 	"provision/provision"
+	"provision/provision/cloud/digitalocean/digitaloceantest"
 )
 
 // applied applies the account's side alone, and wants nothing left to do.
@@ -28,7 +28,7 @@ func (p *production) applied() {
 // The account's tags know no case: a host that is renamed by case only is the same droplet.
 func TestAHostIsTheSameWhateverItsCase(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, strings.Replace(small, "droplets.prefect", "droplets.Prefect", 1))
+	p := arrangeCloud(t, digitaloceantest.Options{}, strings.Replace(small, "droplets.prefect", "droplets.Prefect", 1))
 	p.applied()
 	p.declare(small)
 	plan, err := p.account().plan()
@@ -58,13 +58,13 @@ func TestAHostIsTheSameWhateverItsCase(t *testing.T) {
 func TestImagesAreComparedAsTheAPIKnowsThem(t *testing.T) {
 	t.Parallel()
 	const line = "image = \"186442055\"\n"
-	p := arrangeCloud(t, inventorytest.Options{}, small+line)
+	p := arrangeCloud(t, digitaloceantest.Options{}, small+line)
 	p.applied()
 	p.declare(small + "image = \"debian-13-x64\"\n") // the same one
 	p.applied()
 	p.declare(small + "image = \"133735390\"\n")
 	p.refuses(p.account(), provision.ExitData, "it was made from image 186442055, should be from 133735390")
-	p = arrangeCloud(t, inventorytest.Options{}, small+"image = \"fedora-42-x64\"\n")
+	p = arrangeCloud(t, digitaloceantest.Options{}, small+"image = \"fedora-42-x64\"\n")
 	p.refuses(p.account(), provision.ExitCloud, `droplets.worker: the image "fedora-42-x64" is of Fedora, which is not supported`, "images are: debian-12-x64, debian-13-x64, ubuntu-22-04-x64, ubuntu-24-04-x64")
 	p.declare(small + "image = \"12345\"\n")
 	p.refuses(p.account(), provision.ExitCloud, `droplets.worker: there is no image "12345"`)
@@ -75,7 +75,7 @@ func TestLimitsAreComparedInThePlan(t *testing.T) {
 	t.Parallel()
 	bare := "\n[droplets.prefect]\nroles = [\"server\"]\n\n[droplets.worker]\nroles = [\"agent\"]\n"
 	for _, there := range []bool{false, true} {
-		p := arrangeCloud(t, inventorytest.Options{ReservedIPLimit: 2, VolumeLimit: 1}, bare)
+		p := arrangeCloud(t, digitaloceantest.Options{ReservedIPLimit: 2, VolumeLimit: 1}, bare)
 		if there {
 			p.applied()
 		}
@@ -91,8 +91,8 @@ func TestLimitsAreComparedInThePlan(t *testing.T) {
 // Who runs into a limit that others have used up meanwhile is not sent to the token's scopes.
 func TestALimitIsNoScope(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
-	p.cloud.Fail(inventorytest.Fault{Match: "^POST /v2/volumes$", Status: 403, Message: "failed to create volume: volume/snapshot capacity limit exceeded"})
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
+	p.cloud.Fail(digitaloceantest.Fault{Match: "^POST /v2/volumes$", Status: 403, Message: "failed to create volume: volume/snapshot capacity limit exceeded"})
 	_, err := p.account().apply()
 	if text := explain(err); provision.ExitCode(err) != provision.ExitCloud || !strings.Contains(text, "have the limit raised") || strings.Contains(text, "scope") {
 		t.Error(text)
@@ -102,14 +102,14 @@ func TestALimitIsNoScope(t *testing.T) {
 // A status that no documentation has is one of an action that has ended.
 func TestAnActionThatIsDoneHasEnded(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{AddressEnd: "done"}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{AddressEnd: "done"}, small)
 	p.applied()
 }
 
 // A reserved IP that is made later is in the account's default project, and moves with its droplet only.
 func TestAReservedIPMovesToTheProjectWithItsDroplet(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, strings.Replace(small, "reserved_ip = true\n", "", 1))
+	p := arrangeCloud(t, digitaloceantest.Options{}, strings.Replace(small, "reserved_ip = true\n", "", 1))
 	p.applied()
 	p.declare(small)
 	p.applied()
@@ -123,11 +123,11 @@ func TestAReservedIPMovesToTheProjectWithItsDroplet(t *testing.T) {
 // What our firewalls deny by somebody's hand is taken back, and what others deny is said.
 func TestDenyRulesAreSeen(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.applied()
 	for _, f := range p.cloud.Firewalls() {
 		rules := map[string][]map[string]any{}
-		for kind, all := range map[string][]inventorytest.Rule{"inbound_rules": f.Inbound, "outbound_rules": f.Outbound} {
+		for kind, all := range map[string][]digitaloceantest.Rule{"inbound_rules": f.Inbound, "outbound_rules": f.Outbound} {
 			for _, r := range all {
 				peer := map[string]string{"inbound_rules": "sources", "outbound_rules": "destinations"}[kind]
 				rules[kind] = append(rules[kind], map[string]any{"protocol": r.Protocol, "ports": r.Ports, "action": "deny", peer: r.Peer})
@@ -161,7 +161,7 @@ func TestDenyRulesAreSeen(t *testing.T) {
 // What holds a thing that is to be deleted ends soon: it is waited for.
 func TestWhatIsHeldIsDeletedLater(t *testing.T) {
 	t.Parallel()
-	for name, f := range map[string]inventorytest.Fault{
+	for name, f := range map[string]digitaloceantest.Fault{
 		"a droplet with an event":  {Match: "^DELETE /v2/droplets/", Status: 422, Message: "Droplet already has a pending event."},
 		"a droplet that is locked": {Match: "^DELETE /v2/droplets/", Status: 422, Message: "Droplet is currently locked."},
 		"an address with an event": {Match: "^DELETE /v2/reserved_ips/", Status: 422, Message: "The floating IP already has a pending event."},
@@ -171,7 +171,7 @@ func TestWhatIsHeldIsDeletedLater(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := arrangeCloud(t, inventorytest.Options{MemberLooks: 2}, small)
+			p := arrangeCloud(t, digitaloceantest.Options{MemberLooks: 2}, small)
 			p.call("POST", "/v2/vpcs", `{"name": "the-default", "region": "fra1"}`) // ours is not the region's default
 			if _, err := p.account().apply(); err != nil {
 				t.Fatal(explain(err))
@@ -188,7 +188,7 @@ func TestWhatIsHeldIsDeletedLater(t *testing.T) {
 // Backups are made once a week, as the plan counts them; those that a droplet has are counted by what they are.
 func TestBackupsCostWhatTheirPlanCosts(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.applied()
 	if err := os.WriteFile(p.inventory, []byte(strings.Replace(read(t, p.inventory), "project = \"prefect\"\n", "project = \"prefect\"\nbackups = true\n", 1)), 0o600); err != nil {
 		t.Fatal(err)
@@ -249,7 +249,7 @@ func TestTheScopesOfTheDocumentationAreEnough(t *testing.T) {
 		t.Fatalf("the table was not read: %v %v", makes, takes)
 	}
 	tokens := map[string][]string{"dop_v1_makes": makes, "dop_v1_takes": slices.Concat(makes, takes), "dop_v1_nodroplets": slices.DeleteFunc(slices.Clone(makes), func(s string) bool { return s == "droplet:create" })}
-	p := arrangeCloud(t, inventorytest.Options{Tokens: tokens}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{Tokens: tokens}, small)
 	p.write(p.dir+"/token", "dop_v1_nodroplets\n")
 	if _, err := p.account().apply(); provision.ExitCode(err) != provision.ExitCloud || !strings.Contains(explain(err), "the API answered 403 to POST /v2/droplets") || !strings.Contains(explain(err), "lacks a scope") {
 		t.Error(explain(err))
@@ -273,16 +273,16 @@ func TestTheScopesOfTheDocumentationAreEnough(t *testing.T) {
 // A redirect takes no token along, and says so.
 func TestARedirectOfTheAPIIsNamed(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
-	p.cloud.Fail(inventorytest.Fault{Match: "^GET ", Nth: -1, Status: http.StatusFound})
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
+	p.cloud.Fail(digitaloceantest.Fault{Match: "^GET ", Nth: -1, Status: http.StatusFound})
 	p.refuses(p.account(), provision.ExitCloud, "the API answered 302", "a redirect is not followed, because the token would go along", "api_url")
 }
 
 // An answer of success that lacks what it should hold is no empty account.
 func TestAnEmptyAnswerIsNoEmptyAccount(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.applied()
-	p.cloud.Fail(inventorytest.Fault{Match: "^GET /v2/droplets", Nth: -1, Empty: true})
+	p.cloud.Fail(digitaloceantest.Fault{Match: "^GET /v2/droplets", Nth: -1, Empty: true})
 	p.refuses(p.account(), provision.ExitCloud, `the API answered 200 to GET /v2/droplets without the "droplets" that belongs in it`)
 }

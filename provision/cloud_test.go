@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"provision/inventory"
-	"provision/inventory/inventorytest"
 	"provision/provision"
+	"provision/provision/cloud/digitalocean/digitaloceantest"
 )
 
 // calls are the account's calls that match, in their order.
@@ -24,7 +24,7 @@ func (p *production) calls(method, path string) (out []int) {
 // From an account without anything in it to a verified stack.
 func TestProductionFromNothing(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, declared)
+	p := arrangeCloud(t, digitaloceantest.Options{}, declared)
 	plan, err := p.attempt().plan()
 	if err != nil {
 		t.Fatal(explain(err))
@@ -101,7 +101,7 @@ func TestProductionFromNothing(t *testing.T) {
 // What has nothing to do asks the account a fixed number of times, and each host once.
 func TestNothingToDoInProductionCostsLittle(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, declared)
+	p := arrangeCloud(t, digitaloceantest.Options{}, declared)
 	p.converge("prefect", "worker-1", "worker-2")
 	before := len(p.cloud.Calls())
 	report, err := p.attempt().apply()
@@ -118,7 +118,7 @@ func TestNothingToDoInProductionCostsLittle(t *testing.T) {
 func TestTwoOperatorsAtOnceMakeOneOfEach(t *testing.T) {
 	t.Parallel()
 	for n := range 8 {
-		p := arrangeCloud(t, inventorytest.Options{UnlistedLooks: n / 2, NotFoundLooks: n / 2}, small)
+		p := arrangeCloud(t, digitaloceantest.Options{UnlistedLooks: n / 2, NotFoundLooks: n / 2}, small)
 		var both sync.WaitGroup
 		for range 2 {
 			a := p.account()
@@ -144,7 +144,7 @@ func TestTwoOperatorsAtOnceMakeOneOfEach(t *testing.T) {
 // A second operator has the file and a token, and nothing that the first one left behind.
 func TestEveryDialIsVerifiedByTheTags(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.foreign = true
 	_, err := p.attempt().apply()
 	if provision.ExitCode(err) != provision.ExitHostKey {
@@ -156,7 +156,7 @@ func TestEveryDialIsVerifiedByTheTags(t *testing.T) {
 		}
 	}
 
-	p = arrangeCloud(t, inventorytest.Options{}, small)
+	p = arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.converge("prefect", "worker")
 	if err := p.host("worker").WriteFile("/etc/ssh/ssh_host_ed25519_key", string(p.fleet.ClientKeyPEM()), 0o600); err != nil {
 		t.Fatal(err)
@@ -186,7 +186,7 @@ func TestHostKeyChangeIsKilledAnywhere(t *testing.T) {
 	t.Parallel()
 	for _, where := range []string{"^ssh-keygen", "^cat .*provision.pub", "^mv .*ssh_host_ed25519_key.provision ", "^mv .*ssh_host_ed25519_key.provision.pub", "^systemctl reload ssh"} {
 		for _, late := range []bool{false, true} {
-			p := arrangeCloud(t, inventorytest.Options{}, "\n[droplets.prefect]\nroles = [\"server\"]\nvolume = \"20GiB\"\nreserved_ip = true\n")
+			p := arrangeCloud(t, digitaloceantest.Options{}, "\n[droplets.prefect]\nroles = [\"server\"]\nvolume = \"20GiB\"\nreserved_ip = true\n")
 			a := p.account()
 			p.onBoot = failing(where, late, a.cancel)
 			if _, err := a.apply(); err == nil {

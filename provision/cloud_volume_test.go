@@ -8,15 +8,15 @@ import (
 	"testing"
 	"time"
 
-	"provision/inventory/inventorytest"
 	"provision/provision"
+	"provision/provision/cloud/digitalocean/digitaloceantest"
 	"provision/remote/remotetest"
 )
 
 // The volume outlives its droplet: a new one in its place is the same stack, with the same data.
 func TestANewDropletWithTheOldVolumeIsTheSameStack(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.converge("prefect", "worker")
 	kept := map[string]string{}
 	// Whoever trusts the stack's authority, an agent or a browser, goes on to.
@@ -120,7 +120,7 @@ func TestANewDropletWithTheOldVolumeIsTheSameStack(t *testing.T) {
 // A volume with something on it is not formatted.
 func TestAVolumeThatIsNotBlankIsNotFormatted(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.disk = func(d *remotetest.Disk) { d.Format("xfs") }
 	_, err := p.attempt().apply()
 	if err == nil || !strings.Contains(explain(err), "not blank") {
@@ -135,7 +135,7 @@ func TestAVolumeThatIsNotBlankIsNotFormatted(t *testing.T) {
 // A volume that somebody has detached is attached again; one that is attached elsewhere is left there.
 func TestADetachedVolumeIsAttachedAgain(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.converge("prefect", "worker")
 	volume := p.cloud.Volumes()[0]
 	act := func(kind string, droplet int) {
@@ -176,7 +176,7 @@ func TestADetachedVolumeIsAttachedAgain(t *testing.T) {
 // Which PostgreSQL wrote the data is seen where the data lies: the engine mounts it only while it is in use.
 func TestAnotherMajorVersionOnAVolume(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, small)
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.converge("prefect", "worker")
 	p.edit("url =", "stack = \"stack.toml\"\nurl =")
 	p.write(filepath.Join(p.dir, "stack.toml"), "[postgres]\nimage = \"postgres:16.4\"\n")

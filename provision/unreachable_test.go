@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"provision/inventory/inventorytest"
 	"provision/provision"
+	"provision/provision/cloud/digitalocean/digitaloceantest"
 	"provision/remote/remotetest"
 )
 
@@ -199,7 +199,7 @@ func TestSavedWithout(t *testing.T) {
 // TestSkipUnreachableDroplet: nothing of the account that is there for an unreachable droplet is changed.
 func TestSkipUnreachableDroplet(t *testing.T) {
 	t.Parallel()
-	p := arrangeCloud(t, inventorytest.Options{}, declared)
+	p := arrangeCloud(t, digitaloceantest.Options{}, declared)
 	p.converge("prefect", "worker-1", "worker-2")
 	before := p.droplet("worker-1")
 	p.host("worker-1").Unplug()

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"provision/inventory/inventorytest"
+	"provision/provision/cloud/digitalocean/digitaloceantest"
 )
 
 // somePublicKey is one in OpenSSH's form whose private key nobody has.
@@ -31,9 +31,9 @@ func somePublicKey(t *testing.T) string {
 }
 
 // account is the fake of the API with an inventory that declares droplets in it.
-func account(t *testing.T) (cloud *inventorytest.Cloud, file string) {
+func account(t *testing.T) (cloud *digitaloceantest.Cloud, file string) {
 	t.Helper()
-	cloud = inventorytest.New(inventorytest.Options{})
+	cloud = digitaloceantest.New(digitaloceantest.Options{})
 	t.Cleanup(cloud.Close)
 	dir := t.TempDir()
 	file = filepath.Join(dir, "prod.toml")
@@ -59,12 +59,12 @@ size = "s-4vcpu-8gb"
 		}
 	}
 	t.Setenv("DIGITALOCEAN_API_URL", cloud.URL())
-	t.Setenv("DIGITALOCEAN_ACCESS_TOKEN", inventorytest.Token)
+	t.Setenv("DIGITALOCEAN_ACCESS_TOKEN", digitaloceantest.Token)
 	return cloud, file
 }
 
 // made is a droplet that somebody else's machine has made.
-func made(t *testing.T, cloud *inventorytest.Cloud, name string, tags ...string) {
+func made(t *testing.T, cloud *digitaloceantest.Cloud, name string, tags ...string) {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{"name": name, "region": "fra1", "size": "s-1vcpu-1gb", "image": "debian-13-x64", "ssh_keys": []string{}, "tags": tags})
 	if err != nil {
@@ -74,7 +74,7 @@ func made(t *testing.T, cloud *inventorytest.Cloud, name string, tags ...string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	q.Header.Set("Authorization", "Bearer "+inventorytest.Token)
+	q.Header.Set("Authorization", "Bearer "+digitaloceantest.Token)
 	q.Header.Set("Content-Type", "application/json")
 	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(q)
 	if err != nil || resp.StatusCode != http.StatusAccepted {
@@ -99,7 +99,7 @@ func TestDroplets(t *testing.T) {
 				t.Errorf("%v does not say %q:\n%s%s", args, w, out, errs)
 			}
 		}
-		if strings.Contains(out+errs, inventorytest.Token) || strings.Contains(out+errs, "web") {
+		if strings.Contains(out+errs, digitaloceantest.Token) || strings.Contains(out+errs, "web") {
 			t.Errorf("%v says too much:\n%s%s", args, out, errs)
 		}
 		return out

@@ -17,7 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/crypto/ssh"
 
-	"provision/inventory/inventorytest"
+	"provision/provision/cloud/digitalocean/digitaloceantest"
 	"provision/remote/remotetest"
 )
 
@@ -30,7 +30,7 @@ type place struct {
 	env       []string
 	path      string // where programs are found
 	fleet     *remotetest.Fleet
-	cloud     *inventorytest.Cloud
+	cloud     *digitaloceantest.Cloud
 	names     string // the domain's name server
 
 	mu       sync.Mutex
@@ -79,7 +79,7 @@ func settle(t *testing.T, options remotetest.HostOptions, texts ...string) *plac
 		p.leads(a, "127.0.0.1", h)
 	}
 	p.write(filepath.Join(p.home, ".ssh", "known_hosts"), p.fleet.KnownHosts())
-	p.cloud = inventorytest.New(inventorytest.Options{Boot: p.boot, Gone: p.gone, ActionLooks: -1})
+	p.cloud = digitaloceantest.New(digitaloceantest.Options{Boot: p.boot, Gone: p.gone, ActionLooks: -1})
 	t.Cleanup(p.cloud.Close)
 	p.domain("example.org")
 	if p.names, err = p.cloud.Names(); err != nil {
@@ -89,7 +89,7 @@ func settle(t *testing.T, options remotetest.HostOptions, texts ...string) *plac
 	p.env = []string{
 		"HOME=" + p.home, "PATH=" + p.path, "TMPDIR=" + t.TempDir(),
 		"CI=true", // lines in place of a board; there is a terminal all the same
-		"TERM=xterm", "NO_COLOR=1", "DIGITALOCEAN_API_URL=" + p.cloud.URL(), "DIGITALOCEAN_TOKEN=" + inventorytest.Token,
+		"TERM=xterm", "NO_COLOR=1", "DIGITALOCEAN_API_URL=" + p.cloud.URL(), "DIGITALOCEAN_TOKEN=" + digitaloceantest.Token,
 	}
 	return p
 }
@@ -127,7 +127,7 @@ func (p *place) domain(name string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	q.Header.Set("Authorization", "Bearer "+inventorytest.Token)
+	q.Header.Set("Authorization", "Bearer "+digitaloceantest.Token)
 	q.Header.Set("Content-Type", "application/json")
 	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(q)
 	if err != nil || resp.StatusCode >= 300 {
@@ -138,21 +138,21 @@ func (p *place) domain(name string) {
 
 // boot is what the account calls when a droplet becomes active: a blank machine with the host key of
 // its user data, at an address of its own, with its volume.
-func (p *place) boot(d inventorytest.Droplet) (inventorytest.Machine, error) {
+func (p *place) boot(d digitaloceantest.Droplet) (digitaloceantest.Machine, error) {
 	var data struct {
 		Keys struct {
 			Private string `yaml:"ed25519_private"`
 		} `yaml:"ssh_keys"`
 	}
 	if err := yaml.Unmarshal([]byte(d.UserData), &data); err != nil {
-		return inventorytest.Machine{}, err
+		return digitaloceantest.Machine{}, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	at := fmt.Sprintf("127.0.9.%d", len(p.machines)+1)
 	h, err := p.fleet.Host(fmt.Sprintf("%s-%d", d.Name, d.ID), remotetest.HostOptions{HostKey: []byte(data.Keys.Private), Address: at, CloudInit: 1})
 	if err != nil {
-		return inventorytest.Machine{}, err
+		return digitaloceantest.Machine{}, err
 	}
 	p.machines[d.ID] = h
 	for _, v := range p.cloud.Volumes() {
@@ -164,10 +164,10 @@ func (p *place) boot(d inventorytest.Droplet) (inventorytest.Machine, error) {
 		}
 	}
 	p.leads(at, at, h)
-	return inventorytest.Machine{Address: at}, nil
+	return digitaloceantest.Machine{Address: at}, nil
 }
 
-func (p *place) gone(d inventorytest.Droplet) {
+func (p *place) gone(d digitaloceantest.Droplet) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if h := p.machines[d.ID]; h != nil {

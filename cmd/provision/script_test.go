@@ -18,8 +18,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/crypto/ssh"
 
-	"provision/inventory/inventorytest"
 	"provision/provision"
+	"provision/provision/cloud/digitalocean/digitaloceantest"
 	"provision/remote/remotetest"
 )
 
@@ -58,7 +58,7 @@ type labKey struct{}
 // lab is what belongs to one script.
 type lab struct {
 	fleet *remotetest.Fleet
-	cloud *inventorytest.Cloud         // if the script has made one
+	cloud *digitaloceantest.Cloud      // if the script has made one
 	seen  map[string]map[string]string // by host: what lay on it when the script last looked
 	spent map[string]remotetest.Counts // by host: what it had cost when the script last looked
 	held  map[string]*held             // by expression: the commands that are waited for
