@@ -130,7 +130,7 @@ func (c checker) digitalocean(do *DigitalOcean) {
 	case !cloudName.MatchString(do.Name):
 		c.Add(at("name"), Show(do.Name)+" is not a name for tags", "lower-case letters, digits and dashes, at most 32")
 	}
-	if u, ok := c.link(at("api_url"), do.APIURL, "https", "http"); ok && !safe(u) {
+	if u, ok := c.link(at("api_url"), do.APIURL, "https", "http"); ok && !SafeForToken(u) {
 		c.Add(at("api_url"), "the token would be sent in the clear", "write https://; http:// is for this machine alone")
 	}
 	if do.Region == "" {
@@ -160,8 +160,8 @@ func (c checker) digitalocean(do *DigitalOcean) {
 	}
 }
 
-// safe tells whether a token may be sent there: encrypted, or to this machine alone.
-func safe(u *url.URL) bool {
+// SafeForToken tells whether a token may be sent there: encrypted, or to this machine alone.
+func SafeForToken(u *url.URL) bool {
 	if u.Scheme != "http" {
 		return u.Scheme == "https"
 	}
@@ -210,6 +210,30 @@ func publicKeys(text []byte) ([]PublicKey, error) {
 	}
 	if len(out) == 0 {
 		return nil, errors.New("has no public key in OpenSSH's form")
+	}
+	return out, nil
+}
+
+// PublicKey is a key of ssh_keys as the API knows it.
+type PublicKey struct{ Text, Comment, Fingerprint string }
+
+// PublicKeys reads the files of ssh_keys: every key of each of them, and each key once.
+func (d *DigitalOcean) PublicKeys() ([]PublicKey, error) {
+	var out []PublicKey
+	for _, name := range d.SSHKeys {
+		text, err := ReadFile(name, MaxFile)
+		if err != nil {
+			return nil, fmt.Errorf("read ssh_keys: %w", err)
+		}
+		keys, err := publicKeys(text)
+		if err != nil {
+			return nil, fmt.Errorf("read ssh_keys: %s %w", name, err)
+		}
+		for _, k := range keys {
+			if !slices.ContainsFunc(out, func(o PublicKey) bool { return o.Text == k.Text }) {
+				out = append(out, k)
+			}
+		}
 	}
 	return out, nil
 }

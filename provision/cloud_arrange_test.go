@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"provision/inventory"
+	"provision/provision/cloud"
 	"provision/provision/cloud/digitalocean/digitaloceantest"
 	"provision/remote/remotetest"
 )
@@ -241,7 +242,7 @@ func (p *production) droplet(name string) digitaloceantest.Droplet {
 func (p *production) attempt() *attempt {
 	p.t.Helper()
 	a := p.site.attempt()
-	a.Pace = inventory.Pace{Call: 10 * time.Second, Pause: 5 * time.Millisecond, Deadline: 5 * time.Minute} // a thirtieth of it is what a host has to show its key
+	a.Pace = cloud.Pace{Call: 10 * time.Second, Pause: 5 * time.Millisecond, Deadline: 5 * time.Minute} // a thirtieth of it is what a host has to show its key
 	return a
 }
 

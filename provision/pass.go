@@ -47,7 +47,7 @@ type Pass struct {
 	// LockWait is how long to wait for a lock that somebody else holds.
 	LockWait time.Duration
 	// Pace says how patiently the cloud account is asked; the zero value is the usual pace.
-	Pace inventory.Pace
+	Pace cloud.Pace
 
 	eventMu sync.Mutex
 	nonce   string

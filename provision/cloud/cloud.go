@@ -26,7 +26,7 @@ type Provider interface {
 	// Cost is what costs what is declared; false where the price of something is not known.
 	Cost(resource.World) (Cost, bool)
 	// Open makes the account's client, without a call. held hears of each longer wait before a call.
-	Open(ctx context.Context, pace inventory.Pace, held func(why string, wait time.Duration)) (Account, error)
+	Open(ctx context.Context, pace Pace, held func(why string, wait time.Duration)) (Account, error)
 }
 
 // Role says what a resource of the account is to a plan.
@@ -64,6 +64,9 @@ type Disk struct {
 	// After are what has to be done before it is there.
 	After []resource.ID
 }
+
+// Pace says how patiently an account is asked; zero values are the usual ones. Tests have less time.
+type Pace struct{ Call, Pause, Deadline time.Duration }
 
 // Account is an account that can be asked.
 type Account interface {

@@ -48,7 +48,7 @@ func (a *ReservedIP) in(all []godo.ReservedIP, tags []string, droplet int) (ip *
 	return nil, false
 }
 
-func (a *ReservedIP) Look(l *inventory.Listing) resource.Fact {
+func (a *ReservedIP) Look(l *Listing) resource.Fact {
 	droplet := 0
 	for _, one := range l.Droplets {
 		if a.D.HostOf(one.Tags) == a.Host.Name {

@@ -21,7 +21,7 @@ func (d *Droplet) active(ctx context.Context, r *resource.Run, id, action int) (
 	err = account(r).Until(ctx, fmt.Sprintf("droplet %s (id %d) becomes active", d.Host.Name, id), func(ctx context.Context) (bool, error) {
 		one, _, err = account(r).Droplets.Get(ctx, id)
 		switch {
-		case inventory.Missing(err): // it takes a moment until a new one is found
+		case Missing(err): // it takes a moment until a new one is found
 			if missing.IsZero() {
 				missing = time.Now()
 			}
@@ -72,7 +72,7 @@ func (d *Droplet) complete(ctx context.Context, r *resource.Run, one *godo.Dropl
 	}
 	if d.D.Backups && !slices.Contains(one.Features, "backups") {
 		return act(ctx, r, "backups are switched on", func(ctx context.Context) (*godo.Action, error) {
-			action, _, err := account(r).DropletActions.EnableBackupsWithPolicy(ctx, one.ID, inventory.BackupPolicy())
+			action, _, err := account(r).DropletActions.EnableBackupsWithPolicy(ctx, one.ID, BackupPolicy())
 			return action, err
 		})
 	}
@@ -153,7 +153,7 @@ func (d *Droplet) off(ctx context.Context, r *resource.Run, id int) error {
 	})
 	why := "has not shut down within " + account(r).Grace().String()
 	switch {
-	case errors.Is(err, inventory.ErrErrored):
+	case errors.Is(err, ErrErrored):
 		why = "could not be shut down"
 	case err != nil:
 		if already, problem := isOff(ctx); problem != nil || !already {
@@ -162,7 +162,7 @@ func (d *Droplet) off(ctx context.Context, r *resource.Run, id int) error {
 		return nil
 	default:
 		err = account(r).UntilGrace(ctx, "the droplet is off", isOff)
-		if !errors.Is(err, inventory.ErrNotWithin) {
+		if !errors.Is(err, ErrNotWithin) {
 			return err
 		}
 	}

@@ -57,7 +57,7 @@ func (d *Droplet) comes(ctx context.Context, r *resource.Run, id, action int) (e
 	if creation == nil || err != nil {
 		return unless(err, 404)
 	}
-	if _, err := inventory.Ended(creation); err != nil {
+	if _, err := Ended(creation); err != nil {
 		return fmt.Errorf("%w: %w", errUnborn, err)
 	}
 	return nil
@@ -84,7 +84,7 @@ func (d *Droplet) have(ctx context.Context, r *resource.Run) (found *godo.Drople
 	}
 	_, _, err = account(r).Tags.Get(ctx, name)
 	switch {
-	case inventory.Missing(err):
+	case Missing(err):
 		if err := makeTag(ctx, r, name); err != nil {
 			return nil, 0, err
 		}
@@ -113,7 +113,7 @@ func (d *Droplet) create(ctx context.Context, r *resource.Run) (one *godo.Drople
 		return nil, 0, err
 	}
 	made, action, lost := account(r).CreateDroplet(ctx, request, volumes...)
-	if lost != nil && inventory.Refused(lost) {
+	if lost != nil && Refused(lost) {
 		return nil, 0, lost
 	}
 	if lost != nil {
@@ -176,7 +176,7 @@ func (d *Droplet) request(ctx context.Context, r *resource.Run) (request *godo.D
 		Tags: append(d.tags(), inventory.HostKeyTag(sum), inventory.BirthTag(sum)),
 	}
 	if d.D.Backups {
-		request.BackupPolicy = inventory.BackupPolicy()
+		request.BackupPolicy = BackupPolicy()
 	}
 	for _, print := range d.Prints {
 		request.SSHKeys = append(request.SSHKeys, godo.DropletCreateSSHKey{Fingerprint: print})

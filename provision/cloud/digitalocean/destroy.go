@@ -35,7 +35,7 @@ func Destroy(ctx context.Context, r *resource.Run, one godo.Droplet) error {
 	}
 	if err := account(r).Until(ctx, what, func(ctx context.Context) (bool, error) {
 		_, _, err := account(r).Droplets.Get(ctx, one.ID)
-		return inventory.Missing(err), unless(err, 404)
+		return Missing(err), unless(err, 404)
 	}); err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func DestroyAddress(ctx context.Context, r *resource.Run, ip string) error {
 func DestroyVolume(ctx context.Context, r *resource.Run, id string) error {
 	err := account(r).Until(ctx, "the volume is free", func(ctx context.Context) (bool, error) {
 		v, _, err := account(r).Storage.GetVolume(ctx, id)
-		if inventory.Missing(err) {
+		if Missing(err) {
 			return true, nil
 		}
 		return err == nil && len(v.DropletIDs) == 0, err

@@ -68,7 +68,7 @@ func (d *Droplet) named(all []godo.Droplet) (out []godo.Droplet) {
 	return out
 }
 
-func (d *Droplet) Look(l *inventory.Listing) resource.Fact {
+func (d *Droplet) Look(l *Listing) resource.Fact {
 	found := d.named(l.Droplets)
 	if len(found) == 0 {
 		return notThere()
@@ -188,7 +188,7 @@ func (d *Droplet) otherSize(w resource.World, rec resource.Record) resource.Chan
 }
 
 // noSuchSize says why the droplet cannot get its size, and which ones it can.
-func (d *Droplet) noSuchSize(offers inventory.Catalog, rec resource.Record) (why, hint string) {
+func (d *Droplet) noSuchSize(offers Catalog, rec resource.Record) (why, hint string) {
 	want := d.Host.Droplet
 	disk, _ := strconv.Atoi(rec.Fields["disk"])
 	var sizes []string

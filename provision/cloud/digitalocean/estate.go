@@ -138,7 +138,7 @@ func (c *client) DestroyAll(ctx context.Context, w cloud.Work, of *cloud.Estate,
 			return
 		}
 		w.Progress("", "destroy "+what, "deleting")
-		if problem := f(); !inventory.Missing(problem) {
+		if problem := f(); !Missing(problem) {
 			err = w.Failed("destroy "+what, problem)
 		}
 	}
@@ -157,7 +157,7 @@ func (c *client) DestroyAll(ctx context.Context, w cloud.Work, of *cloud.Estate,
 				_, err := c.VPCs.Delete(ctx, v.ID)
 				return err
 			})
-			if inventory.Status(err) == 403 || inventory.Status(err) == 409 {
+			if Status(err) == 403 || Status(err) == 409 {
 				stays = append(stays, fmt.Sprintf("vpc %s, which the API keeps: %s", v.Name, apiCause(err)))
 				return nil
 			}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/digitalocean/godo"
 
-	"provision/inventory"
 	"provision/provision/cloud"
 	"provision/remote"
 )
@@ -20,7 +19,7 @@ func (c *client) Explain(err error) *cloud.Error {
 
 // apiHint is what to do about an answer of the API.
 func apiHint(err error) string {
-	status := inventory.Status(err)
+	status := Status(err)
 	var e *godo.ErrorResponse
 	if errors.As(err, &e) && (status == 403 || status == 422) && strings.Contains(strings.ToLower(e.Message), "limit") {
 		return "remove what is no longer needed, or have the limit raised on the account's page, then run the same command again"
@@ -32,7 +31,7 @@ func apiHint(err error) string {
 		return "the token lacks a scope that this needs; docs/digitalocean.md lists them"
 	case 429:
 		until := ""
-		if at := inventory.Reset(err); !at.IsZero() {
+		if at := Reset(err); !at.IsZero() {
 			until = ", until " + at.UTC().Format("15:04:05 UTC")
 		}
 		return "the account's calls of this hour are used up; wait" + until + ", then run the same command again"
@@ -58,6 +57,6 @@ func apiCause(err error) string {
 	if !errors.As(err, &e) {
 		return remote.Sanitize(err.Error())
 	}
-	said := fmt.Sprintf("the API answered %d to %s %s: %s", inventory.Status(err), e.Response.Request.Method, e.Response.Request.URL.Path, e.Message)
+	said := fmt.Sprintf("the API answered %d to %s %s: %s", Status(err), e.Response.Request.Method, e.Response.Request.URL.Path, e.Message)
 	return remote.Sanitize(strings.Replace(err.Error(), e.Error(), said, 1))
 }

@@ -32,7 +32,7 @@ func (k *HostKey) ID() resource.ID        { return resource.HostKeyID(k.Host) }
 func (k *HostKey) Needs() []resource.ID   { return []resource.ID{DropletID(k.Host)} }
 func (k *HostKey) Probe(*resource.Script) {}
 
-func (k *HostKey) Look(l *inventory.Listing) resource.Fact {
+func (k *HostKey) Look(l *Listing) resource.Fact {
 	for _, one := range l.Droplets {
 		if k.D.HostOf(one.Tags) != k.Host {
 			continue

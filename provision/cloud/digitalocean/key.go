@@ -27,7 +27,7 @@ func (k *CloudKey) ID() resource.ID        { return resource.ID{Kind: "ssh key",
 func (k *CloudKey) Needs() []resource.ID   { return []resource.ID{CloudAccountID()} }
 func (k *CloudKey) Probe(*resource.Script) {}
 
-func (k *CloudKey) Look(l *inventory.Listing) resource.Fact {
+func (k *CloudKey) Look(l *Listing) resource.Fact {
 	if _, ok := l.Keys[k.Key.Fingerprint]; !ok {
 		return notThere()
 	}
@@ -67,7 +67,7 @@ func (t *CloudTag) ID() resource.ID        { return CloudTagID(t.Tag) }
 func (t *CloudTag) Needs() []resource.ID   { return []resource.ID{CloudAccountID()} }
 func (t *CloudTag) Probe(*resource.Script) {}
 
-func (t *CloudTag) Look(l *inventory.Listing) resource.Fact {
+func (t *CloudTag) Look(l *Listing) resource.Fact {
 	for _, tag := range l.Tags {
 		if tag == t.Tag {
 			return there()

@@ -87,10 +87,10 @@ func TestCloudFirewallDiff(t *testing.T) {
 		q := f.request()
 		one := godo.Firewall{ID: "1", Name: f.Name, InboundRules: q.InboundRules, OutboundRules: q.OutboundRules, Tags: q.Tags}
 		change(&one)
-		return facts{f.ID(): f.Look(&inventory.Listing{Firewalls: []godo.Firewall{{Name: "another"}, one}})}
+		return facts{f.ID(): f.Look(&Listing{Firewalls: []godo.Firewall{{Name: "another"}, one}})}
 	}
 	runDiff(t, f, []diffCase{
-		{name: "not there", facts: facts{f.ID(): f.Look(&inventory.Listing{Firewalls: []godo.Firewall{{Name: "another"}}})}, want: "add: the firewall does not exist"},
+		{name: "not there", facts: facts{f.ID(): f.Look(&Listing{Firewalls: []godo.Firewall{{Name: "another"}}})}, want: "add: the firewall does not exist"},
 		{name: "not known", facts: facts{f.ID(): unknown("")}},
 		{name: "as it should be", facts: at(func(*godo.Firewall) {})},
 		{name: "all ports by their other names", facts: at(func(w *godo.Firewall) {
@@ -183,7 +183,7 @@ func TestARecordForIPv6IsNamed(t *testing.T) {
 		{six[1:], resource.No, "dns record prefect.example.org AAAA 2001:db8::1 leads elsewhere"},
 		{six[:1], resource.Yes, ""},
 	} {
-		f := n.Look(&inventory.Listing{Domain: true, Records: c.records})
+		f := n.Look(&Listing{Domain: true, Records: c.records})
 		got := strings.Join(n.Warn(world{facts: facts{n.ID(): f}}), "\n")
 		if f.Know != c.know || (c.want == "") != (got == "") || !strings.HasPrefix(got, c.want) {
 			t.Errorf("%v %q, want %v %q", f.Know, got, c.know, c.want)

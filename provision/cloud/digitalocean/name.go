@@ -49,7 +49,7 @@ func (n *PublicName) Needs() []resource.ID {
 }
 
 // Look asks nobody: where the name leads matters once, and is asked then.
-func (n *PublicName) Look(*inventory.Listing) resource.Fact { return there() }
+func (n *PublicName) Look(*Listing) resource.Fact { return there() }
 
 func (n *PublicName) Diff(w resource.World) []resource.Change {
 	there, know := resource.ContainerThere(w, n.Caddy.Host, n.Caddy.Name)

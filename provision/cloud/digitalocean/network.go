@@ -49,7 +49,7 @@ func (n *CloudNetwork) in(all []*godo.VPC) *godo.VPC {
 	return nil
 }
 
-func (n *CloudNetwork) Look(l *inventory.Listing) resource.Fact {
+func (n *CloudNetwork) Look(l *Listing) resource.Fact {
 	v := n.in(l.VPCs)
 	if v == nil {
 		return notThere()
@@ -73,7 +73,7 @@ func (n *CloudNetwork) Diff(w resource.World) []resource.Change {
 	return []resource.Change{{ID: n.ID(), Act: resource.Add, Why: "the private network does not exist"}}
 }
 
-func (n *CloudNetwork) find(ctx context.Context, a *inventory.Account) (*godo.VPC, error) {
+func (n *CloudNetwork) find(ctx context.Context, a *Account) (*godo.VPC, error) {
 	all, err := a.Networks(ctx)
 	return n.in(all), err
 }
@@ -199,7 +199,7 @@ func (f *CloudFirewall) in(all []godo.Firewall) *godo.Firewall {
 	return nil
 }
 
-func (f *CloudFirewall) Look(l *inventory.Listing) resource.Fact {
+func (f *CloudFirewall) Look(l *Listing) resource.Fact {
 	one := f.in(l.Firewalls)
 	if one == nil {
 		return notThere()

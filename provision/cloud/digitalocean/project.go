@@ -34,7 +34,7 @@ func (p *CloudProject) Needs() []resource.ID {
 func (p *CloudProject) Probe(*resource.Script) {}
 
 // members are the names under which projects know what is ours.
-func (p *CloudProject) members(l *inventory.Listing) (urns []string) {
+func (p *CloudProject) members(l *Listing) (urns []string) {
 	d := p.Inventory.DigitalOcean
 	for _, one := range l.Droplets {
 		if d.HostOf(one.Tags) == "" {
@@ -53,7 +53,7 @@ func (p *CloudProject) members(l *inventory.Listing) (urns []string) {
 	return urns
 }
 
-func (p *CloudProject) missing(l *inventory.Listing) (urns []string) {
+func (p *CloudProject) missing(l *Listing) (urns []string) {
 	for _, urn := range p.members(l) {
 		if !slices.Contains(l.Members, urn) && !slices.Contains(l.Members, strings.Replace(urn, ":floatingip:", ":reservedip:", 1)) {
 			urns = append(urns, urn)
@@ -63,7 +63,7 @@ func (p *CloudProject) missing(l *inventory.Listing) (urns []string) {
 }
 
 // withDroplets puts before a reserved IP the droplet that has it: without it the API does not move the address.
-func withDroplets(l *inventory.Listing, urns []string) (out []string) {
+func withDroplets(l *Listing, urns []string) (out []string) {
 	for _, urn := range urns {
 		for _, ip := range l.Addresses {
 			if urn == addressURN+ip.IP && ip.Droplet != nil && !slices.Contains(out, ip.Droplet.URN()) {
@@ -77,7 +77,7 @@ func withDroplets(l *inventory.Listing, urns []string) (out []string) {
 	return out
 }
 
-func (p *CloudProject) Look(l *inventory.Listing) resource.Fact {
+func (p *CloudProject) Look(l *Listing) resource.Fact {
 	if l.Project == nil {
 		return notThere()
 	}

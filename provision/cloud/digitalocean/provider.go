@@ -79,8 +79,8 @@ func (p *provider) Cost(w resource.World) (cloud.Cost, bool) {
 	return (&CloudAccount{D: p.d, Hosts: hosts}).Cost(w)
 }
 
-func (p *provider) Open(ctx context.Context, pace inventory.Pace, held func(string, time.Duration)) (cloud.Account, error) {
-	a, err := p.d.Account(ctx, p.inv.Dir, pace)
+func (p *provider) Open(ctx context.Context, pace cloud.Pace, held func(string, time.Duration)) (cloud.Account, error) {
+	a, err := open(ctx, p.d, p.inv.Dir, pace)
 	if err != nil {
 		return nil, &cloud.Error{Err: err, Cause: err.Error(), Hint: "make a token with the scopes that docs/digitalocean.md lists, then: export DIGITALOCEAN_TOKEN=..."}
 	}
@@ -90,12 +90,12 @@ func (p *provider) Open(ctx context.Context, pace inventory.Pace, held func(stri
 
 // client is the account of a provider.
 type client struct {
-	*inventory.Account
+	*Account
 	p *provider
 }
 
 // account is the one that a run has.
-func account(r *resource.Run) *inventory.Account { return r.Account.(*client).Account }
+func account(r *resource.Run) *Account { return r.Account.(*client).Account }
 
 func (c *client) List(ctx context.Context) (cloud.Listing, error) {
 	l, err := c.Account.List(ctx, c.p.inv)
@@ -114,7 +114,7 @@ func (c *client) Place(ctx context.Context, host string) (cloud.Place, bool, err
 }
 
 type listing struct {
-	*inventory.Listing
+	*Listing
 	d *inventory.DigitalOcean
 }
 

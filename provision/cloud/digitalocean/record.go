@@ -37,7 +37,7 @@ func (n *DNSRecord) Probe(*resource.Script) {}
 // recordTTL is short, so that a new address is soon the only one.
 const recordTTL = 300
 
-func (n *DNSRecord) Look(l *inventory.Listing) resource.Fact {
+func (n *DNSRecord) Look(l *Listing) resource.Fact {
 	if !l.Domain {
 		return there("domain", "missing")
 	}

@@ -32,7 +32,7 @@ func (s *Strays) Probe(*resource.Script)                                   {}
 func (s *Strays) Diff(resource.World) []resource.Change                    { return nil }
 func (s *Strays) Do(context.Context, *resource.Run, resource.Change) error { return nil }
 
-func (s *Strays) Look(l *inventory.Listing) resource.Fact {
+func (s *Strays) Look(l *Listing) resource.Fact {
 	d := s.Inventory.DigitalOcean
 	var out []string
 	for _, f := range l.Firewalls {

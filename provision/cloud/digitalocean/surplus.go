@@ -37,7 +37,7 @@ func Surplus(inv *inventory.Inventory, tags []string) bool {
 	return name != "" && !slices.ContainsFunc(inv.Hosts, func(h inventory.Host) bool { return h.Name == name && h.Droplet != nil })
 }
 
-func (s *SurplusDroplets) Look(l *inventory.Listing) resource.Fact {
+func (s *SurplusDroplets) Look(l *Listing) resource.Fact {
 	var names []string
 	for _, one := range l.Droplets {
 		if Surplus(s.Inventory, one.Tags) {

@@ -23,7 +23,7 @@ const (
 
 // backupsShare is what backups add to a droplet's price. One that has none gets weekly ones.
 func backupsShare(plan string) float64 {
-	if plan == "" || plan == inventory.WeeklyBackups {
+	if plan == "" || plan == WeeklyBackups {
 		return weeklyShare
 	}
 	return otherShare
@@ -55,7 +55,7 @@ func (c *CloudAccount) Cost(w resource.World) (sum cloud.Cost, ok bool) {
 }
 
 // CostOf is what all that is there costs.
-func CostOf(inv *inventory.Inventory, l *inventory.Listing) (sum cloud.Cost) {
+func CostOf(inv *inventory.Inventory, l *Listing) (sum cloud.Cost) {
 	for _, one := range l.Droplets {
 		if one.Size == nil {
 			continue
@@ -89,7 +89,7 @@ func spare(l cloud.Spare) string {
 
 // Undeclared are the volumes with the inventory's tag, and the addresses that its tags name, that no
 // droplet of the inventory declares.
-func Undeclared(inv *inventory.Inventory, l *inventory.Listing) (out []cloud.Spare) {
+func Undeclared(inv *inventory.Inventory, l *Listing) (out []cloud.Spare) {
 	out = []cloud.Spare{}
 	d := inv.DigitalOcean
 	declared := func(is func(inventory.Host) bool) bool {

@@ -42,7 +42,7 @@ func (v *CloudVolume) in(all []godo.Volume) *godo.Volume {
 	return nil
 }
 
-func (v *CloudVolume) Look(l *inventory.Listing) resource.Fact {
+func (v *CloudVolume) Look(l *Listing) resource.Fact {
 	one := v.in(l.Volumes)
 	if one == nil {
 		return notThere()
@@ -82,7 +82,7 @@ func (v *CloudVolume) Diff(w resource.World) []resource.Change {
 	return nil
 }
 
-func (v *CloudVolume) find(ctx context.Context, a *inventory.Account) (*godo.Volume, error) {
+func (v *CloudVolume) find(ctx context.Context, a *Account) (*godo.Volume, error) {
 	all, err := a.Volumes(ctx, v.D.Tag())
 	return v.in(all), err
 }

@@ -1,4 +1,4 @@
-package inventory
+package digitalocean
 
 import (
 	"cmp"
@@ -9,6 +9,8 @@ import (
 
 	"github.com/digitalocean/godo"
 	"golang.org/x/sync/errgroup"
+
+	"provision/inventory"
 )
 
 // Listing is what an account has of one inventory's at one moment. It is whole: where one part cannot be read there is no listing,
@@ -34,32 +36,8 @@ type Listing struct {
 	Catalog *Catalog
 }
 
-// PublicKey is a key of ssh_keys as the API knows it.
-type PublicKey struct{ Text, Comment, Fingerprint string }
-
-// PublicKeys reads the files of ssh_keys: every key of each of them, and each key once.
-func (d *DigitalOcean) PublicKeys() ([]PublicKey, error) {
-	var out []PublicKey
-	for _, name := range d.SSHKeys {
-		text, err := ReadFile(name, MaxFile)
-		if err != nil {
-			return nil, fmt.Errorf("read ssh_keys: %w", err)
-		}
-		keys, err := publicKeys(text)
-		if err != nil {
-			return nil, fmt.Errorf("read ssh_keys: %s %w", name, err)
-		}
-		for _, k := range keys {
-			if !slices.ContainsFunc(out, func(o PublicKey) bool { return o.Text == k.Text }) {
-				out = append(out, k)
-			}
-		}
-	}
-	return out, nil
-}
-
 // List reads all of it at once.
-func (a *Account) List(ctx context.Context, inv *Inventory) (*Listing, error) {
+func (a *Account) List(ctx context.Context, inv *inventory.Inventory) (*Listing, error) {
 	d, l := inv.DigitalOcean, &Listing{Keys: map[string]godo.Key{}}
 	whole := ctx
 	g, ctx := errgroup.WithContext(ctx)
@@ -150,9 +128,9 @@ func (a *Account) List(ctx context.Context, inv *Inventory) (*Listing, error) {
 }
 
 // lacks tells whether a volume or a reserved IP has yet to be made.
-func (l *Listing) lacks(inv *Inventory) bool {
+func (l *Listing) lacks(inv *inventory.Inventory) bool {
 	d := inv.DigitalOcean
-	return slices.ContainsFunc(inv.Hosts, func(h Host) bool {
+	return slices.ContainsFunc(inv.Hosts, func(h inventory.Host) bool {
 		if h.Droplet == nil {
 			return false
 		}
@@ -192,7 +170,7 @@ func BackupPolicy() *godo.DropletBackupPolicyRequest {
 const WeeklyBackups = "weekly"
 
 // keys are asked for one by one: a list of them may be had ten times a minute only.
-func (a *Account) keys(ctx context.Context, d *DigitalOcean, into map[string]godo.Key) error {
+func (a *Account) keys(ctx context.Context, d *inventory.DigitalOcean, into map[string]godo.Key) error {
 	keys, err := d.PublicKeys()
 	if err != nil {
 		return err
@@ -232,7 +210,7 @@ func (a *Account) project(ctx context.Context, name string, l *Listing) error {
 // before one that has not, then the older one.
 func Elder(x, y godo.Droplet) int {
 	newborn := func(d godo.Droplet) int {
-		if BirthKey(d.Tags) != "" {
+		if inventory.BirthKey(d.Tags) != "" {
 			return 1
 		}
 		return 0
@@ -241,7 +219,7 @@ func Elder(x, y godo.Droplet) int {
 }
 
 // Named are the droplets that are the host of that name, the one that counts first.
-func (a *Account) Named(ctx context.Context, d *DigitalOcean, host string) ([]godo.Droplet, error) {
+func (a *Account) Named(ctx context.Context, d *inventory.DigitalOcean, host string) ([]godo.Droplet, error) {
 	found, err := pages(func(o *godo.ListOptions) ([]godo.Droplet, *godo.Response, error) {
 		return a.Droplets.ListByTag(ctx, d.Tag(), o)
 	})

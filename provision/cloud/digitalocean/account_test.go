@@ -1,4 +1,4 @@
-package inventory
+package digitalocean
 
 import (
 	"context"
@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"github.com/digitalocean/godo"
+
+	"provision/inventory"
+	"provision/provision/cloud"
 )
 
 const canaryToken = "dop_v1_canary"
@@ -33,7 +36,7 @@ func asked(t *testing.T, answers ...http.HandlerFunc) (*Account, *atomic.Int32) 
 	if err := os.WriteFile(file, []byte(canaryToken+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a, err := (&DigitalOcean{Token: SecretRef{File: file}, APIURL: server.URL}).Account(t.Context(), "", Pace{Call: 5 * time.Second, Pause: time.Millisecond, Deadline: 30 * time.Second})
+	a, err := open(t.Context(), &inventory.DigitalOcean{Token: inventory.SecretRef{File: file}, APIURL: server.URL}, "", cloud.Pace{Call: 5 * time.Second, Pause: time.Millisecond, Deadline: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,9 +155,9 @@ func TestWhereTheTokenComesFrom(t *testing.T) {
 		t.Setenv(name, "")
 		os.Unsetenv(name)
 	}
-	d := &DigitalOcean{}
+	d := &inventory.DigitalOcean{}
 	token := func() string {
-		a, err := d.Account(t.Context(), "", Pace{})
+		a, err := open(t.Context(), d, "", cloud.Pace{})
 		if err != nil {
 			return err.Error()
 		}
@@ -173,7 +176,7 @@ func TestWhereTheTokenComesFrom(t *testing.T) {
 		t.Error(got)
 	}
 	t.Setenv("MINE", "mine")
-	d.Token, d.APIURL = SecretRef{Env: "MINE"}, "https://api.example.org"
+	d.Token, d.APIURL = inventory.SecretRef{Env: "MINE"}, "https://api.example.org"
 	if got := token(); got != "mine api.example.org" {
 		t.Error(got)
 	}
@@ -185,14 +188,14 @@ func TestWhereTheTokenComesFrom(t *testing.T) {
 
 func TestTagsNameHostsAndKeys(t *testing.T) {
 	t.Parallel()
-	d := &DigitalOcean{Name: "prod"}
+	d := &inventory.DigitalOcean{Name: "prod"}
 	for _, host := range []string{"prefect", "worker-1", "a.b-c"} {
-		tags := []string{"web", d.Tag(), d.AddressTag("other", "203.0.113.9"), d.NameTag(host), d.RoleTag(RoleAgent), HostKeyTag("aa"), HostKeyTag("bb"), BirthTag("bb")}
+		tags := []string{"web", d.Tag(), d.AddressTag("other", "203.0.113.9"), d.NameTag(host), d.RoleTag(inventory.RoleAgent), inventory.HostKeyTag("aa"), inventory.HostKeyTag("bb"), inventory.BirthTag("bb")}
 		if got := d.HostOf(tags); got != host {
 			t.Errorf("%s is read as %q", host, got)
 		}
-		if keys := HostKeys(tags); len(keys) != 2 || BirthKey(tags) != "bb" {
-			t.Errorf("%v %q", keys, BirthKey(tags))
+		if keys := inventory.HostKeys(tags); len(keys) != 2 || inventory.BirthKey(tags) != "bb" {
+			t.Errorf("%v %q", keys, inventory.BirthKey(tags))
 		}
 		for _, tag := range tags {
 			if strings.Trim(tag, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-:") != "" {
@@ -200,13 +203,13 @@ func TestTagsNameHostsAndKeys(t *testing.T) {
 			}
 		}
 	}
-	if other := (&DigitalOcean{Name: "production"}); d.HostOf([]string{other.NameTag("a")}) != "" || d.HostOf(nil) != "" {
+	if other := (&inventory.DigitalOcean{Name: "production"}); d.HostOf([]string{other.NameTag("a")}) != "" || d.HostOf(nil) != "" {
 		t.Error("another inventory's droplet is taken for ours")
 	}
 	if got := d.Addresses([]string{d.AddressTag("a", "203.0.113.9"), d.AddressTag("ab", "203.0.113.8"), d.NameTag("a") + ":address:x"}, "a"); len(got) != 1 || got[0] != "203.0.113.9" {
 		t.Error(got)
 	}
-	one := func(count int) *Droplet { return &Droplet{Name: "worker", Count: count} }
+	one := func(count int) *inventory.Droplet { return &inventory.Droplet{Name: "worker", Count: count} }
 	if got := append(one(0).Names(), one(1).Names()...); strings.Join(got, " ") != "worker worker-1" {
 		t.Error(got)
 	}
@@ -220,7 +223,7 @@ func TestATokenIsNotSentInTheClear(t *testing.T) {
 		"http://api.example.org": false, "http://10.0.0.1": false, "http://localhost.example.org": false, "http://127.0.0.1.example.org": false, "http://0.0.0.0": false,
 	} {
 		t.Setenv("DIGITALOCEAN_API_URL", url)
-		a, err := (&DigitalOcean{}).Account(t.Context(), "", Pace{})
+		a, err := open(t.Context(), &inventory.DigitalOcean{}, "", cloud.Pace{})
 		if (err == nil) != fine {
 			t.Errorf("%s: %v", url, err)
 		}

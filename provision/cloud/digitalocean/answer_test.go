@@ -1,4 +1,4 @@
-package inventory_test
+package digitalocean
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/cloud"
 )
 
 // An answer of success without its object is an error of the call for every call that is made, by its name, and never an empty account.
@@ -26,7 +27,7 @@ func TestAnAnswerWithoutItsObjectIsAnError(t *testing.T) {
 	}))
 	defer server.Close()
 	d := &inventory.DigitalOcean{Name: "prod", APIURL: server.URL}
-	a, err := d.Account(context.Background(), "", inventory.Pace{Pause: time.Millisecond, Call: 5 * time.Second})
+	a, err := open(context.Background(), d, "", cloud.Pace{Pause: time.Millisecond, Call: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +119,7 @@ func TestAnAnswerWithoutItsObjectIsAnError(t *testing.T) {
 			v, err := call(context.Background())
 			if err == nil {
 				t.Errorf("%s: %q is taken for %v", name, body, v)
-			} else if inventory.Refused(err) {
+			} else if Refused(err) {
 				t.Errorf("%s: %q is taken for a refusal, and something may have been made: %v", name, body, err)
 			}
 		}

@@ -20,7 +20,7 @@ import (
 // its fact is read from a listing of the account. A listing is whole or there is none, so what it
 // lacks does not exist.
 type Looker interface {
-	Look(*inventory.Listing) resource.Fact
+	Look(*Listing) resource.Fact
 }
 
 // there is the fact of something that exists; its fields come in pairs of name and value.
@@ -57,7 +57,7 @@ func (c *CloudAccount) Needs() []resource.ID   { return nil }
 func (c *CloudAccount) Probe(*resource.Script) {}
 
 // Look keeps the catalog, which is read only where a droplet is missing or has another size.
-func (c *CloudAccount) Look(l *inventory.Listing) resource.Fact {
+func (c *CloudAccount) Look(l *Listing) resource.Fact {
 	if l.Catalog == nil {
 		return there()
 	}
@@ -69,7 +69,7 @@ func (c *CloudAccount) Look(l *inventory.Listing) resource.Fact {
 }
 
 // catalog is what the account may create, if that was asked.
-func catalog(w resource.World) (c inventory.Catalog, ok bool) {
+func catalog(w resource.World) (c Catalog, ok bool) {
 	rec, _ := w.Fact(CloudAccountID())
 	ok = json.Unmarshal([]byte(rec.Fields["catalog"]), &c) == nil
 	return c, ok
@@ -136,7 +136,7 @@ func (c *CloudAccount) Diff(w resource.World) []resource.Change {
 }
 
 // offered refuses a region, size or image that cannot be had, and names those that can.
-func (c *CloudAccount) offered(have inventory.Catalog, d *inventory.Droplet, refuse func(why, hint string)) {
+func (c *CloudAccount) offered(have Catalog, d *inventory.Droplet, refuse func(why, hint string)) {
 	var regions, sizes []string
 	for _, r := range have.Regions {
 		if r.Available {
@@ -212,7 +212,7 @@ func once[T any](ctx context.Context, r *resource.Run, id resource.ID, find, cre
 	if refusal == nil {
 		return made, nil
 	}
-	if inventory.Refused(refusal) {
+	if Refused(refusal) {
 		if found, err = find(ctx); err != nil || found == nil {
 			return nil, errors.Join(refusal, err)
 		}
@@ -230,7 +230,7 @@ func once[T any](ctx context.Context, r *resource.Run, id resource.ID, find, cre
 
 // unless is nil where an error says only that there is nothing left to do.
 func unless(err error, harmless ...int) error {
-	if slices.Contains(harmless, inventory.Status(err)) {
+	if slices.Contains(harmless, Status(err)) {
 		return nil
 	}
 	return err

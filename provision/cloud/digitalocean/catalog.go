@@ -1,4 +1,4 @@
-package inventory
+package digitalocean
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 
 	"github.com/digitalocean/godo"
 	"golang.org/x/sync/errgroup"
+
+	"provision/inventory"
 )
 
 // Catalog is what an account may create.
@@ -18,7 +20,7 @@ type Catalog struct {
 	Offered  []string              // slugs of the images of distributions
 }
 
-func (a *Account) catalog(ctx context.Context, inv *Inventory, c *Catalog) error {
+func (a *Account) catalog(ctx context.Context, inv *inventory.Inventory, c *Catalog) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		account, _, err := a.Account.Get(ctx)

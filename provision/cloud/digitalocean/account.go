@@ -1,4 +1,4 @@
-package inventory
+package digitalocean
 
 import (
 	"cmp"
@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"github.com/digitalocean/godo"
+
+	"provision/inventory"
+	"provision/provision/cloud"
 )
 
 // Account is an account of DigitalOcean, asked through its API. Reads, deletions and whole replacements are tried again with
@@ -41,11 +44,8 @@ const (
 	maxAnswer   = 32 << 20
 )
 
-// Pace says how patiently an account is asked; zero values are the usual ones. Tests have less time.
-type Pace struct{ Call, Pause, Deadline time.Duration }
-
-// Account makes the account's client. Relative paths of the token's file count from dir. Errors never hold the token.
-func (d *DigitalOcean) Account(ctx context.Context, dir string, pace Pace) (*Account, error) {
+// open makes the account's client. Relative paths of the token's file count from dir. Errors never hold the token.
+func open(ctx context.Context, d *inventory.DigitalOcean, dir string, pace cloud.Pace) (*Account, error) {
 	token := d.Token
 	if !token.Set() {
 		token.Env = "DIGITALOCEAN_TOKEN"
@@ -66,7 +66,7 @@ func (d *DigitalOcean) Account(ctx context.Context, dir string, pace Pace) (*Acc
 	switch {
 	case err != nil || endpoint.Host == "" || endpoint.Scheme != "https" && endpoint.Scheme != "http":
 		return nil, errors.New("DIGITALOCEAN_API_URL is not a url")
-	case !safe(endpoint):
+	case !inventory.SafeForToken(endpoint):
 		return nil, errors.New("DIGITALOCEAN_API_URL: the token would be sent in the clear; write https://")
 	}
 	a := &Account{Pause: cmp.Or(pace.Pause, firstPause), Deadline: cmp.Or(pace.Deadline, waitDeadline)}
