@@ -292,7 +292,7 @@ func (i *Inventory) droplets() {
 		for _, name := range d.Names() {
 			i.Hosts = append(i.Hosts, Host{
 				Name: name, User: "root", IdentityFile: i.SSH.IdentityFile, Jump: i.SSH.Jump, Roles: d.Roles, Concurrency: d.Concurrency, Queues: d.Queues,
-				KnownHosts: i.SSH.KnownHosts, HostKeyChecking: i.SSH.HostKeyChecking, ConnectTimeout: i.SSH.ConnectTimeout, Droplet: d,
+				KnownHosts: i.SSH.KnownHosts, HostKeyChecking: i.SSH.HostKeyChecking, ConnectTimeout: i.SSH.ConnectTimeout, Machine: d,
 			})
 			if i.DigitalOcean != nil {
 				i.DigitalOcean.hosts = append(i.DigitalOcean.hosts, name)

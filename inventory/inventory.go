@@ -96,8 +96,9 @@ type Host struct {
 	HostKeyChecking string `toml:"-"`
 	// ConnectTimeout is [ssh] connect_timeout.
 	ConnectTimeout time.Duration `toml:"-"`
-	// Droplet is what the host is made from; nil for a machine that exists already. Then Address is empty and HostKey, too.
-	Droplet *Droplet `toml:"-"`
+	// Machine is what the host is made from, which its cloud alone knows; nil for a machine that exists already. Otherwise Address is
+	// empty and HostKey, too.
+	Machine any `toml:"-"`
 }
 
 // SSH has the defaults for all hosts.

@@ -159,7 +159,7 @@ func TestDesignExamples(t *testing.T) {
 		}
 		var names []string
 		for _, h := range inv.Hosts {
-			if file == "prod.toml" && (h.Droplet == nil || h.User != "root" || h.Address != "") {
+			if file == "prod.toml" && (h.Machine == nil || h.User != "root" || h.Address != "") {
 				t.Errorf("%+v", h)
 			}
 			names = append(names, h.Name)

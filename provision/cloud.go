@@ -119,7 +119,7 @@ func (p *Pass) absent(host string) bool {
 	defer p.connMu.Unlock()
 	h := p.System.Host(host)
 	at, ok := p.places[host]
-	return h != nil && h.Droplet != nil && (!ok || at.Newborn)
+	return h != nil && h.Machine != nil && (!ok || at.Newborn)
 }
 
 // blank are the facts of a host that is absent.
@@ -136,7 +136,7 @@ func (p *Pass) blank(host string) Facts {
 // target says how to reach a host.
 func (p *Pass) target(ctx context.Context, host string) (remote.Target, error) {
 	h := p.System.Host(host)
-	if h != nil && h.Droplet == nil {
+	if h != nil && h.Machine == nil {
 		return p.System.target(h), nil
 	}
 	p.connMu.Lock()

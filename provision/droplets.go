@@ -85,7 +85,7 @@ func (s *System) CloudOnly(names []string) (*System, error) {
 	}
 	wanted := map[resource.ID]bool{}
 	for _, name := range names {
-		if h := s.Host(name); h == nil || h.Droplet == nil {
+		if h := s.Host(name); h == nil || h.Machine == nil {
 			return nil, Usage("droplets are: "+fmt.Sprint(s.dropletNames()), "there is no droplet %s in %s", name, s.Inventory.File)
 		}
 		for _, id := range s.cloud.Of(name) {
@@ -112,7 +112,7 @@ func (s *System) CloudOnly(names []string) (*System, error) {
 
 func (s *System) dropletNames() (names []string) {
 	for _, h := range s.Inventory.Hosts {
-		if h.Droplet != nil {
+		if h.Machine != nil {
 			names = append(names, h.Name)
 		}
 	}

@@ -116,7 +116,7 @@ func (p *Pass) runner(round int) *resource.Run {
 		Resources: p.System.byID,
 		Say:       func(host, line string) { p.emit(Event{Type: "note", Host: host, Text: line}) },
 		Host: func(ctx context.Context, host string) (resource.Host, error) {
-			if h := p.System.Host(host); h == nil || h.Droplet != nil {
+			if h := p.System.Host(host); h == nil || h.Machine != nil {
 				return p.open(ctx, host)
 			}
 			l := p.held(host)

@@ -162,7 +162,7 @@ func (p *Pass) observe(ctx context.Context, hosts []string, into Facts) error {
 	var mu sync.Mutex
 	account := p.survey(ctx)
 	err := p.each(hosts, func(host string) error {
-		if h := p.System.Host(host); h == nil || h.Droplet != nil && !account.wait() {
+		if h := p.System.Host(host); h == nil || h.Machine != nil && !account.wait() {
 			return nil // the account, or what became of reading it
 		}
 		if p.isGone(host) {

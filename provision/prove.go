@@ -173,7 +173,7 @@ func (p *Pass) Status(ctx context.Context) ([]HostStatus, error) {
 	out := []HostStatus{}
 	for _, name := range p.System.HostNames() {
 		h := p.System.Host(name)
-		if h.Droplet != nil && failed[""] != "" {
+		if h.Machine != nil && failed[""] != "" {
 			continue
 		}
 		hs := HostStatus{Host: name, Address: cmp.Or(h.Address, p.address(name)), Roles: h.Roles, Error: failed[name], Services: []ServiceStatus{}}

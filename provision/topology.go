@@ -58,8 +58,8 @@ func (s *System) Topology() (*Topology, error) {
 	t := &Topology{Stack: s.Stack.Name, URL: s.Inventory.URL, TLS: s.Inventory.TLS.Mode}
 	for _, h := range s.Inventory.Hosts {
 		host := TopologyHost{Name: h.Name, Address: h.Address, Roles: h.Roles}
-		if h.Droplet != nil {
-			host.Size, host.Region = h.Droplet.Size, h.Droplet.Region
+		if s.cloud != nil {
+			host.Size, host.Region = s.cloud.Offer(&h)
 		}
 		for _, r := range s.Resources {
 			if r.ID().Host != h.Name {

@@ -132,7 +132,7 @@ func agentHosts(inv *inventory.Inventory) []string {
 func dropletHosts(inv *inventory.Inventory) []string {
 	var all []string
 	for _, h := range inv.Hosts {
-		if h.Droplet != nil {
+		if h.Machine != nil {
 			all = append(all, h.Name)
 		}
 	}

@@ -15,6 +15,8 @@ import (
 type Provider interface {
 	// Bind makes the resources of the account: what the declared machines are, and what each of them is made with.
 	Bind(Site) (Bound, error)
+	// Offer is the size and the region that the host's machine is made with; empty for a machine that exists already.
+	Offer(*inventory.Host) (size, region string)
 	// Ready are the resources that a host has to have before anything is done on it; none for a machine that exists already.
 	Ready(*inventory.Host) []resource.ID
 	// Disk is the disk that outlives the host's machine; nil where none is declared.

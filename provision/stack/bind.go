@@ -253,7 +253,7 @@ func (b *binder) host(h *inventory.Host) error {
 	b.add(identity,
 		&resource.Engine{Host: h.Name, Stack: b.stack.Name, Source: b.stack.Docker.Source, Repository: repository, Key: cmp.Or(b.stack.Docker.Key, resource.DockerKey), DaemonJSON: daemon},
 	)
-	if h.Droplet != nil {
+	if h.Machine != nil {
 		b.add(&resource.Metadata{Host: h.Name})
 	}
 	guard := &resource.NetworkGuard{Host: h.Name}

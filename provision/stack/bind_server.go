@@ -56,7 +56,7 @@ func (b *binder) serverRole(h *inventory.Host) error {
 		After: append([]resource.ID{resource.EngineID(host)}, identity...),
 	}
 	b.add(password, serverPassword, encryption)
-	b.add(&resource.Volume{Host: host, Stack: name, Name: postgresVol, Birth: true, Major: major(b.stack.Postgres.Image), Disk: b.place, Moved: h.Droplet != nil},
+	b.add(&resource.Volume{Host: host, Stack: name, Name: postgresVol, Birth: true, Major: major(b.stack.Postgres.Image), Disk: b.place, Moved: h.Machine != nil},
 		&resource.Volume{Host: host, Stack: name, Name: artifactsVol},
 		&resource.Volume{Host: host, Stack: name, Name: caddyVol})
 

@@ -48,23 +48,23 @@ func (b *binder) all() (named resource.ID, err error) {
 	networks := map[string]*CloudNetwork{}
 	all := &CloudProject{Inventory: b.inv}
 	for _, h := range account.Hosts {
-		network := networks[h.Droplet.Region]
+		network := networks[dropletOf(h).Region]
 		if network == nil {
-			network = &CloudNetwork{D: b.d, Region: h.Droplet.Region}
-			networks[h.Droplet.Region] = network
+			network = &CloudNetwork{D: b.d, Region: dropletOf(h).Region}
+			networks[dropletOf(h).Region] = network
 			b.add(network)
 			strays.Wanted = append(strays.Wanted, network.ID())
 		}
 		one := droplet
 		one.Host, one.Network = h, network
-		if h.Droplet.Volume > 0 {
+		if dropletOf(h).Volume > 0 {
 			one.Volume = &CloudVolume{D: b.d, Host: h}
 			b.add(one.Volume)
 			all.After = append(all.After, one.Volume.ID())
 		}
 		b.add(&one, &HostKey{D: b.d, Host: h.Name})
 		all.After = append(all.After, one.ID())
-		if h.Droplet.ReservedIP {
+		if dropletOf(h).ReservedIP {
 			address := &ReservedIP{D: b.d, Host: h}
 			b.add(address)
 			all.After = append(all.After, address.ID())
@@ -106,11 +106,11 @@ func (b *binder) walls() []resource.ID {
 // certificate depends on that.
 func (b *binder) name() (named resource.ID) {
 	server := b.site.Server
-	if server.Droplet == nil {
+	if server.Machine == nil {
 		return named
 	}
 	var address resource.ID
-	if server.Droplet.ReservedIP {
+	if dropletOf(server).ReservedIP {
 		address = ReservedIPID(server.Name)
 	}
 	droplet := DropletID(server.Name)

@@ -104,7 +104,7 @@ func (d *Droplet) resize(ctx context.Context, r *resource.Run) error {
 	if err != nil {
 		return err
 	}
-	id, size := one.ID, d.Host.Droplet.Size
+	id, size := one.ID, dropletOf(d.Host).Size
 	drained := one.Status == "active" && inventory.BirthKey(one.Tags) == ""
 	if drained {
 		r.Progress(d.ID(), "stopping what works on it")

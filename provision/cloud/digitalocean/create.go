@@ -158,7 +158,7 @@ func (d *Droplet) create(ctx context.Context, r *resource.Run) (one *godo.Drople
 
 // request is the whole of what it is created with. The private key in it exists in memory only.
 func (d *Droplet) request(ctx context.Context, r *resource.Run) (request *godo.DropletCreateRequest, sum string, err error) {
-	want := d.Host.Droplet
+	want := dropletOf(d.Host)
 	network, err := d.Network.find(ctx, account(r))
 	if err == nil && network == nil {
 		err = errors.New("its private network is gone")

@@ -101,7 +101,7 @@ func (d *Droplet) Look(l *Listing) resource.Fact {
 
 func (d *Droplet) Diff(w resource.World) []resource.Change {
 	rec, know := w.Fact(d.ID())
-	want := d.Host.Droplet
+	want := dropletOf(d.Host)
 	if know == resource.No {
 		return []resource.Change{{
 			ID: d.ID(), Act: resource.Add, Why: fmt.Sprintf("the droplet does not exist: %s, %s, %s", want.Size, want.Image, want.Region),
@@ -137,7 +137,7 @@ const (
 
 // another refuses what could only be had by making another droplet.
 func (d *Droplet) another(rec resource.Record) []resource.Change {
-	want := d.Host.Droplet
+	want := dropletOf(d.Host)
 	byHand := fmt.Sprintf("to have another one in its place: provision droplet destroy %s, then provision apply; a volume and a reserved IP of its own stay", d.Host.Name)
 	refuse := func(why, hint string) []resource.Change {
 		return []resource.Change{{ID: d.ID(), Act: resource.Refuse, Risk: resource.Data, Why: why, Hint: hint}}
@@ -165,7 +165,7 @@ func isNumber(image string) bool {
 // otherSize is carried out only where the operator asked for it by name: the droplet is off meanwhile.
 // What cannot be had is refused before that.
 func (d *Droplet) otherSize(w resource.World, rec resource.Record) resource.Change {
-	have, want := rec.Fields["size"], d.Host.Droplet.Size
+	have, want := rec.Fields["size"], dropletOf(d.Host).Size
 	c := resource.Change{ID: resource.ID{Kind: dropletSize, Name: d.Host.Name}, Why: fmt.Sprintf("it is %s, should be %s", clean(have), want)}
 	if offers, ok := catalog(w); ok {
 		if why, hint := d.noSuchSize(offers, rec); why != "" {
@@ -189,7 +189,7 @@ func (d *Droplet) otherSize(w resource.World, rec resource.Record) resource.Chan
 
 // noSuchSize says why the droplet cannot get its size, and which ones it can.
 func (d *Droplet) noSuchSize(offers Catalog, rec resource.Record) (why, hint string) {
-	want := d.Host.Droplet
+	want := dropletOf(d.Host)
 	disk, _ := strconv.Atoi(rec.Fields["disk"])
 	var sizes []string
 	why = fmt.Sprintf("there is no size %q", want.Size)

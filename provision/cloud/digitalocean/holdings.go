@@ -47,7 +47,7 @@ func (c *client) Holdings(of cloud.Listing) *cloud.Holdings {
 	}
 	for _, h := range droplets(c.p.inv) {
 		if !seen[h.Name] {
-			s := cloud.Machine{Name: h.Name, Status: "missing", Size: h.Droplet.Size, Region: h.Droplet.Region, Roles: h.Roles, Declared: true}
+			s := cloud.Machine{Name: h.Name, Status: "missing", Size: dropletOf(h).Size, Region: dropletOf(h).Region, Roles: h.Roles, Declared: true}
 			if l.Catalog != nil {
 				for _, size := range l.Catalog.Sizes {
 					if size.Slug == s.Size {

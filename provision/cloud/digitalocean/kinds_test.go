@@ -16,7 +16,7 @@ func cloudAccount() (*inventory.DigitalOcean, *inventory.Host) {
 	d := &inventory.DigitalOcean{Name: "prod"}
 	return d, &inventory.Host{
 		Name: "prefect", Roles: []inventory.Role{inventory.RoleServer},
-		Droplet: &inventory.Droplet{Name: "prefect", Region: "fra1", Image: "debian-13-x64", Size: "s-2vcpu-4gb", Volume: 20},
+		Machine: &inventory.Droplet{Name: "prefect", Region: "fra1", Image: "debian-13-x64", Size: "s-2vcpu-4gb", Volume: 20},
 	}
 }
 

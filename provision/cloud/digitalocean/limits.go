@@ -106,14 +106,14 @@ func (c *CloudAccount) Diff(w resource.World) []resource.Change {
 			continue
 		}
 		missing++
-		c.offered(have, h.Droplet, refuse)
+		c.offered(have, dropletOf(h), refuse)
 	}
 	volumes, addresses := 0, 0
 	for _, h := range c.Hosts {
-		if _, know := w.Fact(CloudVolumeID(h.Name)); h.Droplet.Volume > 0 && know == resource.No {
+		if _, know := w.Fact(CloudVolumeID(h.Name)); dropletOf(h).Volume > 0 && know == resource.No {
 			volumes++
 		}
-		if _, know := w.Fact(ReservedIPID(h.Name)); h.Droplet.ReservedIP && know == resource.No {
+		if _, know := w.Fact(ReservedIPID(h.Name)); dropletOf(h).ReservedIP && know == resource.No {
 			addresses++
 		}
 	}

@@ -62,11 +62,11 @@ func (a *Account) List(ctx context.Context, inv *inventory.Inventory) (*Listing,
 			}
 		}
 		for _, one := range inv.Hosts {
-			if one.Droplet == nil {
+			if one.Machine == nil {
 				continue
 			}
 			n := slices.IndexFunc(l.Droplets, func(x godo.Droplet) bool { return d.HostOf(x.Tags) == one.Name })
-			if n < 0 || l.Droplets[n].SizeSlug != one.Droplet.Size {
+			if n < 0 || l.Droplets[n].SizeSlug != dropletOf(&one).Size {
 				l.Catalog = &Catalog{Images: map[string]godo.Image{}}
 				return a.catalog(ctx, inv, l.Catalog)
 			}
@@ -131,13 +131,13 @@ func (a *Account) List(ctx context.Context, inv *inventory.Inventory) (*Listing,
 func (l *Listing) lacks(inv *inventory.Inventory) bool {
 	d := inv.DigitalOcean
 	return slices.ContainsFunc(inv.Hosts, func(h inventory.Host) bool {
-		if h.Droplet == nil {
+		if h.Machine == nil {
 			return false
 		}
 		volume := slices.ContainsFunc(l.Volumes, func(v godo.Volume) bool { return v.Name == d.VolumeName(h.Name) })
 		remembered := d.Addresses(l.Tags, h.Name)
 		address := slices.ContainsFunc(l.Addresses, func(ip godo.ReservedIP) bool { return slices.Contains(remembered, ip.IP) })
-		return h.Droplet.Volume > 0 && !volume || h.Droplet.ReservedIP && !address
+		return dropletOf(&h).Volume > 0 && !volume || dropletOf(&h).ReservedIP && !address
 	})
 }
 

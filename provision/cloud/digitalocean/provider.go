@@ -31,15 +31,29 @@ func Of(inv *inventory.Inventory) cloud.Provider {
 // droplets are the hosts that are droplets.
 func droplets(inv *inventory.Inventory) (out []*inventory.Host) {
 	for n := range inv.Hosts {
-		if inv.Hosts[n].Droplet != nil {
+		if inv.Hosts[n].Machine != nil {
 			out = append(out, &inv.Hosts[n])
 		}
 	}
 	return out
 }
 
+// dropletOf is what a host is made from; nil for a machine that exists already.
+func dropletOf(h *inventory.Host) *inventory.Droplet {
+	d, _ := h.Machine.(*inventory.Droplet)
+	return d
+}
+
+func (p *provider) Offer(h *inventory.Host) (size, region string) {
+	d := dropletOf(h)
+	if d == nil {
+		return "", ""
+	}
+	return d.Size, d.Region
+}
+
 func (p *provider) Ready(h *inventory.Host) []resource.ID {
-	if h.Droplet == nil {
+	if h.Machine == nil {
 		return nil
 	}
 	return []resource.ID{resource.HostKeyID(h.Name)}
@@ -50,7 +64,7 @@ func (p *provider) Of(host string) []resource.ID {
 }
 
 func (p *provider) Disk(h *inventory.Host) *cloud.Disk {
-	if h.Droplet == nil || h.Droplet.Volume == 0 {
+	if d := dropletOf(h); d == nil || d.Volume == 0 {
 		return nil
 	}
 	return &cloud.Disk{

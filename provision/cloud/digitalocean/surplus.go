@@ -34,7 +34,7 @@ func (s *SurplusDroplets) Probe(*resource.Script) {}
 // Surplus tells whether a droplet with these tags is ours and no longer declared.
 func Surplus(inv *inventory.Inventory, tags []string) bool {
 	name := inv.DigitalOcean.HostOf(tags)
-	return name != "" && !slices.ContainsFunc(inv.Hosts, func(h inventory.Host) bool { return h.Name == name && h.Droplet != nil })
+	return name != "" && !slices.ContainsFunc(inv.Hosts, func(h inventory.Host) bool { return h.Name == name && h.Machine != nil })
 }
 
 func (s *SurplusDroplets) Look(l *Listing) resource.Fact {

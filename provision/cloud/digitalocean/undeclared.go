@@ -35,8 +35,8 @@ func (c *CloudAccount) Cost(w resource.World) (sum cloud.Cost, ok bool) {
 	for _, h := range c.Hosts {
 		rec, _ := w.Fact(DropletID(h.Name))
 		price, err := strconv.ParseFloat(rec.Fields["price"], 64)
-		if rec.Fields["size"] != h.Droplet.Size {
-			n := slices.IndexFunc(have.Sizes, func(s godo.Size) bool { return s.Slug == h.Droplet.Size })
+		if rec.Fields["size"] != dropletOf(h).Size {
+			n := slices.IndexFunc(have.Sizes, func(s godo.Size) bool { return s.Slug == dropletOf(h).Size })
 			if n < 0 {
 				return cloud.Cost{}, false
 			}
@@ -49,7 +49,7 @@ func (c *CloudAccount) Cost(w resource.World) (sum cloud.Cost, ok bool) {
 		if c.D.Backups {
 			sum.Backups += price * backupsShare(rec.Fields["plan"])
 		}
-		sum.Volumes += float64(h.Droplet.Volume) * volumeGiBPrice
+		sum.Volumes += float64(dropletOf(h).Volume) * volumeGiBPrice
 	}
 	return sum.InCents(), true
 }
@@ -93,10 +93,10 @@ func Undeclared(inv *inventory.Inventory, l *Listing) (out []cloud.Spare) {
 	out = []cloud.Spare{}
 	d := inv.DigitalOcean
 	declared := func(is func(inventory.Host) bool) bool {
-		return slices.ContainsFunc(inv.Hosts, func(h inventory.Host) bool { return h.Droplet != nil && is(h) })
+		return slices.ContainsFunc(inv.Hosts, func(h inventory.Host) bool { return h.Machine != nil && is(h) })
 	}
 	for _, v := range l.Volumes {
-		if declared(func(h inventory.Host) bool { return h.Droplet.Volume > 0 && d.VolumeName(h.Name) == v.Name }) {
+		if declared(func(h inventory.Host) bool { return dropletOf(&h).Volume > 0 && d.VolumeName(h.Name) == v.Name }) {
 			continue
 		}
 		one := cloud.Spare{Kind: "volume", Name: clean(v.Name), GiB: v.SizeGigaBytes, Monthly: cloud.Cents(float64(v.SizeGigaBytes) * volumeGiBPrice)}
@@ -109,7 +109,7 @@ func Undeclared(inv *inventory.Inventory, l *Listing) (out []cloud.Spare) {
 		out = append(out, one)
 	}
 	for _, host := range d.Named(l.Tags) {
-		if declared(func(h inventory.Host) bool { return h.Name == host && h.Droplet.ReservedIP }) {
+		if declared(func(h inventory.Host) bool { return h.Name == host && dropletOf(&h).ReservedIP }) {
 			continue
 		}
 		ours := d.Addresses(l.Tags, host)

@@ -60,7 +60,7 @@ func (v *CloudVolume) Look(l *Listing) resource.Fact {
 
 func (v *CloudVolume) Diff(w resource.World) []resource.Change {
 	rec, know := w.Fact(v.ID())
-	want := v.Host.Droplet
+	want := dropletOf(v.Host)
 	refuse := func(why, hint string) []resource.Change {
 		return []resource.Change{{ID: v.ID(), Act: resource.Refuse, Risk: resource.Data, Why: why, Hint: hint}}
 	}
@@ -88,7 +88,7 @@ func (v *CloudVolume) find(ctx context.Context, a *Account) (*godo.Volume, error
 }
 
 func (v *CloudVolume) Do(ctx context.Context, r *resource.Run, _ resource.Change) error {
-	want := v.Host.Droplet
+	want := dropletOf(v.Host)
 	one, err := once(ctx, r, v.ID(), func(ctx context.Context) (*godo.Volume, error) {
 		return v.find(ctx, account(r))
 	}, func(ctx context.Context) (*godo.Volume, error) {
