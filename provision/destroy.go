@@ -71,7 +71,7 @@ func (p *Pass) drained(ctx context.Context, r *resource.Run, name string) error 
 	step := "destroy droplet " + name
 	err := resource.Drain(ctx, r, name, p.System.Stack.Name)
 	if ctx.Err() != nil {
-		return hostError("", step, ExitCloud, context.Cause(ctx))
+		return p.cloudError(step, context.Cause(ctx))
 	}
 	var own *Error
 	if !errors.As(err, &own) {

@@ -26,8 +26,8 @@ import (
 	"provision/provision/resource"
 )
 
-// Bind gives every host of the inventory what it should have, and the account of its cloud, if it has one. Files are rendered and build contexts
-// hashed here, before the first connection; secrets that the user gives are fetched.
+// Bind gives every host of the inventory what it should have, and its cloud's account, if it has one. Files are rendered and build
+// contexts hashed here, before the first connection; secrets that the user gives are fetched.
 func Bind(ctx context.Context, inv *inventory.Inventory, s *Stack, at cloud.Provider) ([]resource.Resource, error) {
 	b := &binder{ctx: ctx, inv: inv, stack: s, cloud: at, names: s.Names(), base: s.Names().Dir(), server: inv.Server()}
 	if b.server == nil {
