@@ -28,6 +28,7 @@ var (
 func (p *CloudProject) ID() resource.ID {
 	return resource.ID{Kind: "project", Name: p.Inventory.DigitalOcean.Project}
 }
+
 func (p *CloudProject) Needs() []resource.ID {
 	return append([]resource.ID{CloudAccountID()}, p.After...)
 }
