@@ -18,7 +18,7 @@ func (d *Dialer) hostKeyCheck(hs *handshake) (ssh.HostKeyCallback, []string, err
 	h := hs.hop
 	host, port := h.knownAs()
 	files := append(append([]string{}, h.userKnown...), h.globalKnown...)
-	lines, err := readKnownHosts(files, d.logf)
+	lines, err := d.knownHosts(files, host, port)
 	if err != nil {
 		return nil, nil, err
 	}

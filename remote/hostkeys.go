@@ -6,10 +6,7 @@ import (
 	"crypto/sha1" //nolint:gosec // the format of hashed names in known_hosts
 	"encoding/base64"
 	"errors"
-	"fmt"
-	"io/fs"
 	"net"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,24 +32,8 @@ type hostLine struct {
 // hostLines are the lines of all files, in order.
 type hostLines []hostLine
 
-// readKnownHosts reads the files, in order. A file that does not exist holds
-// nothing. A line that cannot be used is told to warn and skipped: as it names no
-// key, skipping it can only make a host less known.
-func readKnownHosts(files []string, warn func(format string, args ...any)) (hostLines, error) {
-	var all hostLines
-	for _, f := range files {
-		content, err := os.ReadFile(f)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read known_hosts: %w", err)
-		}
-		all = append(all, parseKnownHosts(f, content, warn)...)
-	}
-	return all, nil
-}
-
+// parseKnownHosts reads the lines of one file. A line that cannot be used is told to
+// warn and skipped: as it names no key, skipping it can only make a host less known.
 func parseKnownHosts(file string, content []byte, warn func(format string, args ...any)) hostLines {
 	var lines hostLines
 	n := 0
@@ -90,10 +71,10 @@ func knownName(host string, port int) string {
 	return "[" + host + "]:" + strconv.Itoa(port)
 }
 
-func (ls hostLines) of(name string) hostLines {
+func (ls hostLines) of(names ...string) hostLines {
 	var m hostLines
 	for _, l := range ls {
-		if l.matches(name) {
+		if slices.ContainsFunc(names, l.matches) {
 			m = append(m, l)
 		}
 	}

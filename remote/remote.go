@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"time"
@@ -73,6 +74,10 @@ type Dialer struct {
 	asking   sync.Mutex                     // one question at a time
 	asker    *asker
 	shares   map[string]*shared // connections to jump hosts that are used by several
+
+	knownMu  sync.Mutex
+	known    map[string]knownFile // known_hosts files, by path
+	knownBuf bytes.Buffer         // what a file holds now
 
 	staleTurn, startPeriod time.Duration // 0: the usual ones; shorter in tests
 }
