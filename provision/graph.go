@@ -72,11 +72,9 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 			lost := false
 			for _, i := range changes {
 				c, n := plan.Changes[i], nodes[i]
-				for _, need := range p.System.needs.of(c.By) {
+				// What it needs has waited in turn, and was skipped where something behind it was not done.
+				for _, need := range p.System.needs.nearest(c.By, func(id resource.ID) bool { return byID[id] != nil }) {
 					m := byID[need]
-					if m == nil || m == n {
-						continue
-					}
 					<-m.done
 					if m.outcome.State != Done && n.outcome.State == "" {
 						n.outcome.State, n.outcome.Why = Skipped, "it needs "+m.outcome.Step+on(m.outcome.Host)

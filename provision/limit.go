@@ -13,11 +13,12 @@ func (p *Pass) limited(plan *Plan) (*Plan, error) {
 	out := &Plan{Warnings: plan.Warnings, Account: plan.Account}
 	gone := p.without()
 	outside := map[resource.ID]bool{}
+	firstOutside := newFirsts(p.System.needs, outside)
 	said := map[[2]string]bool{} // the host, and that which it needs first
 	var errs []error
 	// possible tells whether nothing that is left out comes first.
 	possible := func(id resource.ID) bool {
-		first, ok := p.System.needs.firstOf(id, outside)
+		first, ok := firstOutside.of(id)
 		if pair := [2]string{id.Host, first.Host + " " + first.String()}; ok && !said[pair] {
 			said[pair] = true
 			errs = append(errs, Usage("add "+first.Host+" to --limit, or leave --limit out",

@@ -110,7 +110,8 @@ func diff(resources []resource.Resource, needs *needs, facts Facts, options map[
 	w := &world{facts: facts, pending: map[resource.ID]bool{}, options: options}
 	plan := &Plan{}
 	later := map[resource.ID]bool{}
-	without := newWaiting(gone)
+	without := newWaiting(needs, gone)
+	firstLater, firstPending := newFirsts(needs, later), newFirsts(needs, w.pending)
 	var errs []error
 	for _, r := range resources {
 		id := r.ID()
@@ -122,10 +123,10 @@ func diff(resources []resource.Resource, needs *needs, facts Facts, options map[
 			plan.Later = append(plan.Later, Later{id.Host, id.String(), after.String()})
 		}
 		changes := r.Diff(w)
-		if len(changes) > 0 && changes[0].Act != resource.Refuse && without.holds(needs, id, changes[0].Why) {
+		if len(changes) > 0 && changes[0].Act != resource.Refuse && without.holds(id, changes[0].Why) {
 			continue
 		}
-		if first, ok := needs.firstOf(id, later); ok && len(changes) > 0 && changes[0].Act != resource.Refuse {
+		if first, ok := firstLater.of(id); ok && len(changes) > 0 && changes[0].Act != resource.Refuse {
 			wait(first)
 			continue
 		}
@@ -147,10 +148,10 @@ func diff(resources []resource.Resource, needs *needs, facts Facts, options map[
 			why = u.Doubt(w)
 			unknown = why != ""
 		}
-		if !unknown || len(changes) > 0 || without.holds(needs, id, "it cannot be judged before that") {
+		if !unknown || len(changes) > 0 || without.holds(id, "it cannot be judged before that") {
 			continue
 		}
-		if after, ok := needs.firstOf(id, w.pending); ok {
+		if after, ok := firstPending.of(id); ok {
 			wait(after)
 			continue
 		}

@@ -123,10 +123,12 @@ type waiting struct {
 	gone  map[string]*Error
 	left  map[resource.ID]bool // the resources of these hosts
 	waits map[string][]Waiting
+	first *firsts // of left
 }
 
-func newWaiting(gone map[string]*Error) *waiting {
-	return &waiting{gone, map[resource.ID]bool{}, map[string][]Waiting{}}
+func newWaiting(needs *needs, gone map[string]*Error) *waiting {
+	left := map[resource.ID]bool{}
+	return &waiting{gone, left, map[string][]Waiting{}, newFirsts(needs, left)}
 }
 
 // takes tells whether the resource is one of an unreachable host, of which nothing is known.
@@ -139,8 +141,8 @@ func (g *waiting) takes(id resource.ID) bool {
 }
 
 // holds tells whether a change has to wait for an unreachable host.
-func (g *waiting) holds(needs *needs, id resource.ID, why string) bool {
-	first, ok := needs.firstOf(id, g.left)
+func (g *waiting) holds(id resource.ID, why string) bool {
+	first, ok := g.first.of(id)
 	if ok {
 		g.waits[first.Host] = append(g.waits[first.Host], Waiting{id.Host, id.String(), why})
 	}

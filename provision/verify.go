@@ -14,14 +14,14 @@ import (
 // it is noted and is no error: nobody asked for their change.
 func (p *Pass) check(facts Facts) error {
 	w := &world{facts: facts, options: p.Options}
-	without := newWaiting(p.without())
+	without := newWaiting(p.System.needs, p.without())
 	var errs []error
 	for _, r := range p.System.Resources {
 		c, ok := r.(resource.Checker)
 		if !ok || p.absent(r.ID().Host) || without.takes(r.ID()) {
 			continue
 		}
-		if _, ok := p.System.needs.firstOf(r.ID(), without.left); ok {
+		if _, ok := without.first.of(r.ID()); ok {
 			continue // it may not work because that host is not there
 		}
 		for _, problem := range c.Check(w) {

@@ -1,0 +1,58 @@
+package provision
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"provision/provision/resource"
+)
+
+// TestNeedsAgainstClosure: what is found without the list of all that a resource needs is what the list says.
+func TestNeedsAgainstClosure(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var all []resource.Resource
+		for n := range rapid.IntRange(1, 12).Draw(t, "resources") {
+			r := &thing{id: id(fmt.Sprintf("h/%d", n))}
+			for _, m := range rapid.SliceOfN(rapid.IntRange(0, 11), 0, 4).Draw(t, "needs") {
+				if m < n {
+					r.needs = append(r.needs, id(fmt.Sprintf("h/%d", m)))
+				}
+			}
+			all = append(all, r)
+		}
+		sorted, needs, err := order(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set := map[resource.ID]bool{}
+		first := newFirsts(needs, set)
+		for _, r := range sorted {
+			want := slices.DeleteFunc(slices.Clone(needs.of(r.ID())), func(m resource.ID) bool { return !set[m] })
+			got, ok := first.of(r.ID())
+			if ok != (len(want) > 0) || ok && got != want[0] {
+				t.Fatalf("%s needs %s first, found %s", r.ID(), want, got)
+			}
+			near := needs.nearest(r.ID(), func(m resource.ID) bool { return set[m] })
+			for _, m := range want { // each is found, or behind one that is
+				if !slices.Contains(near, m) && !slices.ContainsFunc(near, func(n resource.ID) bool { return slices.Contains(needs.of(n), m) }) {
+					t.Fatalf("%s needs %s; found %s", r.ID(), m, near)
+				}
+			}
+			for _, m := range near {
+				if !slices.Contains(want, m) {
+					t.Fatalf("%s does not need %s", r.ID(), m)
+				}
+			}
+			if len(near) > 0 && near[0] != want[0] {
+				t.Fatalf("%s needs %s first, found %s", r.ID(), want[0], near[0])
+			}
+			if rapid.Bool().Draw(t, "changes") {
+				set[r.ID()] = true
+			}
+		}
+	})
+}
