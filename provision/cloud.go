@@ -123,12 +123,10 @@ func (p *Pass) absent(host string) bool {
 }
 
 // blank are the facts of a host that is absent.
-func (p *Pass) blank(host string) Facts {
+func (p *Pass) blank(resources []resource.Resource) Facts {
 	script := resource.NewScript(p.nonce)
-	for _, r := range p.System.Resources {
-		if r.ID().Host == host {
-			r.Probe(script)
-		}
+	for _, r := range resources {
+		r.Probe(script)
 	}
 	return script.Absent()
 }

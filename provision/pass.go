@@ -160,7 +160,7 @@ func (p *Pass) each(hosts []string, f func(host string) error) error {
 func (p *Pass) observe(ctx context.Context, hosts []string, into Facts) error {
 	p.start()
 	var mu sync.Mutex
-	account := p.survey(ctx)
+	account, on := p.survey(ctx), p.System.byHost()
 	err := p.each(hosts, func(host string) error {
 		if h := p.System.Host(host); h == nil || h.Machine != nil && !account.wait() {
 			return nil // the account, or what became of reading it
@@ -171,14 +171,12 @@ func (p *Pass) observe(ctx context.Context, hosts []string, into Facts) error {
 		if p.absent(host) {
 			mu.Lock()
 			defer mu.Unlock()
-			maps.Copy(into, p.blank(host))
+			maps.Copy(into, p.blank(on[host]))
 			return nil
 		}
 		script := resource.NewScript(p.nonce)
-		for _, r := range p.System.Resources {
-			if r.ID().Host == host {
-				r.Probe(script)
-			}
+		for _, r := range on[host] {
+			r.Probe(script)
 		}
 		resource.ProbeLock(script, host)
 		p.emit(Event{Type: "observe", Host: host, State: "start"})
@@ -284,10 +282,10 @@ func (p *Pass) diff(facts Facts) (*Plan, error) {
 
 // warnings are those of the stack, and what resources have to say beside their changes.
 func (s *System) warnings(facts Facts, options map[string]bool) []string {
-	out := slices.Clone(s.Warnings)
+	out, w := slices.Clone(s.Warnings), &world{facts: facts, options: options}
 	for _, r := range s.Resources {
-		if w, ok := r.(resource.Warner); ok {
-			out = append(out, w.Warn(&world{facts: facts, options: options})...)
+		if r, ok := r.(resource.Warner); ok {
+			out = append(out, r.Warn(w)...)
 		}
 	}
 	return out

@@ -28,10 +28,11 @@ func (p *Pass) prove(ctx context.Context, smoke []string) error {
 		return nil // nothing that could be asked would answer
 	}
 	smoke = slices.DeleteFunc(slices.Clone(smoke), p.isGone)
+	on := p.System.byHost()
 	err := p.each(agents, func(host string) error {
-		for _, r := range p.System.Resources {
+		for _, r := range on[host] {
 			route, ok := r.(*resource.Route)
-			if !ok || route.Host != host {
+			if !ok {
 				continue
 			}
 			out, err := p.root(ctx, host, "prove the token", route.Prove(), 2*time.Minute)
@@ -169,7 +170,7 @@ func (p *Pass) Status(ctx context.Context) ([]HostStatus, error) {
 	for _, e := range Errors(err) {
 		failed[e.Host] = strings.TrimPrefix(e.Error(), e.Host+": ")
 	}
-	w := &world{facts: facts}
+	w, on := &world{facts: facts}, p.System.byHost()
 	out := []HostStatus{}
 	for _, name := range p.System.HostNames() {
 		h := p.System.Host(name)
@@ -194,8 +195,8 @@ func (p *Pass) Status(ctx context.Context) ([]HostStatus, error) {
 			hs.Services = append(hs.Services, ServiceStatus{name, remote.Sanitize(c.Name), remote.Sanitize(c.Image), remote.Sanitize(c.State), remote.Sanitize(c.Health), c.Started, c.Restarts})
 		}
 		if hs.Error == "" {
-			for _, r := range p.System.Resources {
-				if c, ok := r.(resource.Checker); ok && r.ID().Host == name {
+			for _, r := range on[name] {
+				if c, ok := r.(resource.Checker); ok {
 					for _, problem := range c.Check(w) {
 						hs.Problems = append(hs.Problems, fmt.Sprintf("%s: %s", problem.ID, problem.What))
 					}

@@ -51,9 +51,10 @@ func (p *Pass) settle(ctx context.Context, facts Facts) (*Plan, error) {
 // starting are the hosts with a container that has yet to say whether it is healthy; each is told of once.
 func (p *Pass) starting(facts Facts, told map[resource.ID]bool) []string {
 	var hosts []string
+	w := &world{facts: facts, options: p.Options}
 	for _, r := range p.System.Resources {
 		s, ok := r.(*resource.Service)
-		if !ok || !p.limitHas(s.Host) || p.isGone(s.Host) || !s.Starting(&world{facts: facts, options: p.Options}) {
+		if !ok || !p.limitHas(s.Host) || p.isGone(s.Host) || !s.Starting(w) {
 			continue
 		}
 		if !told[s.ID()] {

@@ -42,7 +42,7 @@ func Load(ctx context.Context, inventoryPath, stackPath string) (*System, error)
 	if err != nil {
 		return nil, asUsage(err)
 	}
-	s := &System{Inventory: inv, Stack: st, cloud: at, byID: map[resource.ID]resource.Resource{}, Warnings: append(stack.EndOfLife(st), st.Packed...)}
+	s := &System{Inventory: inv, Stack: st, cloud: at, byID: make(map[resource.ID]resource.Resource, len(resources)), Warnings: append(stack.EndOfLife(st), st.Packed...)}
 	if s.Resources, s.needs, err = order(resources); err != nil {
 		return nil, err
 	}
@@ -76,6 +76,15 @@ func (s *System) Host(name string) *inventory.Host {
 		}
 	}
 	return nil
+}
+
+// byHost are the resources of each host, in the order of all.
+func (s *System) byHost() map[string][]resource.Resource {
+	on := map[string][]resource.Resource{}
+	for _, r := range s.Resources {
+		on[r.ID().Host] = append(on[r.ID().Host], r)
+	}
+	return on
 }
 
 // HostNames are the names of all hosts, sorted.
