@@ -37,6 +37,8 @@ type Service struct {
 	MountsVar string
 	// OneShot says that the service is run by hand, is never "up" and has no lasting container.
 	OneShot bool
+
+	defined string // what Definition is the digest of
 }
 
 // The shape of a Compose file, as far as it is used here. Services and what has names are maps, which are written in the order of their keys.
@@ -167,7 +169,7 @@ func (p project) render(stack naming.Stack, id string) (Compose, error) {
 				p.Volumes[m.Source] = external{Name: m.Source, External: true}
 			}
 		}
-		definition, err := s.definition()
+		defined, definition, err := s.definition()
 		if err != nil {
 			return Compose{}, fmt.Errorf("digest the service %s: %w", name, err)
 		}
@@ -175,7 +177,7 @@ func (p project) render(stack naming.Stack, id string) (Compose, error) {
 		if id != "" {
 			s.Labels["provision.id"] = id
 		}
-		described := Service{Name: name, Image: s.Image, Networks: slices.Sorted(maps.Keys(s.Networks)), Definition: definition, Mounts: s.startMounts, OneShot: s.Profiles != nil}
+		described := Service{Name: name, Image: s.Image, Networks: slices.Sorted(maps.Keys(s.Networks)), Definition: definition, Mounts: s.startMounts, OneShot: s.Profiles != nil, defined: defined}
 		if len(s.startMounts) > 0 {
 			described.MountsVar = "PROVISION_MOUNTS_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 			s.Labels[mountsLabel] = "${" + described.MountsVar + ":-}"
@@ -194,19 +196,19 @@ func (p project) render(stack naming.Stack, id string) (Compose, error) {
 	if err := enc.Encode(&root); err != nil {
 		return Compose{}, fmt.Errorf("render the project %s: %w", p.Name, err)
 	}
-	out.YAML = text.Bytes()
+	out.YAML = bytes.Clone(text.Bytes()) // without the room that the buffer has left: a fleet keeps one per host
 	return out, nil
 }
 
-// definition is a digest of all that Compose replaces a container for, but for the labels that are made from it.
-func (s service) definition() (string, error) {
+// definition is all that Compose replaces a container for, but for the labels that are made from it, and its digest.
+func (s service) definition() (text, digest string, err error) {
 	s.Labels, s.DependsOn, s.Profiles, s.PullPolicy = nil, nil, nil, ""
-	text, err := yaml.Marshal(s)
+	all, err := yaml.Marshal(s)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:]), nil
+	sum := sha256.Sum256(all)
+	return string(all), hex.EncodeToString(sum[:]), nil
 }
 
 // escape keeps Compose from substituting variables in any value but the one that is made for it.

@@ -29,14 +29,30 @@ import (
 // Bind gives every host of the inventory what it should have, and its cloud's account, if it has one. Files are rendered and build
 // contexts hashed here, before the first connection; secrets that the user gives are fetched.
 func Bind(ctx context.Context, inv *inventory.Inventory, s *Stack, at cloud.Provider) ([]resource.Resource, error) {
-	b := &binder{ctx: ctx, inv: inv, stack: s, cloud: at, names: s.Names(), base: s.Names().Dir(), server: inv.Server()}
+	b := &binder{
+		ctx: ctx, projects: &files.AgentProjects{}, inv: inv, stack: s, cloud: at,
+		names: s.Names(), base: s.Names().Dir(), server: inv.Server(),
+	}
 	if b.server == nil {
 		return nil, nil
 	}
 	for _, h := range inv.Agents() {
 		b.agents = append(b.agents, h.Name)
 	}
+	for _, h := range inv.Hosts {
+		if h.Name != b.server.Name {
+			b.others = append(b.others, h.Name)
+		}
+		if len(h.Roles) == 0 {
+			b.cleaned = append(b.cleaned, h.Name)
+		}
+	}
 	if err := b.contexts(); err != nil {
+		return nil, err
+	}
+	nets := b.stack.Docker.Subnets
+	var err error
+	if b.daemon, err = (files.Daemon{Avoid: []netip.Prefix{nets.Server, nets.Database, nets.Agent}, Proxy: inv.Site.Proxy, NoProxy: inv.Site.NoProxy}).Render(); err != nil {
 		return nil, err
 	}
 	if err := b.account(); err != nil {
@@ -74,7 +90,11 @@ type binder struct {
 	server *inventory.Host
 	cloud  cloud.Provider // nil for none
 	agents []string       // names of the agent hosts, sorted
+	// Names of all hosts but the server's, and of those that are to lose the stack. Resources share all of these lists.
+	others, cleaned []string
 
+	daemon                   []byte // the engine's settings
+	projects                 *files.AgentProjects
 	prefect, business, caddy built
 	named                    resource.ID    // the url's host, where we make it or wait for it
 	place                    *resource.Disk // where the database lies, if not on the server's own disk
@@ -202,12 +222,7 @@ func (b *binder) host(h *inventory.Host) error {
 	nets := b.stack.Docker.Subnets
 	serverNet, agentNet, databaseNet := b.names.Networks()
 	identity := &resource.Identity{
-		Host: h.Name, Stack: b.stack.Name, Server: b.server.Name, DataVolume: b.data(), Cleaned: len(h.Roles) == 0, Before: b.machine(h),
-	}
-	for _, other := range b.inv.Hosts {
-		if other.Name != b.server.Name {
-			identity.Others = append(identity.Others, other.Name)
-		}
+		Host: h.Name, Stack: b.stack.Name, Server: b.server.Name, DataVolume: b.data(), Others: b.others, Cleaned: len(h.Roles) == 0, Before: b.machine(h),
 	}
 	if identity.Cleaned {
 		b.add(identity, &resource.Engine{Host: h.Name, Stack: b.stack.Name, AsIs: true})
@@ -237,10 +252,6 @@ func (b *binder) host(h *inventory.Host) error {
 			sys.OwnPort, sys.OwnBridge = b.port(), resource.BridgeName(agentNet)
 		}
 	}
-	daemon, err := files.Daemon{Avoid: []netip.Prefix{nets.Server, nets.Database, nets.Agent}, Proxy: b.inv.Site.Proxy, NoProxy: b.inv.Site.NoProxy}.Render()
-	if err != nil {
-		return err
-	}
 	repository := b.inv.Site.DockerRepository
 	if repository == "" {
 		repository = "https://download.docker.com/linux"
@@ -251,7 +262,7 @@ func (b *binder) host(h *inventory.Host) error {
 		identity.Before, identity.Disk = append(identity.Before, disk.ID()), volume
 	}
 	b.add(identity,
-		&resource.Engine{Host: h.Name, Stack: b.stack.Name, Source: b.stack.Docker.Source, Repository: repository, Key: cmp.Or(b.stack.Docker.Key, resource.DockerKey), DaemonJSON: daemon},
+		&resource.Engine{Host: h.Name, Stack: b.stack.Name, Source: b.stack.Docker.Source, Repository: repository, Key: cmp.Or(b.stack.Docker.Key, resource.DockerKey), DaemonJSON: b.daemon},
 	)
 	if h.Machine != nil {
 		b.add(&resource.Metadata{Host: h.Name})
@@ -317,15 +328,10 @@ func (b *binder) encryptionKey() string { return b.base + "/server/secrets/serve
 
 // leftovers adds what looks for things that nothing else on the host stands for.
 func (b *binder) leftovers(h *inventory.Host) {
-	l := &resource.Leftovers{Host: h.Name, Stack: b.stack.Name, Agents: b.agents, Keep: []string{b.base + "/id", b.base + "/salt", b.base + "/born", b.encryptionKey()}}
+	l := &resource.Leftovers{Host: h.Name, Stack: b.stack.Name, Agents: b.agents, Cleaned: b.cleaned, Keep: []string{b.base + "/id", b.base + "/salt", b.base + "/born", b.encryptionKey()}}
 	postgres, artifacts, caddy := b.names.Volumes()
 	for _, v := range []string{postgres, artifacts, caddy} {
 		l.Keep = append(l.Keep, b.base+"/volume."+v)
-	}
-	for _, other := range b.inv.Hosts {
-		if len(other.Roles) == 0 {
-			l.Cleaned = append(l.Cleaned, other.Name)
-		}
 	}
 	for _, r := range b.out {
 		id := r.ID()

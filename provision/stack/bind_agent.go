@@ -28,11 +28,11 @@ func (b *binder) agentRole(h *inventory.Host) error {
 	if ip := b.inv.ServerIP(); ip != "" && host != server {
 		extra[b.inv.Hostname()] = ip
 	}
-	rendered, err := files.ComposeAgent{
+	rendered, err := b.projects.Render(files.ComposeAgent{
 		Stack: b.names, Host: host, PrefectImage: b.prefect.ref, BusinessImage: b.business.ref, TLS: b.inv.TLS.Mode, PublicURL: b.inv.URL,
 		CA: ownCA, ExtraHosts: extra, Queues: b.stack.Queues(h), Concurrency: b.stack.Concurrency(h), StopGrace: b.stack.BusinessLogic.StopGrace,
 		Serve: b.serve(), APIAll: b.stack.BusinessLogic.API == APIAll, Proxy: b.inv.Site.Proxy, NoProxy: b.inv.Site.NoProxy,
-	}.Render()
+	})
 	if err != nil {
 		return err
 	}
