@@ -75,13 +75,6 @@ type lane struct {
 	Spans []span
 }
 
-// group is the plan of one host.
-type group struct {
-	Host    string
-	Changes []provision.Change
-	Later   []provision.Later
-}
-
 // Write writes the page. It is called after the last event.
 func (p *Page) Write(w io.Writer) error {
 	p.mu.Lock()
@@ -156,27 +149,6 @@ func lanes(spans []span) (out []lane) {
 		out[i].Spans = append(out[i].Spans, s)
 	}
 	slices.SortFunc(out, func(a, b lane) int { return strings.Compare(a.Host, b.Host) })
-	return out
-}
-
-func groups(p *provision.Plan) (out []group) {
-	if p == nil {
-		return nil
-	}
-	for _, h := range planHosts(p) {
-		g := group{Host: h}
-		for _, c := range p.Changes {
-			if c.Host == h {
-				g.Changes = append(g.Changes, c)
-			}
-		}
-		for _, l := range p.Later {
-			if l.Host == h {
-				g.Later = append(g.Later, l)
-			}
-		}
-		out = append(out, g)
-	}
 	return out
 }
 

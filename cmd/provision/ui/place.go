@@ -28,6 +28,10 @@ func placed(e provision.Event) provision.Event {
 }
 
 func placedPlan(p *provision.Plan) *provision.Plan {
+	if !slices.ContainsFunc(p.Changes, func(c provision.Change) bool { return c.Host == "" }) &&
+		!slices.ContainsFunc(p.Later, func(l provision.Later) bool { return l.Host == "" }) {
+		return p // there is nothing to place, and plans can be large
+	}
 	out := *p
 	out.Changes, out.Later = slices.Clone(p.Changes), slices.Clone(p.Later)
 	for n := range out.Changes {

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"bufio"
 	"cmp"
 	"fmt"
 	"io"
@@ -40,7 +41,9 @@ func account(w io.Writer, a *provision.PlanAccount) {
 }
 
 // announced shows a plan on the way; that nothing is to change is the result's to say.
-func announced(w io.Writer, s Style, p *provision.Plan) {
+func announced(to io.Writer, s Style, p *provision.Plan) {
+	w := bufio.NewWriter(to) // a fleet's plan has a hundred thousand lines
+	defer w.Flush()
 	for _, warning := range p.Warnings {
 		fmt.Fprintln(w, s.yellow("warning: "+warning))
 	}
@@ -48,13 +51,13 @@ func announced(w io.Writer, s Style, p *provision.Plan) {
 	if p.Empty() {
 		return
 	}
-	hosts := planHosts(p)
+	hosts := groups(p)
 	for _, h := range hosts {
-		fmt.Fprintln(w, s.bold(h))
+		fmt.Fprintln(w, s.bold(h.Host))
 		for _, stage := range provision.Stages {
 			first := true
-			for _, c := range p.Changes {
-				if c.Host != h || c.Stage != stage {
+			for _, c := range h.Changes {
+				if c.Stage != stage {
 					continue
 				}
 				if first {
@@ -64,10 +67,8 @@ func announced(w io.Writer, s Style, p *provision.Plan) {
 				planned(w, s, c)
 			}
 		}
-		for _, l := range p.Later {
-			if l.Host == h {
-				fmt.Fprintf(w, "    %s %s: checked after %s\n", s.dim("?"), l.Step, l.After)
-			}
+		for _, l := range h.Later {
+			fmt.Fprintf(w, "    %s %s: checked after %s\n", s.dim("?"), l.Step, l.After)
 		}
 	}
 	interruptions(w, s, p)
@@ -102,9 +103,9 @@ func without(hosts []provision.Unreachable) string {
 }
 
 // where counts the places of a plan: the account is no host.
-func where(places []string) string {
+func where(places []*group) string {
 	hosts := len(places)
-	switch cloud := slices.Contains(places, Cloud); {
+	switch cloud := slices.ContainsFunc(places, func(g *group) bool { return g.Host == Cloud }); {
 	case cloud && hosts == 1:
 		return "the account"
 	case cloud:
@@ -113,7 +114,7 @@ func where(places []string) string {
 	return Count(hosts, "host")
 }
 
-func planned(w io.Writer, s Style, c provision.Change) {
+func planned(w io.Writer, s Style, c *provision.Change) {
 	fmt.Fprintf(w, "    %s %s: %s\n", s.act(c.Act, symbol(c.Act)+" "+c.Act), c.Step, c.Why)
 	if c.Note != "" {
 		fmt.Fprintf(w, "        %s\n", s.dim(c.Note))
@@ -121,20 +122,35 @@ func planned(w io.Writer, s Style, c provision.Change) {
 	diff(w, s, c.Diff)
 }
 
-// planHosts are the hosts of a plan in the order of work.
-func planHosts(p *provision.Plan) (hosts []string) {
-	add := func(h string) {
-		if !slices.Contains(hosts, h) {
-			hosts = append(hosts, h)
-		}
+// group is the plan of one host.
+type group struct {
+	Host    string
+	Changes []*provision.Change
+	Later   []provision.Later
+}
+
+// groups are the hosts of a plan in the order of work. Nil has none.
+func groups(p *provision.Plan) (out []*group) {
+	if p == nil {
+		return nil
 	}
-	for _, c := range p.Changes {
-		add(c.Host)
+	at := map[string]*group{}
+	of := func(host string) *group {
+		if at[host] == nil {
+			at[host] = &group{Host: host}
+			out = append(out, at[host])
+		}
+		return at[host]
+	}
+	for n := range p.Changes {
+		g := of(p.Changes[n].Host)
+		g.Changes = append(g.Changes, &p.Changes[n])
 	}
 	for _, l := range p.Later {
-		add(l.Host)
+		g := of(l.Host)
+		g.Later = append(g.Later, l)
 	}
-	return hosts
+	return out
 }
 
 // acts are all kinds of changes, in the order in which they are counted.
