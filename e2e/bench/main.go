@@ -40,6 +40,7 @@ var jobs = []struct {
 	run  func(*bench) ([]*contest, error)
 }{
 	{"fleet", (*bench).fleetJobs},
+	{"plan", (*bench).planJob},
 	{"again", (*bench).againJob},
 	{"first", (*bench).firstJob},
 }
@@ -56,7 +57,7 @@ func main() {
 
 func run(ctx context.Context) error {
 	b := &bench{Context: ctx}
-	only := flag.String("only", "", "comma-separated: fleet, again, first; default all")
+	only := flag.String("only", "", "comma-separated: fleet, plan, again, first; default all")
 	out := flag.String("o", "", "write the results into this file, too")
 	flag.IntVar(&b.turns, "turns", 15, "of what takes seconds")
 	flag.IntVar(&b.firstTurns, "first-turns", 3, "of what takes minutes")
