@@ -120,14 +120,22 @@ func (i *Inventory) members() []member {
 // names refuses two of the same name, also where only letter case tells them apart, and a host named after a role that others have:
 // --limit takes both names and roles.
 func (c checker) names(inv *Inventory) {
-	seen := map[string]member{}
-	for _, m := range inv.members() {
+	seen, all := map[string]member{}, inv.members()
+	holders := map[Role][]member{}
+	for _, m := range all {
+		for _, role := range m.roles {
+			if h := holders[role]; len(h) == 0 || h[len(h)-1].name != m.name { // a role may be written twice
+				holders[role] = append(holders[role], m)
+			}
+		}
+	}
+	for _, m := range all {
 		if first, ok := seen[strings.ToLower(m.name)]; ok {
 			c.Add(m.key, fmt.Sprintf("there is a host named %q already, in line %d", first.name, c.Line(first.key)), "")
 		}
 		seen[strings.ToLower(m.name)] = m
-		for _, other := range inv.members() {
-			if other.name != m.name && slices.Contains(other.roles, Role(m.name)) {
+		for _, other := range holders[Role(m.name)] {
+			if other.name != m.name {
 				c.Add(m.key, fmt.Sprintf("is named like the role of %q, so --limit %s would be ambiguous", other.name, m.name), "give it another name")
 			}
 		}
