@@ -34,6 +34,7 @@ type Conn struct {
 	last *link
 
 	slots chan struct{}
+	spare chan struct{} // the one channel that stops what runs in another
 	gone  chan struct{} // closed when the connection has ended
 	once  sync.Once
 	why   atomic.Pointer[error] // why we ended it ourselves
@@ -52,7 +53,7 @@ type Conn struct {
 func newConn(d *Dialer, t Target, h *hop, way []*link, took time.Duration) *Conn {
 	c := &Conn{
 		d: d, hop: h, way: way, last: way[len(way)-1],
-		slots: make(chan struct{}, maxChannels), gone: make(chan struct{}),
+		slots: make(chan struct{}, maxChannels), spare: make(chan struct{}, 1), gone: make(chan struct{}),
 		sudo: sudoer{ask: t.SudoPassword}, handshake: took,
 	}
 	go func() {
@@ -214,16 +215,24 @@ func (c *Conn) isGone() bool {
 // busyPeriod is how long a refused channel is asked for again.
 const busyPeriod = 20 * time.Second
 
+// spareChannel in a context asks for the channel that is kept for stopping: the others may all be busy
+// with what is to be stopped.
+type spareChannel struct{}
+
 // channel opens a session channel and returns what must be called once when it has ended.
 func (c *Conn) channel(ctx context.Context, op string) (*ssh.Session, func(), error) {
+	slots := c.slots
+	if ctx.Value(spareChannel{}) != nil {
+		slots = c.spare
+	}
 	select {
-	case c.slots <- struct{}{}:
+	case slots <- struct{}{}:
 	case <-c.gone:
 		return nil, nil, c.lost(op, nil)
 	case <-ctx.Done():
 		return nil, nil, c.abandoned(ctx, op)
 	}
-	free := func() { <-c.slots }
+	free := func() { <-slots }
 	type opened struct {
 		s   *ssh.Session
 		err error
@@ -269,7 +278,7 @@ func (c *Conn) channel(ctx context.Context, op string) (*ssh.Session, func(), er
 		}
 		// A server that allows fewer sessions than we use frees them as ours end;
 		// one that refuses the only one will not change its mind.
-		if len(c.slots) == 1 && pause > 200*time.Millisecond || time.Now().After(giveUp) {
+		if len(c.slots)+len(c.spare) == 1 && pause > 200*time.Millisecond || time.Now().After(giveUp) {
 			free()
 			return nil, nil, &Error{
 				Host: c.hop.label, Op: op, Kind: Busy, Err: o.err,

@@ -1,6 +1,7 @@
 // Package remote is one machine over SSH: it dials (jump hosts, host keys,
-// authentication), runs POSIX shell scripts as the login user or as root, keeps
-// a shell running under a lock, and uploads files.
+// authentication), runs POSIX shell scripts as the login user or as root, streams
+// data of any size through them, keeps a shell running under a lock, and copies
+// files both ways.
 //
 // It gives three promises. A host key is always verified, with the verdict that
 // OpenSSH gives on the same files. A script is never part of a command line, and

@@ -2,7 +2,9 @@ package remote
 
 import (
 	"bytes"
+	"io"
 	"strconv"
+	"sync"
 )
 
 // frame cuts the output of one script out of a stream: what comes before the
@@ -16,6 +18,11 @@ type frame struct {
 	payload    func([]byte) // gets the payload piece by piece; must not keep it
 	pause      func()       // called when a line of the payload is complete but its line break is held back
 	noise      tail
+
+	to     io.Writer // of a stream: gets the payload, too, outside of the session's lock; nil: nobody
+	later  [][]byte  // what is to be written to it
+	busy   bool      // something is being written to it
+	broken error     // why nothing more is
 
 	began, ended bool
 	status       int
@@ -85,8 +92,52 @@ func (f *frame) feed(p []byte) {
 }
 
 func (f *frame) emit(p []byte) {
-	if len(p) > 0 {
-		f.payload(p)
+	if len(p) == 0 {
+		return
+	}
+	f.payload(p)
+	if f.to != nil && f.broken == nil {
+		f.later = append(f.later, p)
+	}
+}
+
+// due is what is to be written to the writer of a stream; with the session locked. Until deliver has
+// returned, busy says so.
+func (f *frame) due() [][]byte {
+	due := f.later
+	f.later, f.busy = nil, len(due) > 0
+	return due
+}
+
+// deliver writes without the session's lock: the writer may be slow. Until it has returned nothing more
+// is read from the channel, so the other side waits, too.
+func (f *frame) deliver(mu *sync.Mutex, due [][]byte) {
+	for _, p := range due {
+		mu.Lock()
+		wanted := f.broken == nil
+		mu.Unlock()
+		if !wanted {
+			break
+		}
+		n, err := f.to.Write(p)
+		if err == nil && n < len(p) {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			f.refuse(mu, err)
+		}
+	}
+	mu.Lock()
+	f.busy = false
+	mu.Unlock()
+}
+
+// refuse ends what is given to the writer.
+func (f *frame) refuse(mu *sync.Mutex, err error) {
+	mu.Lock()
+	defer mu.Unlock()
+	if f.broken == nil {
+		f.broken = err
 	}
 }
 

@@ -1,11 +1,14 @@
 package remote_test
 
 import (
+	"bytes"
 	"context"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"provision/remote"
+	"provision/remote/remotecontract"
 )
 
 // TestRealSudo becomes root by a real sudo with rules of its own, and is told apart from what a login
@@ -61,6 +64,32 @@ func TestRealSudo(t *testing.T) {
 				t.Errorf("%q, %s", out, full(err))
 			}
 			_ = sh.Close()
+			var out bytes.Buffer
+			err = c.Stream(ctx(t), remote.Stream{Script: "id -u; cat", Root: true, Stdin: strings.NewReader("it's right\nexit 87\n"), Stdout: &out})
+			if err != nil || out.String() != "0\nit's right\nexit 87\n" {
+				t.Errorf("stream: %q, %s", out.String(), full(err))
+			}
+		})
+	}
+}
+
+// TestContractWithRealSudo holds a real sshd and a real sudo to the contract, for users who become root
+// without a password and with one.
+func TestContractWithRealSudo(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("sudo"); err != nil {
+		t.Skip("needs sudo")
+	}
+	s := startAccounts(t, map[string]account{"freely": {sudo: "NOPASSWD: ALL"}, "byword": {password: "it's right", sudo: "ALL"}}, "AuthenticationMethods publickey", "MaxStartups 100")
+	for user, password := range map[string]func(context.Context) (string, error){
+		"freely": nil, "byword": func(context.Context) (string, error) { return "it's right", nil },
+	} {
+		t.Run(user, func(t *testing.T) {
+			remotecontract.Run(t, func(t *testing.T) (*remote.Dialer, remote.Target) {
+				target := s.target()
+				target.User, target.SudoPassword = user, password
+				return s.dialer(t), target
+			})
 		})
 	}
 }

@@ -90,7 +90,9 @@ const (
 	OpDial     OpName = "dial"      // one hop: TCP, handshake, authentication
 	OpExec     OpName = "exec"      // one exec channel: Run, or the start of a Shell
 	OpShellRun OpName = "shell-run" // one script in a running Shell
+	OpStream   OpName = "stream"    // one exec channel whose data go through
 	OpUpload   OpName = "upload"    // one file
+	OpDownload OpName = "download"  // one file
 )
 
 // Op is one remote operation, told to Observe twice: before, and after with
@@ -99,7 +101,7 @@ type Op struct {
 	Host string
 	Name OpName
 	Root bool
-	Path string // of an upload
+	Path string // of an upload or download
 	Done bool
 	Err  error         // after
 	Took time.Duration // after

@@ -34,7 +34,10 @@ type Result struct {
 func (c *Conn) Run(ctx context.Context, cmd Command) (res Result, err error) {
 	done := c.d.observe(Op{Host: c.hop.label, Name: OpExec, Root: cmd.Root})
 	defer func() { done(err) }()
-	const op = "run"
+	return c.run(ctx, "run", cmd)
+}
+
+func (c *Conn) run(ctx context.Context, op string, cmd Command) (Result, error) {
 	j := newJob(newNonce(), 0, cmd.MaxOutput, nil)
 	s, err := c.shell(ctx, op, cmd.Root, j)
 	if err != nil {
@@ -96,7 +99,11 @@ func newJob(nonce string, seq, limit int, progress func(line string)) *job {
 
 // run waits for the end of the script, which was sent.
 func (j *job) run(ctx context.Context, s *session) (int, error) {
-	err := s.await(ctx, func() bool { return j.out.ended && j.err.ended || j.strict && j.over || j.printed > floodLimit })
+	return j.result(ctx, s, s.await(ctx, func() bool { return j.out.ended && j.err.ended || j.strict && j.over || j.printed > floodLimit }))
+}
+
+// result is what became of a script whose end was awaited with err.
+func (j *job) result(ctx context.Context, s *session, err error) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if j.quiet != nil {

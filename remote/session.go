@@ -45,17 +45,27 @@ type sink struct {
 
 func (k sink) Write(p []byte) (int, error) {
 	k.s.mu.Lock()
-	defer k.s.mu.Unlock()
 	f := k.s.out
 	if k.stderr {
 		f = k.s.err
 	}
 	f.feed(p)
-	select {
-	case k.s.mark <- struct{}{}:
-	default:
+	due := f.due()
+	k.s.mu.Unlock()
+	k.s.wake()
+	if len(due) > 0 {
+		f.deliver(&k.s.mu, due)
+		k.s.wake()
 	}
 	return len(p), nil
+}
+
+// wake makes await look again.
+func (s *session) wake() {
+	select {
+	case s.mark <- struct{}{}:
+	default:
+	}
 }
 
 func (s *session) locked(f func() bool) bool {
@@ -230,9 +240,12 @@ exit; }
 // marks. It is one command that ends with its last byte: the shell has read all of
 // it before it starts, and nothing in script can read what follows. A script that
 // does not parse, exits or sets options only ends its subshell.
-func wrap(begin, end, script string) string {
-	return fmt.Sprintf(`{ LC_ALL=C; export LC_ALL; printf '\n%%s\n' %[1]s; printf '\n%%s\n' %[1]s >&2
-(eval %[3]s) </dev/null
-set -- "$?"; printf '\n%%s %%d\n' %[2]s "$1"; printf '\n%%s %%d\n' %[2]s "$1" >&2; (exit "$1"); }
-`, begin, end, Quote(script))
+func wrap(begin, end, script string) string { return wrapped(begin, end, script, "", "</dev/null", "") }
+
+// wrapped is wrap with words before the first mark, redirections, and words after the last.
+func wrapped(begin, end, script, first, redirect, last string) string {
+	return fmt.Sprintf(`{ LC_ALL=C; export LC_ALL; %[4]sprintf '\n%%s\n' %[1]s; printf '\n%%s\n' %[1]s >&2
+(eval %[3]s) %[5]s
+set -- "$?"; printf '\n%%s %%d\n' %[2]s "$1"; printf '\n%%s %%d\n' %[2]s "$1" >&2; %[6]s(exit "$1"); }
+`, begin, end, Quote(script), first, redirect, last)
 }

@@ -25,8 +25,8 @@ func (c *Conn) Upload(ctx context.Context, path string, content io.Reader, size 
 	done := c.d.observe(Op{Host: c.hop.label, Name: OpUpload, Path: path})
 	defer func() { done(err) }()
 	op := "upload " + Sanitize(path)
-	if path == "" || strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return &Error{Host: c.hop.label, Op: op, Kind: Failed, Err: errors.New("the path is empty or holds control characters")}
+	if err := c.checkPath(op, path); err != nil {
+		return err
 	}
 	if progress == nil {
 		progress = func(int64) {}
@@ -41,6 +41,14 @@ func (c *Conn) Upload(ctx context.Context, path string, content io.Reader, size 
 		return c.uploadCat(ctx, op, path, src, size, mode)
 	}
 	return c.uploadSFTP(ctx, op, client, path, src, size, mode)
+}
+
+// checkPath refuses what no file of ours is called.
+func (c *Conn) checkPath(op, path string) error {
+	if path == "" || strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return &Error{Host: c.hop.label, Op: op, Kind: Failed, Err: errors.New("the path is empty or holds control characters")}
+	}
+	return nil
 }
 
 // counted counts what is read and keeps the reader's own error apart from the
@@ -129,9 +137,6 @@ func (c *Conn) sftpClient(ctx context.Context, op string) (*sftp.Client, error) 
 	}()
 	return client, nil
 }
-
-// cleanupPeriod bounds what is done after an error or a cancel.
-const cleanupPeriod = 10 * time.Second
 
 func (c *Conn) uploadSFTP(ctx context.Context, op string, client *sftp.Client, path string, src *counted, size int64, mode fs.FileMode) error {
 	type result struct {
