@@ -9,12 +9,16 @@ import (
 	"sync"
 
 	"go.yaml.in/yaml/v3"
+
+	"provision/files/naming"
 )
 
 // AgentProjects renders the projects of many agent hosts. Hosts that differ in nothing but their names share one
 // rendering, in which each name is put in the place of another one: writing YAML is most of what rendering costs. It is
-// safe for concurrent use, and its zero value is ready.
+// safe for concurrent use, and ready with its parts alone.
 type AgentProjects struct {
+	Parts Parts
+
 	mu     sync.Mutex
 	shared map[string]Compose
 }
@@ -22,8 +26,8 @@ type AgentProjects struct {
 // hostStandIn is the name for which the shared text is rendered. YAML writes it without quotes.
 const hostStandIn = "zz-provision-stand-in-zz"
 
-// Render returns what a.Render does.
-func (s *AgentProjects) Render(a ComposeAgent) (Compose, error) {
+// Render returns what Parts.Render does for an agent host.
+func (s *AgentProjects) Render(a Input) (Compose, error) {
 	host := a.Host
 	a.Host = hostStandIn
 	rest := a
@@ -31,7 +35,7 @@ func (s *AgentProjects) Render(a ComposeAgent) (Compose, error) {
 	key := fmt.Sprintf("%#v", rest)
 	if strings.Contains(key, hostStandIn) || !plainYAML(host) {
 		a.Host = host
-		return a.Render()
+		return s.Parts.Render(naming.RoleAgent, a)
 	}
 	shared, err := s.of(key, a)
 	if err != nil {
@@ -50,13 +54,13 @@ func (s *AgentProjects) Render(a ComposeAgent) (Compose, error) {
 	return out, nil
 }
 
-func (s *AgentProjects) of(key string, a ComposeAgent) (Compose, error) {
+func (s *AgentProjects) of(key string, a Input) (Compose, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c, ok := s.shared[key]; ok {
 		return c, nil
 	}
-	c, err := a.Render()
+	c, err := s.Parts.Render(naming.RoleAgent, a)
 	if err == nil {
 		if s.shared == nil {
 			s.shared = map[string]Compose{}

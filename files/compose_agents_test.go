@@ -13,7 +13,7 @@ import (
 func TestAgentProjectsAreTheSame(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		var shared AgentProjects
+		shared := AgentProjects{Parts: prefectParts}
 		project := agentProject()
 		project.Serve = rapid.Bool().Draw(t, "serve")
 		project.Stack = rapid.SampledFrom([]naming.Stack{"prefect", "yes", hostStandIn}).Draw(t, "stack")
@@ -24,7 +24,7 @@ func TestAgentProjectsAreTheSame(t *testing.T) {
 		for _, host := range rapid.SliceOfN(name, 1, 4).Draw(t, "hosts") {
 			project.Host = host
 			project.Concurrency = rapid.IntRange(1, 2).Draw(t, "concurrency")
-			want, err := project.Render()
+			want, err := prefectParts.Render(naming.RoleAgent, project)
 			if err != nil {
 				t.Fatal(err)
 			}

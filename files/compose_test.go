@@ -11,57 +11,67 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+
+	"provision/files/naming"
 )
 
 const stackID = "3f0c3c55-8b0f-4b53-9d0e-0f2f3c0f6a11"
 
-func serverProject() ComposeServer {
-	return ComposeServer{
+func serverProject() Input {
+	return Input{
 		Stack: "prefect", ID: stackID,
-		PostgresImage: "postgres:13.3", PrefectImage: "prefect-prefect:0123456789abcdef", CaddyImage: "prefect-caddy:fedcba9876543210",
-		TLS: TLSInternal, PublicURL: "https://prefect.example.org",
+		Images: map[string]string{ImagePostgres: "postgres:13.3", ImagePrefect: "prefect-prefect:0123456789abcdef", ImageCaddy: "prefect-caddy:fedcba9876543210"},
+		TLS:    TLSInternal, PublicURL: "https://prefect.example.org",
 	}
 }
 
-func agentProject() ComposeAgent {
-	return ComposeAgent{
+func agentProject() Input {
+	return Input{
 		Stack: "prefect", ID: stackID, Host: "worker-1",
-		PrefectImage: "prefect-prefect:0123456789abcdef", BusinessImage: "prefect-business-logic:0011223344556677",
-		TLS: TLSInternal, PublicURL: "https://prefect.example.org", CA: true, ExtraHosts: map[string]string{"prefect.example.org": "192.168.7.11"},
+		Images: map[string]string{ImagePrefect: "prefect-prefect:0123456789abcdef", ImageBusiness: "prefect-business-logic:0011223344556677"},
+		TLS:    TLSInternal, PublicURL: "https://prefect.example.org", CA: true, ExtraHosts: map[string]string{"prefect.example.org": "192.168.7.11"},
 		Queues: []string{"default"}, Concurrency: 10, StopGrace: 2 * time.Minute,
 	}
 }
 
-type renderer interface{ Render() (Compose, error) }
+// variant is a project as one role has it.
+type variant struct {
+	role string
+	in   Input
+}
 
-func composeVariants() map[string]renderer {
-	server := func(change func(*ComposeServer)) ComposeServer {
-		s := serverProject()
-		change(&s)
-		return s
-	}
-	agent := func(change func(*ComposeAgent)) ComposeAgent {
-		a := agentProject()
-		change(&a)
-		return a
-	}
-	return map[string]renderer{
-		"server": serverProject(),
-		"server-single": server(func(s *ComposeServer) {
+func (v variant) Render() (Compose, error) { return prefectParts.Render(v.role, v.in) }
+
+func server(change func(*Input)) variant {
+	in := serverProject()
+	change(&in)
+	return variant{naming.RoleServer, in}
+}
+
+func agent(change func(*Input)) variant {
+	in := agentProject()
+	change(&in)
+	return variant{naming.RoleAgent, in}
+}
+
+func composeVariants() map[string]variant {
+	return map[string]variant{
+		"server": server(func(*Input) {}),
+		"server-single": server(func(s *Input) {
 			s.AgentHere = true
 			s.Stack = "reports"
 		}),
-		"server-off": server(func(s *ComposeServer) {
+		"server-off": server(func(s *Input) {
 			s.TLS, s.PublicURL, s.AgentHere = TLSOff, "http://192.0.2.7:4200", true
 		}),
-		"server-settings": server(func(s *ComposeServer) {
+		"server-settings": server(func(s *Input) {
 			s.PublicURL = "https://[2001:db8::7]:9443"
 			s.Settings = map[string]string{"PREFECT_LOGGING_LEVEL": "DEBUG", "PREFECT_API_DATABASE_TIMEOUT": "20", "PREFECT_UI_URL": "$HOME ${X} \"'\n: no"}
 			s.Proxy, s.NoProxy = "http://proxy.example.org:3128", []string{".example.org"}
 		}),
-		"agent":       agentProject(),
-		"agent-serve": agent(func(a *ComposeAgent) { a.Serve, a.APIAll = true, true }),
-		"agent-public": agent(func(a *ComposeAgent) {
+		"agent":       agent(func(*Input) {}),
+		"agent-serve": agent(func(a *Input) { a.Serve, a.APIAll = true, true }),
+		"agent-public": agent(func(a *Input) {
 			a.TLS, a.CA, a.ExtraHosts, a.Queues = TLSACME, false, nil, []string{"default", "large jobs"}
 			a.Proxy = "http://proxy.example.org:3128"
 		}),
@@ -198,7 +208,7 @@ func TestComposeHardening(t *testing.T) {
 	}
 }
 
-func definitions(t *testing.T, p renderer) map[string]string {
+func definitions(t *testing.T, p variant) map[string]string {
 	t.Helper()
 	c, err := p.Render()
 	if err != nil {
@@ -227,45 +237,39 @@ func TestComposeDefinitions(t *testing.T) {
 	t.Parallel()
 	servers := []struct {
 		name   string
-		change func(*ComposeServer)
+		change func(*Input)
 		want   []string
 	}{
-		{"nothing", func(*ComposeServer) {}, nil},
-		{"identity", func(s *ComposeServer) { s.ID = "other" }, nil},
-		{"database image", func(s *ComposeServer) { s.PostgresImage = "postgres:13.23" }, []string{"postgres"}},
-		{"prefect image", func(s *ComposeServer) { s.PrefectImage = "prefect-prefect:new" }, []string{"migrate", "server"}},
-		{"caddy image", func(s *ComposeServer) { s.CaddyImage = "prefect-caddy:new" }, []string{"caddy"}},
-		{"setting", func(s *ComposeServer) { s.Settings = map[string]string{"PREFECT_LOGGING_LEVEL": "DEBUG"} }, []string{"migrate", "server"}},
-		{"url's port", func(s *ComposeServer) { s.PublicURL += ":9443" }, []string{"caddy", "migrate", "server"}},
-		{"other certificates", func(s *ComposeServer) { s.TLS = TLSFiles }, nil},
-		{"an agent on the same host", func(s *ComposeServer) { s.AgentHere = true }, []string{"caddy"}},
+		{"nothing", func(*Input) {}, nil},
+		{"identity", func(s *Input) { s.ID = "other" }, nil},
+		{"database image", func(s *Input) { s.Images[ImagePostgres] = "postgres:13.23" }, []string{"postgres"}},
+		{"prefect image", func(s *Input) { s.Images[ImagePrefect] = "prefect-prefect:new" }, []string{"migrate", "server"}},
+		{"caddy image", func(s *Input) { s.Images[ImageCaddy] = "prefect-caddy:new" }, []string{"caddy"}},
+		{"setting", func(s *Input) { s.Settings = map[string]string{"PREFECT_LOGGING_LEVEL": "DEBUG"} }, []string{"migrate", "server"}},
+		{"url's port", func(s *Input) { s.PublicURL += ":9443" }, []string{"caddy", "migrate", "server"}},
+		{"other certificates", func(s *Input) { s.TLS = TLSFiles }, nil},
+		{"an agent on the same host", func(s *Input) { s.AgentHere = true }, []string{"caddy"}},
 	}
 	for _, tt := range servers {
-		s := serverProject()
-		before := definitions(t, s)
-		tt.change(&s)
-		if diff := cmp.Diff(tt.want, changed(before, definitions(t, s))); diff != "" {
+		if diff := cmp.Diff(tt.want, changed(definitions(t, server(func(*Input) {})), definitions(t, server(tt.change)))); diff != "" {
 			t.Errorf("%s: -want +got\n%s", tt.name, diff)
 		}
 	}
 	agents := []struct {
 		name   string
-		change func(*ComposeAgent)
+		change func(*Input)
 		want   []string
 	}{
-		{"nothing", func(*ComposeAgent) {}, nil},
-		{"concurrency", func(a *ComposeAgent) { a.Concurrency = 11 }, []string{"agent"}},
-		{"queues", func(a *ComposeAgent) { a.Queues = []string{"default", "more"} }, []string{"agent"}},
-		{"flows", func(a *ComposeAgent) { a.BusinessImage = "prefect-business-logic:new" }, []string{"business-logic", "describe"}},
-		{"prefect image", func(a *ComposeAgent) { a.PrefectImage = "prefect-prefect:new" }, []string{"agent"}},
-		{"stop grace", func(a *ComposeAgent) { a.StopGrace = time.Minute }, []string{"business-logic"}},
-		{"address of the server", func(a *ComposeAgent) { a.ExtraHosts = nil }, []string{"agent", "business-logic"}},
+		{"nothing", func(*Input) {}, nil},
+		{"concurrency", func(a *Input) { a.Concurrency = 11 }, []string{"agent"}},
+		{"queues", func(a *Input) { a.Queues = []string{"default", "more"} }, []string{"agent"}},
+		{"flows", func(a *Input) { a.Images[ImageBusiness] = "prefect-business-logic:new" }, []string{"business-logic", "describe"}},
+		{"prefect image", func(a *Input) { a.Images[ImagePrefect] = "prefect-prefect:new" }, []string{"agent"}},
+		{"stop grace", func(a *Input) { a.StopGrace = time.Minute }, []string{"business-logic"}},
+		{"address of the server", func(a *Input) { a.ExtraHosts = nil }, []string{"agent", "business-logic"}},
 	}
 	for _, tt := range agents {
-		a := agentProject()
-		before := definitions(t, a)
-		tt.change(&a)
-		if diff := cmp.Diff(tt.want, changed(before, definitions(t, a))); diff != "" {
+		if diff := cmp.Diff(tt.want, changed(definitions(t, agent(func(*Input) {})), definitions(t, agent(tt.change)))); diff != "" {
 			t.Errorf("%s: -want +got\n%s", tt.name, diff)
 		}
 	}
@@ -277,9 +281,7 @@ func TestComposeValuesStayValues(t *testing.T) {
 	for _, hostile := range []string{
 		"${PROVISION_MOUNTS_SERVER:-}", "$HOME", "$$", "a: b", "x\n    privileged: true", "#c", "'", `"`, "yes", "0x10", "1e3", "~", "", " ", "- a", "&a", "*a", "!!binary x", "{a: b}", "[", "2001-01-01", "12:30:45", "\u0085", "\u2028", "\ttab", "\x01",
 	} {
-		s := serverProject()
-		s.Settings = map[string]string{"PREFECT_X": hostile}
-		c, err := s.Render()
+		c, err := server(func(s *Input) { s.Settings = map[string]string{"PREFECT_X": hostile} }).Render()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -290,9 +292,7 @@ func TestComposeValuesStayValues(t *testing.T) {
 		if strings.Count(string(c.YAML), "${PROVISION") != strings.Count(string(c.YAML), "$${PROVISION")+1 {
 			t.Errorf("setting %q is substituted", hostile)
 		}
-		a := agentProject()
-		a.Queues = []string{hostile}
-		c, err = a.Render()
+		c, err = agent(func(a *Input) { a.Queues = []string{hostile} }).Render()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -313,15 +313,11 @@ func TestComposeRefuses(t *testing.T) {
 		"PREFECT_API_DATABASE_MIGRATE_ON_START": "cannot be changed",
 		"PREFECT_HOME":                          "cannot be changed",
 	} {
-		s := serverProject()
-		s.Settings = map[string]string{setting: "x"}
-		if _, err := s.Render(); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := server(func(s *Input) { s.Settings = map[string]string{setting: "x"} }).Render(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", setting, err)
 		}
 	}
-	s := serverProject()
-	s.PublicURL = "https://a b"
-	if _, err := s.Render(); err == nil {
+	if _, err := server(func(s *Input) { s.PublicURL = "https://a b" }).Render(); err == nil {
 		t.Error("a bad url is accepted")
 	}
 }
@@ -370,6 +366,24 @@ func TestComposeIsDeterministic(t *testing.T) {
 			if again, _ := composeVariants()[name].Render(); string(again.YAML) != string(first.YAML) {
 				t.Fatalf("%s: rendered differently", name)
 			}
+		}
+	}
+}
+
+// TestParts: rows do not contradict each other, and those which do are found.
+func TestParts(t *testing.T) {
+	t.Parallel()
+	if err := prefectParts.check(); err != nil {
+		t.Error(err)
+	}
+	for want, parts := range map[string]Parts{
+		"two parts are called a":                            {{Name: "a"}, {Name: "a"}},
+		"a calls b, which is no part of the same role":      {{Name: "a", Role: "server", Calls: []Call{{Part: "b"}}}, {Name: "b", Role: "agent"}},
+		"a calls nobody, which is no part of the same role": {{Name: "a", Calls: []Call{{Part: "nobody"}}}},
+		"b stands after a, which it calls":                  {{Name: "a"}, {Name: "b", Calls: []Call{{Part: "a"}}}},
+	} {
+		if err := parts.check(); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 }

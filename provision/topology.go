@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"provision/files"
 	"provision/inventory"
 	"provision/provision/resource"
 )
@@ -45,12 +46,18 @@ type TopologyNetwork struct {
 // TopologyContainer is one container that goes on running.
 type TopologyContainer struct {
 	Name string `json:"name"`
-	// Part is what it is: caddy, server, postgres, agent, business-logic.
+	// Part is what it is, as the stack's parts are called: caddy, server, postgres, agent, business-logic.
 	Part     string   `json:"part"`
 	Image    string   `json:"image"`
 	Networks []string `json:"networks"`
 	Ports    []string `json:"ports"` // published on the host: "443/tcp"
 	Volumes  []string `json:"volumes"`
+
+	// Role, Calls and CalledAt are of its part; so are Entrance, which is what the url leads to, and Polls, which asks there for work.
+	Role            string   `json:"-"`
+	Calls           []string `json:"-"` // parts
+	CalledAt        string   `json:"-"`
+	Entrance, Polls bool     `json:"-"`
 }
 
 // Topology describes the system.
@@ -74,7 +81,7 @@ func (s *System) Topology() (*Topology, error) {
 				if !strings.HasSuffix(r.Path, "/compose.yaml") {
 					continue
 				}
-				c, err := containers(r.Content)
+				c, err := containers(s.Stack.Parts(), r.Content)
 				if err != nil {
 					return nil, fmt.Errorf("%s: %s: %w", h.Name, r.Path, err)
 				}
@@ -97,16 +104,12 @@ func (s *System) Topology() (*Topology, error) {
 	return t, nil
 }
 
-// partOrder is the way of a request.
-var partOrder = []string{"caddy", "server", "postgres", "agent", "business-logic"}
-
-// containers reads a rendered compose file. What has a profile runs once and ends.
-func containers(text []byte) ([]TopologyContainer, error) {
+// containers reads a rendered compose file. What runs once and ends is left out. They come in the way of a request.
+func containers(parts files.Parts, text []byte) ([]TopologyContainer, error) {
 	var file struct {
 		Services map[string]struct {
 			Image    string         `yaml:"image"`
 			Name     string         `yaml:"container_name"`
-			Profiles []string       `yaml:"profiles"`
 			Networks map[string]any `yaml:"networks"`
 			Ports    []struct {
 				Published string `yaml:"published"`
@@ -122,11 +125,18 @@ func containers(text []byte) ([]TopologyContainer, error) {
 		return nil, err
 	}
 	var out []TopologyContainer
-	for part, s := range file.Services {
-		if len(s.Profiles) > 0 {
+	for _, part := range parts {
+		s, here := file.Services[part.Name]
+		if !here || part.Once {
 			continue
 		}
-		c := TopologyContainer{Name: s.Name, Part: part, Image: s.Image, Networks: slices.Sorted(maps.Keys(s.Networks))}
+		c := TopologyContainer{
+			Name: s.Name, Part: part.Name, Image: s.Image, Networks: slices.Sorted(maps.Keys(s.Networks)),
+			Role: part.Role, CalledAt: part.CalledAt, Entrance: part.Entrance, Polls: part.Polls,
+		}
+		for _, call := range part.Calls {
+			c.Calls = append(c.Calls, call.Part)
+		}
 		for _, p := range s.Ports {
 			c.Ports = append(c.Ports, p.Published+"/"+cmp.Or(p.Protocol, "tcp"))
 		}
@@ -138,9 +148,6 @@ func containers(text []byte) ([]TopologyContainer, error) {
 		}
 		out = append(out, c)
 	}
-	slices.SortFunc(out, func(a, b TopologyContainer) int {
-		return cmp.Or(cmp.Compare(slices.Index(partOrder, a.Part), slices.Index(partOrder, b.Part)), cmp.Compare(a.Name, b.Name))
-	})
 	return out, nil
 }
 

@@ -9,6 +9,38 @@ const Root = "/var/lib/provision"
 // Pool is the work pool of every stack.
 const Pool = "provision"
 
+// The roles of hosts, as inventories give them.
+const (
+	RoleServer = "server"
+	RoleAgent  = "agent"
+)
+
+// Network is a kind of network; subnets in stack files have the same names.
+type Network string
+
+// The networks of a stack.
+const (
+	ServerNetwork   Network = "server"   // Caddy and the Prefect server
+	DatabaseNetwork Network = "database" // the Prefect server and its database; it leads nowhere else
+	AgentNetwork    Network = "agent"    // of an agent host
+)
+
+// Internal says that nothing outside of the host is reached from a network.
+func (n Network) Internal() bool { return n == DatabaseNetwork }
+
+// Volume is what a volume is for.
+type Volume string
+
+// The volumes of a stack.
+const (
+	PostgresVolume  Volume = "postgres"
+	ArtifactsVolume Volume = "artifacts"
+	CaddyVolume     Volume = "caddy"
+)
+
+// Volumes are all of them.
+var Volumes = []Volume{PostgresVolume, ArtifactsVolume, CaddyVolume}
+
 // HostQueuePrefix begins the queues that belong to one host each. Queues of users do not begin with it.
 const HostQueuePrefix = "host-"
 
@@ -37,15 +69,11 @@ func (s Stack) Container(service string) string { return string(s) + "-" + servi
 // Image is the repository of an image that is built for the stack on its hosts.
 func (s Stack) Image(kind string) string { return string(s) + "-" + kind }
 
-// Networks are the stack's Docker networks.
-func (s Stack) Networks() (server, agent, database string) {
-	return string(s) + "-server-network", string(s) + "-agent-network", string(s) + "-database-network"
-}
+// Network is the stack's Docker network of a kind.
+func (s Stack) Network(n Network) string { return string(s) + "-" + string(n) + "-network" }
 
-// Volumes are the stack's Docker volumes.
-func (s Stack) Volumes() (postgres, artifacts, caddy string) {
-	return string(s) + "-postgres", string(s) + "-artifacts", string(s) + "-caddy"
-}
+// Volume is the stack's Docker volume for something.
+func (s Stack) Volume(v Volume) string { return string(s) + "-" + string(v) }
 
 // Tag marks what the stack registered in Prefect.
 func (s Stack) Tag() string { return "provision:" + string(s) }

@@ -30,6 +30,8 @@ type Leftovers struct {
 	Cleaned     []string // names of the hosts that are cleaned of the stack, in this plan or before
 	// Keep are the files that stay as long as a volume of the stack is or may be here: its data needs them.
 	Keep []string
+	// Order is that in which containers end, whether they are here or not: who asks before who answers.
+	Order []Stopped
 	// Guarded says that the host has networks of the stack, and with them the rules that close these.
 	Guarded bool
 	// Readers are those who read a directory as a whole, and so see that files in it are removed.
@@ -65,8 +67,8 @@ var ownName = regexp.MustCompile(`^/[A-Za-z0-9._/@+-]+$`)
 // oneShot is how Compose names a container that it runs once.
 var oneShot = regexp.MustCompile(`-run-[0-9a-f]{6,}$`)
 
-// order is that in which containers end: who asks before who answers.
-var order = []string{"agent", "business-logic", "caddy", "server", "postgres"}
+// Stopped is a container of the stack, and what its end means.
+type Stopped struct{ Container, Note string }
 
 func (l *Leftovers) Diff(w World) []Change {
 	var out []Change
@@ -84,13 +86,15 @@ func (l *Leftovers) Diff(w World) []Change {
 			containers = append(containers, name)
 		}
 	}
-	rank := func(name string) int { return slices.Index(order, strings.TrimPrefix(name, l.Stack+"-")) }
+	rank := func(name string) int {
+		return slices.IndexFunc(l.Order, func(s Stopped) bool { return s.Container == name })
+	}
 	slices.SortFunc(containers, func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a, b)) })
 	for _, name := range containers {
 		c := remove("container", name, "it is no longer wanted here", "")
 		c.Risk = Interrupts
-		if name == naming.Stack(l.Stack).Container("business-logic") {
-			c.Note = "running flows have their time to end"
+		if n := rank(name); n >= 0 {
+			c.Note = l.Order[n].Note
 		}
 	}
 	for _, name := range sortedKeys(d.Networks) {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"provision/files/naming"
 	"provision/remote"
 )
 
@@ -18,6 +17,8 @@ type BridgeNetwork struct {
 	Host, Stack, Name string
 	Subnet            string
 	Internal          bool // no way out
+	// Order is that in which containers end.
+	Order []Stopped
 }
 
 var (
@@ -92,8 +93,8 @@ func (n *BridgeNetwork) Do(ctx context.Context, r *Run, c Change) error {
 	replace := ""
 	if c.Act == Replace {
 		var names string
-		for _, service := range order {
-			names += " " + remote.Quote(naming.Stack(n.Stack).Container(service))
+		for _, s := range n.Order {
+			names += " " + remote.Quote(s.Container)
 		}
 		replace = fmt.Sprintf(endContainers, remote.Quote(n.Stack), names)
 	}

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"path"
 	"runtime"
 	"slices"
 	"strconv"
@@ -30,8 +29,8 @@ import (
 // contexts hashed here, before the first connection; secrets that the user gives are fetched.
 func Bind(ctx context.Context, inv *inventory.Inventory, s *Stack, at cloud.Provider) ([]resource.Resource, error) {
 	b := &binder{
-		ctx: ctx, projects: &files.AgentProjects{}, inv: inv, stack: s, cloud: at,
-		names: s.Names(), base: s.Names().Dir(), server: inv.Server(),
+		ctx: ctx, projects: &files.AgentProjects{Parts: s.Parts()}, inv: inv, stack: s, cloud: at,
+		parts: s.Parts(), names: s.Names(), base: s.Names().Dir(), server: inv.Server(),
 	}
 	if b.server == nil {
 		return nil, nil
@@ -49,6 +48,9 @@ func Bind(ctx context.Context, inv *inventory.Inventory, s *Stack, at cloud.Prov
 	}
 	if err := b.contexts(); err != nil {
 		return nil, err
+	}
+	for _, name := range b.parts.Stopping() {
+		b.stopping = append(b.stopping, resource.Stopped{Container: b.names.Container(name), Note: b.parts.Named(name).Removed})
 	}
 	nets := b.stack.Docker.Subnets
 	var err error
@@ -85,6 +87,7 @@ type binder struct {
 	ctx    context.Context
 	inv    *inventory.Inventory
 	stack  *Stack
+	parts  files.Parts
 	names  naming.Stack
 	base   string // the stack's directory on every host
 	server *inventory.Host
@@ -92,6 +95,7 @@ type binder struct {
 	agents []string       // names of the agent hosts, sorted
 	// Names of all hosts but the server's, and of those that are to lose the stack. Resources share all of these lists.
 	others, cleaned []string
+	stopping        []resource.Stopped // the stack's containers in the order in which they end
 
 	daemon                   []byte // the engine's settings
 	projects                 *files.AgentProjects
@@ -106,13 +110,6 @@ type built struct {
 	ref     string
 	context files.Context
 }
-
-// Owners of files inside containers. An account of a host with one of these numbers is warned of.
-const (
-	prefectUID  = "10001"
-	caddyUID    = "10002"
-	postgresUID = "999"
-)
 
 // What hosts need, in MiB: memory in all, and room for images before they are there.
 const (
@@ -219,8 +216,6 @@ func (b *binder) image(host string, i built, from ...string) resource.ID {
 // host adds what a host has whatever it is for, then what its roles bring.
 func (b *binder) host(h *inventory.Host) error {
 	server, agent := h.Has(inventory.RoleServer), h.Has(inventory.RoleAgent)
-	nets := b.stack.Docker.Subnets
-	serverNet, agentNet, databaseNet := b.names.Networks()
 	identity := &resource.Identity{
 		Host: h.Name, Stack: b.stack.Name, Server: b.server.Name, DataVolume: b.data(), Others: b.others, Cleaned: len(h.Roles) == 0, Before: b.machine(h),
 	}
@@ -232,24 +227,28 @@ func (b *binder) host(h *inventory.Host) error {
 	if b.inv.TLS.Mode == inventory.TLSInternal {
 		sys.MaxSkew = 10 * time.Second
 	}
+	for _, role := range []inventory.Role{inventory.RoleServer, inventory.RoleAgent} {
+		if !h.Has(role) {
+			continue
+		}
+		sys.Projects = append(sys.Projects, b.names.Project(string(role)))
+		for _, n := range b.parts.Roled(string(role)).Networks() {
+			sys.Subnets, sys.SubnetKeys = append(sys.Subnets, b.subnet(n)), append(sys.SubnetKeys, string(n))
+			sys.NetworkIDs = append(sys.NetworkIDs, resource.NetworkID(h.Name, b.names.Network(n)))
+		}
+	}
 	if server {
-		sys.Ports, sys.PortsOf = []int{80, 443}, b.names.Container("caddy")
+		sys.Ports, sys.PortsOf = []int{80, 443}, b.names.Container(b.parts.Entrance().Name)
 		if b.inv.TLS.Mode == inventory.TLSOff {
 			sys.Ports = []int{4200}
 		}
-		sys.Projects = append(sys.Projects, b.names.Project("server"))
-		sys.Subnets, sys.SubnetKeys = append(sys.Subnets, nets.Server, nets.Database), append(sys.SubnetKeys, "server", "database")
-		sys.NetworkIDs = append(sys.NetworkIDs, resource.NetworkID(h.Name, serverNet), resource.NetworkID(h.Name, databaseNet))
 		sys.MinMemory, sys.MinDisk = sys.MinMemory+serverMemory, serverDisk
 	}
 	if agent {
-		sys.Projects = append(sys.Projects, b.names.Project("agent"))
-		sys.Subnets, sys.SubnetKeys = append(sys.Subnets, nets.Agent), append(sys.SubnetKeys, "agent")
-		sys.NetworkIDs = append(sys.NetworkIDs, resource.NetworkID(h.Name, agentNet))
 		sys.MinMemory, sys.MinDisk = sys.MinMemory+agentMemory, max(sys.MinDisk, agentDisk)
 		// Under a name Caddy is on the agents' network, too; an address leads them out of it and to the host.
 		if _, err := netip.ParseAddr(b.inv.Hostname()); server && err == nil {
-			sys.OwnPort, sys.OwnBridge = b.port(), resource.BridgeName(agentNet)
+			sys.OwnPort, sys.OwnBridge = b.port(), resource.BridgeName(b.names.Network(naming.AgentNetwork))
 		}
 	}
 	repository := b.inv.Site.DockerRepository
@@ -269,12 +268,15 @@ func (b *binder) host(h *inventory.Host) error {
 	}
 	guard := &resource.NetworkGuard{Host: h.Name}
 	// Where networks are replaced, flow runs end while there is a server to tell.
-	if agent {
-		b.network(guard, agentNet, nets.Agent, false)
-	}
-	if server {
-		b.network(guard, serverNet, nets.Server, false)
-		b.network(guard, databaseNet, nets.Database, true)
+	for _, role := range []inventory.Role{inventory.RoleAgent, inventory.RoleServer} {
+		if !h.Has(role) {
+			continue
+		}
+		for _, n := range b.parts.Roled(string(role)).Networks() {
+			network := &resource.BridgeNetwork{Host: h.Name, Stack: b.stack.Name, Name: b.names.Network(n), Subnet: b.subnet(n).String(), Internal: n.Internal(), Order: b.stopping}
+			guard.Networks = append(guard.Networks, network)
+			b.add(network)
+		}
 	}
 	b.add(guard)
 	if server {
@@ -291,11 +293,10 @@ func (b *binder) host(h *inventory.Host) error {
 // accounts looks for accounts with the user ids of the containers of a host.
 func (b *binder) accounts(h *inventory.Host) *resource.Accounts {
 	of := map[string]string{}
-	if h.Has(inventory.RoleServer) {
-		of[postgresUID], of[caddyUID], of[prefectUID] = "PostgreSQL", "Caddy", "Prefect"
-	}
-	if h.Has(inventory.RoleAgent) {
-		of[prefectUID] = "Prefect"
+	for _, role := range h.Roles {
+		for _, p := range b.parts.Roled(string(role)) {
+			of[p.UID] = p.Title
+		}
 	}
 	return &resource.Accounts{Host: h.Name, Of: of}
 }
@@ -312,26 +313,23 @@ func (b *binder) port() int {
 	return map[string]int{"http": 80, "https": 443}[u.Scheme]
 }
 
-func (b *binder) network(guard *resource.NetworkGuard, name string, subnet netip.Prefix, internal bool) {
-	n := &resource.BridgeNetwork{Host: guard.Host, Stack: b.stack.Name, Name: name, Subnet: subnet.String(), Internal: internal}
-	guard.Networks = append(guard.Networks, n)
-	b.add(n)
+func (b *binder) subnet(n naming.Network) netip.Prefix {
+	nets := b.stack.Docker.Subnets
+	return map[naming.Network]netip.Prefix{naming.ServerNetwork: nets.Server, naming.DatabaseNetwork: nets.Database, naming.AgentNetwork: nets.Agent}[n]
 }
 
 // data is the volume with the stack's data, on the server.
 func (b *binder) data() resource.ID {
-	postgres, _, _ := b.names.Volumes()
-	return resource.VolumeID(b.server.Name, postgres)
+	return resource.VolumeID(b.server.Name, b.names.Volume(naming.PostgresVolume))
 }
 
 func (b *binder) encryptionKey() string { return b.base + "/server/secrets/server/encryption_key" }
 
 // leftovers adds what looks for things that nothing else on the host stands for.
 func (b *binder) leftovers(h *inventory.Host) {
-	l := &resource.Leftovers{Host: h.Name, Stack: b.stack.Name, Agents: b.agents, Cleaned: b.cleaned, Keep: []string{b.base + "/id", b.base + "/salt", b.base + "/born", b.encryptionKey()}}
-	postgres, artifacts, caddy := b.names.Volumes()
-	for _, v := range []string{postgres, artifacts, caddy} {
-		l.Keep = append(l.Keep, b.base+"/volume."+v)
+	l := &resource.Leftovers{Host: h.Name, Stack: b.stack.Name, Agents: b.agents, Cleaned: b.cleaned, Order: b.stopping, Keep: []string{b.base + "/id", b.base + "/salt", b.base + "/born", b.encryptionKey()}}
+	for _, v := range naming.Volumes {
+		l.Keep = append(l.Keep, b.base+"/volume."+b.names.Volume(v))
 	}
 	for _, r := range b.out {
 		id := r.ID()
@@ -385,21 +383,6 @@ const longestPassword = 72
 func fixed(value string) (func(context.Context) (resource.Secret, error), func(string) string, error) {
 	return func(context.Context) (resource.Secret, error) { return resource.NewSecret(value), nil },
 		func(nonce string) string { return resource.SaltedDigest(nonce, value) }, nil
-}
-
-// services turns the services of a rendered project into resources.
-func (b *binder) service(host, role string, s files.Service, extra resource.Service) *resource.Service {
-	extra.Host, extra.Stack, extra.Project, extra.Dir = host, b.stack.Name, b.names.Project(role), b.names.RoleDir(role)
-	extra.Service, extra.Container = s.Name, b.names.Container(s.Name)
-	extra.Definition, extra.Image, extra.Salt = s.Definition, s.Image, b.salt()
-	extra.After = slices.Concat(extra.After, b.guarded(host)) // the caller may share its list
-	for _, n := range s.Networks {
-		extra.After = append(extra.After, resource.NetworkID(host, n))
-	}
-	for _, m := range s.Mounts {
-		extra.Mounts = append(extra.Mounts, path.Join(extra.Dir, m))
-	}
-	return &extra
 }
 
 func digest(v any) string {

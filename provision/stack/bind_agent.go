@@ -15,32 +15,20 @@ func sorted(set map[string]bool) []string { return slices.Sorted(maps.Keys(set))
 
 // agentRole adds the agent and the business logic.
 func (b *binder) agentRole(h *inventory.Host) error {
-	host, dir := h.Name, b.names.RoleDir("agent")
+	host, dir := h.Name, b.names.RoleDir(naming.RoleAgent)
 	identity := []resource.ID{resource.IdentityID(host)}
 	server := b.server.Name
 
-	b.image(host, b.prefect, b.stack.Prefect.Image)
-	b.image(host, b.business, b.stack.Prefect.Image)
-
-	acmeRoot := b.inv.TLS.Mode == inventory.TLSACME && b.inv.TLS.ACMECARoot != ""
-	ownCA := b.inv.TLS.Mode == inventory.TLSInternal || acmeRoot
-	extra := map[string]string{}
-	if ip := b.inv.ServerIP(); ip != "" && host != server {
-		extra[b.inv.Hostname()] = ip
-	}
-	rendered, err := b.projects.Render(files.ComposeAgent{
-		Stack: b.names, Host: host, PrefectImage: b.prefect.ref, BusinessImage: b.business.ref, TLS: b.inv.TLS.Mode, PublicURL: b.inv.URL,
-		CA: ownCA, ExtraHosts: extra, Queues: b.stack.Queues(h), Concurrency: b.stack.Concurrency(h), StopGrace: b.stack.BusinessLogic.StopGrace,
-		Serve: b.serve(), APIAll: b.stack.BusinessLogic.API == APIAll, Proxy: b.inv.Site.Proxy, NoProxy: b.inv.Site.NoProxy,
-	})
+	in := b.input(h)
+	rendered, err := b.projects.Render(in)
 	if err != nil {
 		return err
 	}
-	compose := &resource.File{Host: host, Path: dir + "/compose.yaml", Content: rendered.YAML, Owner: "0:0", Mode: "0644", After: identity}
-	b.add(compose)
+	b.images(host, naming.RoleAgent)
+	compose := b.project(host, naming.RoleAgent, rendered)
 
 	secret := func(path string, source resource.ID) *resource.SecretFile {
-		return &resource.SecretFile{Host: host, Path: dir + "/secrets/" + path, UID: prefectUID, Source: source, Generate: resource.RandomHex, After: identity}
+		return &resource.SecretFile{Host: host, Path: dir + "/secrets/" + path, UID: files.PrefectUID, Source: source, Generate: resource.RandomHex, After: identity}
 	}
 	bridge := secret("agent/bridge_token", resource.ID{})
 	bridgeCopy := secret("business-logic/bridge_token", bridge.ID())
@@ -53,13 +41,13 @@ func (b *binder) agentRole(h *inventory.Host) error {
 		b.add(bridge, bridgeCopy, poll, run)
 	}
 	trust := []resource.ID{}
-	if ownCA {
+	if b.ownCA() {
 		// An old root is taken away only when Caddy's certificate is of the new one.
 		ca := &resource.SecretFile{
 			Host: host, Path: b.caID(host).Name, UID: "0", Public: true, Source: resource.NextAuthorityID(server), With: resource.AuthorityID(server),
 			After: append([]resource.ID{caddyConfiguration(server)}, identity...),
 		}
-		if acmeRoot {
+		if b.acmeRoot() {
 			content, err := inventory.ReadFile(b.inv.TLS.ACMECARoot, inventory.MaxFile)
 			if err != nil {
 				return err
@@ -73,51 +61,36 @@ func (b *binder) agentRole(h *inventory.Host) error {
 
 	// The way to the API is there, and knows this host's tokens, before anything here asks it.
 	api := []resource.ID{caddyConfiguration(server), resource.PoolID(server, naming.Pool)}
-	_, agentNet, _ := b.names.Networks()
-	var agent, business *resource.Service
-	for _, s := range rendered.Services {
-		switch s.Name {
-		case "business-logic":
-			business = b.service(host, "agent", s, resource.Service{
-				Files: append([]resource.ID{run.ID(), bridgeCopy.ID()}, trust...), After: api,
-				Timeout: 120, Note: "no run starts here until the new one is up; running flows have " + b.stack.BusinessLogic.StopGrace.String() + " to end",
-				Before: stopAgent, RunsAs: naming.Hostname("agent", host), RunsOn: server,
-			})
-		case "agent":
-			agent = b.service(host, "agent", s, resource.Service{
-				Files: append([]resource.ID{poll.ID(), bridge.ID()}, trust...), After: api,
-				Timeout: 180, Note: "running flows go on",
-			})
-		}
-	}
+	order, containers := b.containers(naming.RoleAgent, in, rendered, map[string]needed{
+		"agent":          {files: append([]resource.ID{poll.ID(), bridge.ID()}, trust...), after: api},
+		"business-logic": {files: append([]resource.ID{run.ID(), bridgeCopy.ID()}, trust...), after: api},
+	})
 	// Who fetches runs starts last: what it is to execute is registered before.
-	fetches := agent
-	ready := []resource.ID{resource.NetworkID(host, agentNet), resource.ImageID(host, b.business.ref), compose.ID()}
-	if b.serve() {
-		fetches, business.RunsAs = business, naming.Hostname("business-logic", host)
-	} else {
-		agent.After, agent.StoppedFor = append(agent.After, business.ID()), business.ID()
-		ready = append(ready, business.ID())
-		b.add(business)
-	}
-	if host == b.agents[0] {
-		registration, err := b.registration(host, dir, slices.Concat(ready, trust, api))
-		if err != nil {
-			return err
+	fetching := order[len(order)-1]
+	containers["business-logic"].RunsAs, containers["business-logic"].RunsOn = naming.Hostname(fetching, host), server
+	ready := []resource.ID{resource.NetworkID(host, b.names.Network(naming.AgentNetwork)), resource.ImageID(host, b.business.ref), compose.ID()}
+	for _, part := range order {
+		c := containers[part]
+		if part != fetching {
+			b.add(c)
+			ready = append(ready, c.ID())
+			continue
 		}
-		fetches.After = append(fetches.After, registration)
+		if host == b.agents[0] {
+			registration, err := b.registration(host, dir, slices.Concat(ready, trust, api))
+			if err != nil {
+				return err
+			}
+			c.After = append(c.After, registration)
+		}
+		b.add(c, &resource.Route{Host: host, Container: c.Container, Queue: naming.HostQueue(host), After: api})
 	}
-	b.add(fetches, &resource.Route{Host: host, Container: fetches.Container, Queue: naming.HostQueue(host), After: api})
 	return nil
 }
 
 func caddyConfiguration(server string) resource.ID {
 	return resource.ID{Host: server, Kind: "caddy", Name: "configuration"}
 }
-
-// stopAgent keeps new runs away while the business logic is replaced; the agent's own resource
-// starts it again. One that is there no longer by right (serve) must not ask the new one either.
-const stopAgent = `docker stop --time 10 "${container%-business-logic}-agent" >/dev/null 2>&1 || true`
 
 // registration adds that of the deployments. The first agent host says what its flows are, the server registers them.
 func (b *binder) registration(host, dir string, after []resource.ID) (resource.ID, error) {
@@ -172,7 +145,7 @@ func (b *binder) registration(host, dir string, after []resource.ID) (resource.I
 		return resource.ID{}, err
 	}
 	r := &resource.Registration{
-		Host: host, Server: b.server.Name, Container: b.names.Container("server"), Project: b.names.Project("agent"), Dir: dir, Pool: resource.PoolID(b.server.Name, naming.Pool),
+		Host: host, Server: b.server.Name, Container: b.names.Container("server"), Project: b.names.Project(naming.RoleAgent), Dir: dir, Pool: resource.PoolID(b.server.Name, naming.Pool),
 		Spec: text, Digest: spec.Record, Names: names, Tag: b.names.Tag(), After: after,
 	}
 	b.add(r)

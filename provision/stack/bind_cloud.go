@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"provision/files"
+	"provision/files/naming"
 	"provision/inventory"
 	"provision/provision/cloud"
 	"provision/provision/resource"
@@ -16,7 +18,7 @@ func (b *binder) account() error {
 	}
 	bound, err := b.cloud.Bind(cloud.Site{
 		Stack: b.stack.Name, Server: b.server,
-		Caddy: resource.ServiceID(b.server.Name, b.names.Container("caddy")), Loaded: caddyConfiguration(b.server.Name),
+		Caddy: resource.ServiceID(b.server.Name, b.names.Container(b.parts.Entrance().Name)), Loaded: caddyConfiguration(b.server.Name),
 	})
 	b.named = bound.Named
 	b.add(bound.Resources...)
@@ -41,11 +43,10 @@ func (b *binder) disk(h *inventory.Host) (*resource.Disk, resource.ID) {
 	if volume == nil {
 		return nil, resource.ID{}
 	}
-	postgres, _, _ := b.names.Volumes()
 	mount := "/mnt/" + b.stack.Name + "-data"
 	disk := &resource.Disk{
 		Host: h.Name, Device: volume.Device,
-		Path: mount, Sub: "postgres", Owner: postgresUID + ":" + postgresUID, Born: b.base + "/volume." + postgres,
+		Path: mount, Sub: "postgres", Owner: files.PostgresUID + ":" + files.PostgresUID, Born: b.base + "/volume." + b.names.Volume(naming.PostgresVolume),
 		Kept: &resource.Kept{
 			Host: h.Name, Base: b.base, Dir: mount + "/keep",
 			Files: []string{"id", "born", "server/secrets/server/encryption_key", "server/secrets/postgres/password", "server/secrets/login/ui_password"},

@@ -26,39 +26,34 @@ func (b *binder) caID(host string) resource.ID {
 
 // serverRole adds the database, the Prefect server and Caddy.
 func (b *binder) serverRole(h *inventory.Host) error {
-	host, dir := h.Name, b.names.RoleDir("server")
+	host, dir := h.Name, b.names.RoleDir(naming.RoleServer)
 	name := b.stack.Name
 	identity := []resource.ID{resource.IdentityID(host)}
-	postgresVol, artifactsVol, caddyVol := b.names.Volumes()
-
-	b.pulled(host, b.stack.Postgres.Image)
-	b.image(host, b.prefect, b.stack.Prefect.Image)
-	b.image(host, b.caddy, b.stack.Prefect.Image, b.stack.Caddy.Image)
-
-	rendered, err := files.ComposeServer{
-		Stack: b.names, PostgresImage: b.stack.Postgres.Image, PrefectImage: b.prefect.ref, CaddyImage: b.caddy.ref,
-		TLS: b.inv.TLS.Mode, PublicURL: b.inv.URL, Settings: b.stack.Prefect.Settings, AgentHere: h.Has(inventory.RoleAgent),
-		Proxy: b.inv.Site.Proxy, NoProxy: b.inv.Site.NoProxy,
-	}.Render()
+	in := b.input(h)
+	rendered, err := b.parts.Render(naming.RoleServer, in)
 	if err != nil {
 		return err
 	}
-	compose := &resource.File{Host: host, Path: dir + "/compose.yaml", Content: rendered.YAML, Owner: "0:0", Mode: "0644", After: identity}
-	b.add(compose)
+	b.images(host, naming.RoleServer)
+	b.project(host, naming.RoleServer, rendered)
 
-	password := &resource.SecretFile{Host: host, Path: dir + "/secrets/postgres/password", UID: postgresUID, Generate: resource.RandomHex, After: identity}
-	serverPassword := &resource.SecretFile{Host: host, Path: dir + "/secrets/server/password", UID: prefectUID, Source: password.ID(), After: identity}
-	data := resource.VolumeID(host, postgresVol)
+	password := &resource.SecretFile{Host: host, Path: dir + "/secrets/postgres/password", UID: files.PostgresUID, Generate: resource.RandomHex, After: identity}
+	serverPassword := &resource.SecretFile{Host: host, Path: dir + "/secrets/server/password", UID: files.PrefectUID, Source: password.ID(), After: identity}
+	data := b.data()
 	// The key is there before the data that it encrypts: a run that is killed between the two must not
 	// leave a volume without its key. Whether there is data is not known before the engine answers.
 	encryption := &resource.SecretFile{
-		Host: host, Path: b.encryptionKey(), UID: prefectUID, Generate: resource.FernetKey, Precious: data, Stack: name,
+		Host: host, Path: b.encryptionKey(), UID: files.PrefectUID, Generate: resource.FernetKey, Precious: data, Stack: name,
 		After: append([]resource.ID{resource.EngineID(host)}, identity...),
 	}
 	b.add(password, serverPassword, encryption)
-	b.add(&resource.Volume{Host: host, Stack: name, Name: postgresVol, Birth: true, Major: major(b.stack.Postgres.Image), Disk: b.place, Moved: h.Machine != nil},
-		&resource.Volume{Host: host, Stack: name, Name: artifactsVol},
-		&resource.Volume{Host: host, Stack: name, Name: caddyVol})
+	for _, v := range naming.Volumes {
+		volume := &resource.Volume{Host: host, Stack: name, Name: b.names.Volume(v)}
+		if v == naming.PostgresVolume {
+			volume.Birth, volume.Major, volume.Disk, volume.Moved = true, major(b.stack.Postgres.Image), b.place, h.Machine != nil
+		}
+		b.add(volume)
+	}
 
 	caddyFiles, caddyConfig, err := b.caddyFiles(h, identity)
 	if err != nil {
@@ -68,22 +63,31 @@ func (b *binder) serverRole(h *inventory.Host) error {
 	if b.place != nil {
 		b.add(b.place.Kept)
 	}
-	var postgres, server *resource.Service
-	for _, s := range rendered.Services {
-		switch s.Name {
+	order, containers := b.containers(naming.RoleServer, in, rendered, map[string]needed{
+		"postgres": {after: []resource.ID{password.ID()}},
+		"server":   {files: []resource.ID{serverPassword.ID(), encryption.ID()}, after: []resource.ID{resource.DatabaseLoginID(host)}},
+		"caddy":    {after: append([]resource.ID{caddyConfig.ID(), caddyFiles.ID(), b.named}, b.allTokens()...)},
+	})
+	for _, part := range order {
+		c := containers[part]
+		b.add(c)
+		switch part {
 		case "postgres":
-			postgres = b.service(host, "server", s, resource.Service{
-				After: []resource.ID{data, password.ID()}, Timeout: 300, Note: "the database and Prefect are away for some seconds; agents ask again",
-			})
+			b.add(&resource.DatabaseLogin{Host: host, Container: c.Container, Password: password.ID()})
 		case "server":
-			server = b.service(host, "server", s, resource.Service{
-				Files: []resource.ID{serverPassword.ID(), encryption.ID()}, After: []resource.ID{resource.VolumeID(host, artifactsVol), resource.DatabaseLoginID(host)},
-				Before: migrate, Timeout: 180, Note: "Prefect is away for some seconds; agents ask again",
+			b.add(&resource.PrefectState{Host: host, Container: c.Container, Stack: name, Pool: naming.Pool}, b.pool(c))
+		case "caddy":
+			b.add(&resource.CaddyLoaded{
+				Host: host, Container: c.Container, Digest: caddyConfig.digest, Config: caddyConfig.ID(), Files: caddyFiles,
+				Admin: "unix//run/caddy/admin.sock", Answer: files.CaddyAnswer, Certificate: caddyConfig.certificate, After: []resource.ID{b.named},
 			})
 		}
 	}
-	b.add(postgres, &resource.DatabaseLogin{Host: host, Container: postgres.Container, Password: password.ID()}, server,
-		&resource.PrefectState{Host: host, Container: server.Container, Stack: name, Pool: naming.Pool})
+	return nil
+}
+
+// pool is the work pool with the queues of all hosts.
+func (b *binder) pool(server *resource.Service) *resource.Pool {
 	var own []string
 	queues := map[string]bool{}
 	for _, a := range b.inv.Agents() {
@@ -92,25 +96,8 @@ func (b *binder) serverRole(h *inventory.Host) error {
 			queues[q] = true
 		}
 	}
-	b.add(&resource.Pool{Host: host, Container: server.Container, Name: naming.Pool, Queues: sorted(queues), Own: own, OwnPrefix: naming.HostQueuePrefix})
-	for _, s := range rendered.Services {
-		if s.Name == "caddy" {
-			caddy := b.service(host, "server", s, resource.Service{
-				After: append([]resource.ID{caddyConfig.ID(), caddyFiles.ID(), server.ID(), resource.VolumeID(host, caddyVol), b.named}, b.allTokens()...),
-				Note:  "the UI and the API are away for some seconds; agents ask again",
-			})
-			b.add(caddy, &resource.CaddyLoaded{
-				Host: host, Container: caddy.Container, Digest: caddyConfig.digest, Config: caddyConfig.ID(), Files: caddyFiles,
-				Admin: "unix//run/caddy/admin.sock", Answer: files.CaddyAnswer, Certificate: caddyConfig.certificate, After: []resource.ID{b.named},
-			})
-		}
-	}
-	return nil
+	return &resource.Pool{Host: server.Host, Container: server.Container, Name: naming.Pool, Queues: sorted(queues), Own: own, OwnPrefix: naming.HostQueuePrefix}
 }
-
-// migrate brings the database to the schema of the image before the new server starts.
-const migrate = `echo "bringing the database to this version of Prefect"
-timeout 1800 docker compose --project-name "${container%-server}-server" --ansi never run --rm -T --no-deps migrate`
 
 var majorTag = regexp.MustCompile(`:(\d+)[^/]*$`)
 
@@ -148,7 +135,7 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 		return nil, caddyfile{}, err
 	}
 	password := &resource.SecretFile{Host: host, Path: login + "/ui_password", UID: "0", Given: given, GivenDigest: givenDigest, Generate: resource.RandomPassword, After: identity}
-	hash := &resource.PasswordHash{Host: host, Path: secrets + "/ui_password_hash", UID: caddyUID, Password: password.ID(), Note: login + "/ui_password_hashed", Salt: b.salt(), After: identity}
+	hash := &resource.PasswordHash{Host: host, Path: secrets + "/ui_password_hash", UID: files.CaddyUID, Password: password.ID(), Note: login + "/ui_password_hashed", Salt: b.salt(), After: identity}
 	b.add(password, hash)
 	loaded := []resource.ID{hash.ID()}
 
@@ -158,7 +145,7 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 			return err
 		}
 		value, valueDigest, _ := fixed(string(content))
-		f := &resource.SecretFile{Host: host, Path: secrets + "/" + name, UID: caddyUID, Given: value, GivenDigest: valueDigest, After: identity}
+		f := &resource.SecretFile{Host: host, Path: secrets + "/" + name, UID: files.CaddyUID, Given: value, GivenDigest: valueDigest, After: identity}
 		b.add(f)
 		loaded = append(loaded, f.ID())
 		return nil
@@ -169,7 +156,7 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 	case inventory.TLSOff:
 		certificate = nil
 	case inventory.TLSInternal:
-		authority := &resource.Authority{Host: host, Dir: secrets, UID: caddyUID, Note: login + "/authority", Next: login + "/authority.next", Name: b.inv.Hostname(), After: identity}
+		authority := &resource.Authority{Host: host, Dir: secrets, UID: files.CaddyUID, Note: login + "/authority", Next: login + "/authority.next", Name: b.inv.Hostname(), After: identity}
 		for _, agent := range b.agents {
 			authority.Copies = append(authority.Copies, b.caID(agent))
 		}
@@ -202,7 +189,7 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 	for _, a := range b.agents {
 		for _, kind := range tokenKinds {
 			id := b.tokenID(a, kind)
-			b.add(&resource.SecretFile{Host: host, Path: id.Name, UID: caddyUID, Generate: resource.RandomHex, After: identity})
+			b.add(&resource.SecretFile{Host: host, Path: id.Name, UID: files.CaddyUID, Generate: resource.RandomHex, After: identity})
 		}
 	}
 	text, digest, err := files.Caddyfile{
@@ -222,7 +209,7 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 	config := caddyfile{&resource.File{
 		Host: host, Path: dir + "/caddy/Caddyfile", Content: text, Owner: "0:0", Mode: "0644",
 		After:    append([]resource.ID{resource.ImageID(host, b.caddy.ref), note.ID()}, append(identity, b.allTokens()...)...),
-		Validate: fmt.Sprintf(validateCaddyfile, dir, b.caddy.ref),
+		Validate: fmt.Sprintf(validateCaddyfile, dir, b.caddy.ref, files.CaddyUID),
 	}, digest, certificate}
 	b.add(note, config)
 	return note, config, nil
@@ -230,5 +217,5 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 
 // validateCaddyfile has the same image that will run it judge the new configuration, which comes
 // through standard input, beside the files that it names.
-const validateCaddyfile = `docker run --rm -i --network none --user 10002:10002 --read-only --tmpfs /tmp --tmpfs /data:uid=10002,gid=10002 --tmpfs /config:uid=10002,gid=10002 --tmpfs /run/caddy:uid=10002,gid=10002 --cap-drop ALL --ulimit core=0 --volume %[1]s/caddy:/etc/caddy:ro --volume %[1]s/secrets/caddy:/run/secrets:ro %[2]s caddy validate --adapter caddyfile --config - <"$new" >"$d/.provision.out" 2>&1 || { tail -n 5 "$d/.provision.out" >&2; rm -f "$d/.provision.out"; die "Caddy refuses the new Caddyfile; the old one stays"; }
+const validateCaddyfile = `docker run --rm -i --network none --user %[3]s:%[3]s --read-only --tmpfs /tmp --tmpfs /data:uid=%[3]s,gid=%[3]s --tmpfs /config:uid=%[3]s,gid=%[3]s --tmpfs /run/caddy:uid=%[3]s,gid=%[3]s --cap-drop ALL --ulimit core=0 --volume %[1]s/caddy:/etc/caddy:ro --volume %[1]s/secrets/caddy:/run/secrets:ro %[2]s caddy validate --adapter caddyfile --config - <"$new" >"$d/.provision.out" 2>&1 || { tail -n 5 "$d/.provision.out" >&2; rm -f "$d/.provision.out"; die "Caddy refuses the new Caddyfile; the old one stays"; }
 rm -f "$d/.provision.out"`

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"provision/files"
 	"provision/files/naming"
 	"provision/inventory"
 )
@@ -187,6 +188,9 @@ const defaultQueue = "default"
 
 // Names gives the names that belong to the stack.
 func (s *Stack) Names() naming.Stack { return naming.Stack(s.Name) }
+
+// Parts are the containers of the stack.
+func (s *Stack) Parts() files.Parts { return files.PrefectParts() }
 
 // Queues are the shared queues that the host polls: its own list, else the stack's.
 func (s *Stack) Queues(h *inventory.Host) []string {

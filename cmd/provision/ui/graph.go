@@ -24,36 +24,29 @@ func Graph(w io.Writer, s Style, t *provision.Topology, format string) {
 	}
 }
 
-// chain are containers of one host of which each calls the next.
+// chain are the containers of one role on a host: who asks before who answers.
 type chain []provision.TopologyContainer
 
 // chains takes a host apart into the way of a request and the way of a flow run.
 func chains(h provision.TopologyHost) (out []chain) {
-	for _, parts := range [][]string{{"caddy", "server", "postgres"}, {"agent", "business-logic"}} {
-		var c chain
-		for _, one := range h.Containers {
-			if slices.Contains(parts, one.Part) {
-				c = append(c, one)
-			}
+	for n, one := range h.Containers {
+		if n == 0 || one.Role != h.Containers[n-1].Role {
+			out = append(out, nil)
 		}
-		if len(c) > 0 {
-			out = append(out, c)
-		}
+		out[len(out)-1] = append(out[len(out)-1], one)
 	}
 	return out
 }
 
-// calls says by what a container is called by the one before it.
-func calls(part string) string {
-	switch part {
-	case "server":
-		return ":4200"
-	case "postgres":
-		return ":5432"
-	case "business-logic":
-		return "flow runs"
+// depth is how far a container is from the one that nobody of its chain calls.
+func (c chain) depth(n int) int {
+	deep := 0
+	for k, one := range c[:n] {
+		if slices.Contains(one.Calls, c[n].Part) {
+			deep = max(deep, c.depth(k)+1)
+		}
 	}
-	return ""
+	return deep
 }
 
 func hostTitle(h provision.TopologyHost) string {
@@ -80,10 +73,13 @@ func scheme(t *provision.Topology) string {
 	return "http :" + port
 }
 
-// hasPart tells whether some host runs such a container.
-func hasPart(h provision.TopologyHost, part string) bool {
-	return slices.ContainsFunc(h.Containers, func(c provision.TopologyContainer) bool { return c.Part == part })
+// has tells whether a host runs such a container.
+func has(h provision.TopologyHost, such func(provision.TopologyContainer) bool) bool {
+	return slices.ContainsFunc(h.Containers, such)
 }
+
+func entrance(c provision.TopologyContainer) bool { return c.Entrance }
+func polls(c provision.TopologyContainer) bool    { return c.Polls }
 
 // members are the containers in a network.
 func members(h provision.TopologyHost, network string) string {
@@ -102,18 +98,19 @@ func graphText(s Style, t *provision.Topology) string {
 	for _, h := range t.Hosts {
 		var rows []string
 		for _, c := range chains(h) {
-			for depth, one := range c {
+			for n, one := range c {
+				depth := c.depth(n)
 				row := strings.Repeat("   ", depth) + "└► "
 				switch {
-				case one.Part == "caddy":
+				case one.Entrance:
 					row = "browsers and agents " + s.cyan(scheme(t)) + " ─► "
 				case depth == 0:
 					row = ""
 				default:
-					row += s.dim(calls(one.Part)) + " "
+					row += s.dim(one.CalledAt) + " "
 				}
 				row += s.bold(one.Name) + "  " + s.dim(one.Image)
-				if one.Part == "agent" {
+				if one.Polls {
 					row += "  polls " + s.cyan(t.URL)
 				}
 				rows = append(rows, row)

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"provision/provision"
@@ -23,10 +24,12 @@ func mermaid(t *provision.Topology) string {
 		for _, c := range chains(h) {
 			for k, one := range c {
 				fmt.Fprintf(&b, "    %s[%s]\n", node(n, one), mermaidText(append([]string{one.Name, one.Image}, one.Networks...)...))
-				if k > 0 {
-					fmt.Fprintf(&b, "    %s -->|%s| %s\n", node(n, c[k-1]), mermaidText(calls(one.Part)), node(n, one))
+				for _, caller := range c[:k] {
+					if slices.Contains(caller.Calls, one.Part) {
+						fmt.Fprintf(&b, "    %s -->|%s| %s\n", node(n, caller), mermaidText(one.CalledAt), node(n, one))
+					}
 				}
-				if one.Part == "caddy" {
+				if one.Entrance {
 					entrance = node(n, one)
 				}
 				for _, v := range one.Volumes {
@@ -40,7 +43,7 @@ func mermaid(t *provision.Topology) string {
 		fmt.Fprintf(&b, "  browsers([%s]) -->|%s| %s\n", mermaidText("browsers"), mermaidText(scheme(t)), entrance)
 		for n, h := range t.Hosts {
 			for _, c := range h.Containers {
-				if c.Part == "agent" {
+				if c.Polls {
 					fmt.Fprintf(&b, "  %s -->|%s| %s\n", node(n, c), mermaidText(scheme(t), "token"), entrance)
 				}
 			}

@@ -55,13 +55,13 @@ func svg(t *provision.Topology) string {
 	p := &svgPicture{}
 	left, right := top, top
 	for _, h := range t.Hosts {
-		if hasPart(h, "caddy") {
-			p.single = hasPart(h, "agent")
+		if has(h, entrance) {
+			p.single = has(h, polls)
 			left = p.host(t, h, serverLeft, left) + hostGap
 		}
 	}
 	for _, h := range t.Hosts {
-		if !hasPart(h, "caddy") {
+		if !has(h, entrance) {
 			right = p.host(t, h, agentLeft, right) + hostGap
 		}
 	}
@@ -91,16 +91,16 @@ func (p *svgPicture) host(t *provision.Topology, h provision.TopologyHost, x, y 
 		for k, one := range c {
 			here := spot{x + hostPad, at}
 			p.container(h, one, here)
-			switch one.Part {
-			case "caddy":
+			if one.Entrance {
 				p.entrance = here
-			case "agent":
+			}
+			if one.Polls {
 				p.agents = append(p.agents, here)
 			}
-			if k > 0 {
+			if k > 0 && slices.Contains(c[k-1].Calls, one.Part) {
 				middle := here.x + boxWidth/2
 				p.way(fmt.Sprintf("M%d %dV%d", middle, here.y-boxGap, here.y-2))
-				p.text(&p.ways, "label", middle+8, here.y-boxGap/2+4, calls(one.Part), 20)
+				p.text(&p.ways, "label", middle+8, here.y-boxGap/2+4, one.CalledAt, 20)
 			}
 			at += boxHeight + boxGap
 		}

@@ -1,0 +1,262 @@
+package files
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"provision/files/naming"
+)
+
+// Part is a container of the stack, or a program that runs once in one. All that the rest of provision has to know of it stands in its row: what is bound
+// to hosts, rendered, drawn, stopped and removed goes through the rows of the generation.
+type Part struct {
+	Name string // of the Compose service; the container is called after it
+	Role string // of the hosts that it runs on
+	// Title is whose the user id is, in messages.
+	Title string
+	UID   string // of user and group
+	Image string // one of the Image constants
+	// Networks are kinds of networks.
+	Networks []naming.Network
+	Volumes  []PartVolume
+	// Secrets is the directory below secrets/ that the container sees as /run/secrets; "" is none.
+	Secrets string
+	// AtStart says that the container reads secrets and authorities at its start only, so it is replaced when they change.
+	AtStart bool
+	// Calls are the parts that it asks. They start before it and stop after it.
+	Calls []Call
+	// CalledAt is how those who ask it do, for people.
+	CalledAt string
+	// Once is a program that is run by hand and has no lasting container.
+	Once bool
+	// Entrance is what the url leads to, and Polls is what asks there for work.
+	Entrance, Polls bool
+	// When says whether the part is there; nil is always.
+	When func(Input) bool
+	// Define gives the rest of the service. It is pure.
+	Define func(Input, publicURL) (service, error)
+
+	// Timeout is how many seconds it may take to be healthy; 0 is the resource's own.
+	Timeout int
+	// Note says what its replacement interrupts.
+	Note func(Input) string
+	// Removed says what its end means, where that is more than its absence.
+	Removed string
+	// Before is run on the host before it is replaced; see resource.Service.
+	Before string
+	// StoppedFor is the part whose Before stops this one.
+	StoppedFor string
+}
+
+// PartVolume is a volume of a part.
+type PartVolume struct {
+	Name   naming.Volume
+	Target string
+}
+
+// Call is a part that another one asks.
+type Call struct {
+	Part    string
+	Healthy bool // Compose waits until it is healthy, and not only until it is started
+}
+
+// The images of the stack, in the order in which they come to a host.
+const (
+	ImagePostgres = "postgres"
+	ImagePrefect  = "prefect"
+	ImageBusiness = "business-logic"
+	ImageCaddy    = "caddy"
+)
+
+// Input is what the projects of one host are rendered from.
+type Input struct {
+	Stack  naming.Stack
+	ID     string            // of the stack; empty where it is not known yet
+	Host   string            // name in the inventory
+	Images map[string]string // references, by the Image constants
+
+	TLS       string
+	PublicURL string            // scheme, host and optional port; the port is the one that is published
+	Settings  map[string]string // further PREFECT_ settings of the server
+
+	// AgentHere puts the entrance on the agents' network too, under the url's host: an agent lives on the same machine.
+	AgentHere bool
+
+	CA         bool              // agents trust ca/ca.pem instead of the public authorities at the API
+	ExtraHosts map[string]string // name to address
+
+	Queues      []string // shared queues; the host's own is added
+	Concurrency int
+	StopGrace   time.Duration // how long running flows may take to end before business-logic is killed
+
+	Serve  bool // business-logic fetches its runs itself, with the run token; there is no agent
+	APIAll bool // flows may do everything at the API
+
+	Proxy   string
+	NoProxy []string
+}
+
+// Parts are the rows of one generation, in the way of a request: who asks stands before who answers.
+type Parts []Part
+
+// Of are the parts of a role that are there, programs that run once included.
+func (ps Parts) Of(role string, in Input) (out Parts) {
+	for _, p := range ps {
+		if p.Role == role && (p.When == nil || p.When(in)) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Named is the part of this name; nil if there is none.
+func (ps Parts) Named(name string) *Part {
+	if n := slices.IndexFunc(ps, func(p Part) bool { return p.Name == name }); n >= 0 {
+		return &ps[n]
+	}
+	return nil
+}
+
+// Starting are the parts in an order in which each comes after those that it calls.
+func (ps Parts) Starting() Parts {
+	out := slices.Clone(ps)
+	slices.Reverse(out)
+	return out
+}
+
+// Roled are all parts of a role, whether they are there or not, programs that run once included.
+func (ps Parts) Roled(role string) (out Parts) {
+	for _, p := range ps {
+		if p.Role == role {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Networks are the kinds of networks that the parts are on, in the way of a request.
+func (ps Parts) Networks() (kinds []naming.Network) {
+	for _, p := range ps {
+		for _, n := range p.Networks {
+			if !slices.Contains(kinds, n) {
+				kinds = append(kinds, n)
+			}
+		}
+	}
+	return kinds
+}
+
+// Images are the images that the parts run, in the order in which they come to a host.
+func (ps Parts) Images() (images []string) {
+	for _, image := range []string{ImagePostgres, ImagePrefect, ImageBusiness, ImageCaddy} {
+		if slices.ContainsFunc(ps, func(p Part) bool { return p.Image == image }) {
+			images = append(images, image)
+		}
+	}
+	return images
+}
+
+// Entrance is what the url leads to.
+func (ps Parts) Entrance() *Part {
+	return &ps[slices.IndexFunc(ps, func(p Part) bool { return p.Entrance })]
+}
+
+// Stopping are the names of the parts in the order in which they end: who asks before who answers, and agents before the server, so that runs can report.
+func (ps Parts) Stopping() (names []string) {
+	for _, role := range []string{naming.RoleAgent, naming.RoleServer} {
+		for _, p := range ps {
+			if p.Role == role && !p.Once {
+				names = append(names, p.Name)
+			}
+		}
+	}
+	return names
+}
+
+// Render gives the Compose project of a role. It is pure and deterministic.
+func (ps Parts) Render(role string, in Input) (Compose, error) {
+	site, err := parsePublicURL(in.TLS, in.PublicURL)
+	if err != nil {
+		return Compose{}, err
+	}
+	services := map[string]*service{}
+	for _, p := range ps.Of(role, in) {
+		s, err := p.Define(in, site)
+		if err != nil {
+			return Compose{}, err
+		}
+		services[p.Name] = p.complete(s, in)
+	}
+	return project{Name: in.Stack.Project(role), Services: services}.render(in.Stack, in.ID)
+}
+
+// complete gives a service what its row says.
+func (p Part) complete(s service, in Input) *service {
+	s.Image, s.User = in.Images[p.Image], p.UID+":"+p.UID
+	if p.Once {
+		s.Profiles = []string{p.Name}
+	} else {
+		s.ContainerName = in.Stack.Container(p.Name)
+	}
+	if len(p.Networks) == 0 {
+		s.NetworkMode = "none"
+	}
+	for _, n := range p.Networks {
+		if s.Networks == nil {
+			s.Networks = map[string]attachment{}
+		}
+		if _, given := s.Networks[in.Stack.Network(n)]; !given {
+			s.Networks[in.Stack.Network(n)] = attachment{}
+		}
+	}
+	dir := in.Stack.RoleDir(p.Role)
+	var mounts []mount
+	for _, v := range p.Volumes {
+		mounts = append(mounts, volume(in.Stack.Volume(v.Name), v.Target))
+	}
+	mounts = append(mounts, s.Volumes...)
+	for _, m := range s.Volumes {
+		if p.AtStart && m.Type == "bind" {
+			s.startMounts = append(s.startMounts, strings.TrimPrefix(m.Source, dir+"/"))
+		}
+	}
+	if p.Secrets != "" {
+		mounts = append(mounts, bind(dir+"/secrets/"+p.Secrets, "/run/secrets"))
+		if p.AtStart {
+			s.startMounts = append(s.startMounts, "secrets/"+p.Secrets)
+		}
+	}
+	s.Volumes = mounts
+	for _, c := range p.Calls {
+		if s.DependsOn == nil {
+			s.DependsOn = map[string]dependency{}
+		}
+		condition := "service_started"
+		if c.Healthy {
+			condition = "service_healthy"
+		}
+		s.DependsOn[c.Part] = dependency{Condition: condition}
+	}
+	return harden(s)
+}
+
+// check finds rows that contradict each other.
+func (ps Parts) check() error {
+	for n, p := range ps {
+		if ps.Named(p.Name) != &ps[n] {
+			return fmt.Errorf("two parts are called %s", p.Name)
+		}
+		for _, c := range p.Calls {
+			called := ps.Named(c.Part)
+			if called == nil || called.Role != p.Role {
+				return fmt.Errorf("%s calls %s, which is no part of the same role", p.Name, c.Part)
+			}
+			if slices.IndexFunc(ps, func(o Part) bool { return o.Name == c.Part }) < n && !p.Once {
+				return fmt.Errorf("%s stands after %s, which it calls", p.Name, c.Part)
+			}
+		}
+	}
+	return nil
+}

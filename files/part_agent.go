@@ -1,0 +1,64 @@
+package files
+
+import (
+	"slices"
+	"strconv"
+
+	"provision/files/naming"
+)
+
+// agentPart fetches runs and hands them to the business logic.
+var agentPart = Part{
+	Name: "agent", Role: naming.RoleAgent, Title: "Prefect", UID: PrefectUID, Image: ImagePrefect, Polls: true,
+	Networks: []naming.Network{naming.AgentNetwork},
+	Secrets:  "agent", AtStart: true,
+	Calls:   []Call{{Part: "business-logic"}},
+	When:    func(in Input) bool { return !in.Serve },
+	Timeout: 180, Note: noted("running flows go on"), StoppedFor: "business-logic",
+	Define: func(in Input, site publicURL) (service, error) {
+		return ofAgentHost(service{
+			Command: polling(in),
+			Environment: map[string]string{
+				"PROVISION_SECRETS": "PREFECT_API_KEY=/run/secrets/poll_token",
+				"BRIDGE_ADDRESS":    "business-logic:8787",
+				"BRIDGE_TOKEN_FILE": "/run/secrets/bridge_token",
+			},
+			StopGrace: "10s", // its runs go on in business-logic, and the next agent finds them
+			PidsLimit: 1024,
+		}, "agent", "agent", in, site), nil
+	},
+}
+
+// polling is the command that fetches runs.
+func polling(in Input) []string {
+	poll := []string{"prefect", "agent", "start", "--pool", naming.Pool}
+	for _, queue := range append(slices.Clone(in.Queues), naming.HostQueue(in.Host)) {
+		poll = append(poll, "--work-queue", queue)
+	}
+	return append(poll, "--limit", strconv.Itoa(in.Concurrency))
+}
+
+// ofAgentHost gives a service what all of an agent host have: the names in their network, trust in the API, and a check.
+func ofAgentHost(s service, name, check string, in Input, site publicURL) service {
+	common := overlay(proxyEnvironment(in.Proxy, in.NoProxy, "business-logic", site.host), map[string]string{
+		"PREFECT_API_URL": site.origin() + "/api",
+		"PREFECT_HOME":    "/tmp/prefect",
+		"PROVISION_STACK": string(in.Stack),
+		"PROVISION_HOST":  in.Host,
+		"PROVISION_POOL":  naming.Pool,
+		"PROVISION_QUEUE": naming.HostQueue(in.Host),
+	})
+	if in.CA {
+		common["PREFECT_API_SSL_CERT_FILE"] = "/run/ca/ca.pem"
+		s.Volumes = []mount{bind(in.Stack.RoleDir(naming.RoleAgent)+"/ca", "/run/ca")}
+	}
+	s.Entrypoint = []string{"/opt/provision/entrypoint"}
+	s.Environment = overlay(common, s.Environment)
+	s.ExtraHosts = in.ExtraHosts
+	s.Hostname = naming.Hostname(name, in.Host)
+	s.HealthCheck = &healthCheck{
+		Test:     []string{"CMD", "/opt/provision/entrypoint", "python", "-m", "provision_glue.health", check},
+		Interval: "10s", Timeout: "8s", Retries: 6, StartPeriod: "1m",
+	}
+	return s
+}

@@ -1,0 +1,68 @@
+package files
+
+import (
+	"strconv"
+	"time"
+
+	"provision/files/naming"
+)
+
+// drainMargin is what business-logic has, after its flows' time is over, to end them (10 s between asking and forcing) and to say so.
+const drainMargin = 20 * time.Second
+
+// businessPart executes flows. With Serve it fetches their runs itself.
+var businessPart = Part{
+	Name: "business-logic", Role: naming.RoleAgent, Title: "Prefect", UID: PrefectUID, Image: ImageBusiness,
+	Networks: []naming.Network{naming.AgentNetwork},
+	Secrets:  "business-logic", AtStart: true,
+	CalledAt: "flow runs",
+	Timeout:  120,
+	Note: func(in Input) string {
+		return "no run starts here until the new one is up; running flows have " + in.StopGrace.String() + " to end"
+	},
+	Removed: "running flows have their time to end",
+	// New runs are kept away while it is replaced; the agent's own resource starts the agent again. One that is there no longer by right (serve) must not ask
+	// the new one either.
+	Before: `docker stop --time 10 "${container%-business-logic}-agent" >/dev/null 2>&1 || true`,
+	Define: func(in Input, site publicURL) (service, error) {
+		env := map[string]string{
+			"PROVISION_SECRETS": "PREFECT_API_KEY=/run/secrets/run_token",
+			// Without it Prefect writes a block of its own for results that flows keep, which a run token may not: the flow crashes or hangs.
+			"PREFECT_DEFAULT_RESULT_STORAGE_BLOCK": ResultBlock,
+			"BRIDGE_LISTEN":                        "0.0.0.0:8787",
+			"BRIDGE_TOKEN_FILE":                    "/run/secrets/bridge_token",
+			"BRIDGE_LIMIT":                         "1000", // the agent's limit counts; were it here too, another one would replace business-logic
+			"BRIDGE_DRAIN_SECONDS":                 strconv.Itoa(int(in.StopGrace / time.Second)),
+		}
+		s := service{
+			Command:     []string{"provision-bridge", "serve"},
+			WorkingDir:  "/opt/business",
+			Environment: env,
+			StopGrace:   seconds(in.StopGrace + drainMargin),
+			PidsLimit:   4096,
+		}
+		check := "business-logic"
+		if in.Serve {
+			check, s.Command = "serve", append([]string{"python", "-m", "provision_glue.serve"}, polling(in)...)
+			env["BRIDGE_LISTEN"], env["BRIDGE_ADDRESS"] = "127.0.0.1:8787", "127.0.0.1:8787"
+			env["BRIDGE_AGENT_HOSTNAME"] = naming.Hostname("business-logic", in.Host) // the agent's, which Prefect records with each run
+			if in.APIAll {
+				env["PROVISION_API"] = "all"
+			}
+		}
+		return ofAgentHost(s, "business-logic", check, in, site), nil
+	},
+}
+
+// describePart says what the flows are. What a flow's module does when it is imported must find nothing: no network, no secret.
+var describePart = Part{
+	Name: "describe", Role: naming.RoleAgent, Title: "Prefect", UID: PrefectUID, Image: ImageBusiness, Once: true,
+	Define: func(Input, publicURL) (service, error) {
+		return service{
+			Entrypoint:  []string{"/opt/provision/entrypoint"},
+			Command:     []string{"python", "-m", "provision_glue.describe"},
+			WorkingDir:  "/tmp", // Prefect writes beside itself
+			Environment: map[string]string{"PREFECT_HOME": "/tmp/prefect"},
+		}, nil
+	},
+}

@@ -1,0 +1,81 @@
+package files
+
+import (
+	"fmt"
+	"strings"
+
+	"provision/files/naming"
+)
+
+var serverPart = Part{
+	Name: "server", Role: naming.RoleServer, Title: "Prefect", UID: PrefectUID, Image: ImagePrefect,
+	Networks: []naming.Network{naming.ServerNetwork, naming.DatabaseNetwork},
+	Volumes:  []PartVolume{{naming.ArtifactsVolume, "/var/lib/prefect"}},
+	Secrets:  "server", AtStart: true,
+	Calls:    []Call{{Part: "postgres", Healthy: true}},
+	CalledAt: ":4200",
+	Timeout:  180, Note: noted("Prefect is away for some seconds; agents ask again"),
+	// The database is brought to the schema of the image before the new server starts.
+	Before: `echo "bringing the database to this version of Prefect"
+timeout 1800 docker compose --project-name "${container%-server}-server" --ansi never run --rm -T --no-deps migrate`,
+	Define: func(in Input, site publicURL) (service, error) {
+		env, err := serverEnvironment(in, site)
+		return service{
+			Entrypoint:  []string{"/opt/provision/entrypoint"},
+			Command:     []string{"prefect", "server", "start", "--host", "0.0.0.0", "--port", "4200"},
+			Environment: env,
+			HealthCheck: &healthCheck{
+				Test:     []string{"CMD", "python", "-m", "provision_glue.health", "server"},
+				Interval: "5s", Timeout: "5s", Retries: 6, StartPeriod: "2m",
+			},
+			StopGrace: "30s",
+		}, err
+	},
+}
+
+// migratePart changes the schema of the database.
+var migratePart = Part{
+	Name: "migrate", Role: naming.RoleServer, Title: "Prefect", UID: PrefectUID, Image: ImagePrefect, Once: true,
+	Networks: []naming.Network{naming.DatabaseNetwork},
+	Secrets:  "server",
+	Calls:    []Call{{Part: "postgres", Healthy: true}},
+	Define: func(in Input, site publicURL) (service, error) {
+		env, err := serverEnvironment(in, site)
+		return service{
+			Entrypoint:  []string{"/opt/provision/entrypoint"},
+			Command:     []string{"prefect", "server", "database", "upgrade", "-y"},
+			Environment: overlay(env, map[string]string{"PREFECT_HOME": "/tmp/prefect"}),
+		}, err
+	},
+}
+
+// serverEnvironment refuses settings that would take the server out of the place that provision made for it.
+func serverEnvironment(in Input, site publicURL) (map[string]string, error) {
+	fixed := overlay(proxyEnvironment(in.Proxy, in.NoProxy, "postgres"), map[string]string{
+		"PROVISION_STACK":   string(in.Stack),
+		"PROVISION_POOL":    naming.Pool,
+		"PROVISION_SECRETS": "PREFECT_API_DATABASE_PASSWORD=/run/secrets/password PREFECT_SERVER_ENCRYPTION_KEY=/run/secrets/encryption_key",
+		// Prefect itself puts the password in: the text between the braces is not for Compose.
+		"PREFECT_API_DATABASE_CONNECTION_URL":   "postgresql+asyncpg://prefect:${PREFECT_API_DATABASE_PASSWORD}@postgres:5432/prefect",
+		"PREFECT_API_DATABASE_MIGRATE_ON_START": "false",
+		"PREFECT_HOME":                          "/var/lib/prefect",
+		"PREFECT_UI_STATIC_DIRECTORY":           "/tmp/ui",
+		"FORWARDED_ALLOW_IPS":                   "*", // only Caddy reaches it, and says who asked over what
+	})
+	usual := map[string]string{
+		"PREFECT_SERVER_ANALYTICS_ENABLED":     "false",
+		"PREFECT_SERVER_CORS_ALLOWED_ORIGINS":  site.origin(),
+		"PREFECT_UI_URL":                       site.origin(),
+		"PREFECT_API_DATABASE_TIMEOUT":         "300",
+		"PREFECT_SERVER_API_KEEPALIVE_TIMEOUT": "75", // longer than Caddy keeps an idle connection
+	}
+	for key := range in.Settings {
+		if !strings.HasPrefix(key, "PREFECT_") {
+			return nil, fmt.Errorf("setting %q: its name must begin with PREFECT_", key)
+		}
+		if _, ours := fixed[key]; ours || key == "PREFECT_API_DATABASE_PASSWORD" || key == "PREFECT_SERVER_ENCRYPTION_KEY" {
+			return nil, fmt.Errorf("setting %s cannot be changed: the stack depends on it", key)
+		}
+	}
+	return overlay(usual, in.Settings, fixed), nil
+}

@@ -1,0 +1,106 @@
+package stack
+
+import (
+	"path"
+	"slices"
+
+	"provision/files"
+	"provision/inventory"
+	"provision/provision/resource"
+)
+
+// needed is what a container needs beyond what its row says.
+type needed struct {
+	files []resource.ID // secrets that it reads at its start
+	after []resource.ID
+}
+
+// input is what the projects of a host are rendered from.
+func (b *binder) input(h *inventory.Host) files.Input {
+	extra := map[string]string{}
+	if ip := b.inv.ServerIP(); ip != "" && h.Name != b.server.Name {
+		extra[b.inv.Hostname()] = ip
+	}
+	return files.Input{
+		Stack: b.names, Host: h.Name, Images: map[string]string{
+			files.ImagePostgres: b.stack.Postgres.Image, files.ImagePrefect: b.prefect.ref, files.ImageBusiness: b.business.ref, files.ImageCaddy: b.caddy.ref,
+		},
+		TLS: b.inv.TLS.Mode, PublicURL: b.inv.URL, Settings: b.stack.Prefect.Settings, AgentHere: h.Has(inventory.RoleServer) && h.Has(inventory.RoleAgent),
+		CA: b.ownCA(), ExtraHosts: extra, Queues: b.stack.Queues(h), Concurrency: b.stack.Concurrency(h), StopGrace: b.stack.BusinessLogic.StopGrace,
+		Serve: b.serve(), APIAll: b.stack.BusinessLogic.API == APIAll, Proxy: b.inv.Site.Proxy, NoProxy: b.inv.Site.NoProxy,
+	}
+}
+
+// acmeRoot says that certificates come from an authority of the user's own.
+func (b *binder) acmeRoot() bool {
+	return b.inv.TLS.Mode == inventory.TLSACME && b.inv.TLS.ACMECARoot != ""
+}
+
+// ownCA says that agents do not trust the public authorities at the API.
+func (b *binder) ownCA() bool { return b.inv.TLS.Mode == inventory.TLSInternal || b.acmeRoot() }
+
+// images adds the images of a role's parts.
+func (b *binder) images(host, role string) {
+	for _, image := range b.parts.Roled(role).Images() {
+		switch image {
+		case files.ImagePrefect:
+			b.image(host, b.prefect, b.stack.Prefect.Image)
+		case files.ImageBusiness:
+			b.image(host, b.business, b.stack.Prefect.Image)
+		case files.ImageCaddy:
+			b.image(host, b.caddy, b.stack.Prefect.Image, b.stack.Caddy.Image)
+		default:
+			b.pulled(host, b.stack.Postgres.Image)
+		}
+	}
+}
+
+// project adds the Compose file of a role.
+func (b *binder) project(host, role string, rendered files.Compose) *resource.File {
+	compose := &resource.File{
+		Host: host, Path: b.names.RoleDir(role) + "/compose.yaml", Content: rendered.YAML, Owner: "0:0", Mode: "0644", After: []resource.ID{resource.IdentityID(host)},
+	}
+	b.add(compose)
+	return compose
+}
+
+// containers are those of a role by part, in the order in which they start. The caller adds them.
+func (b *binder) containers(role string, in files.Input, rendered files.Compose, more map[string]needed) (names []string, out map[string]*resource.Service) {
+	out = map[string]*resource.Service{}
+	for _, p := range b.parts.Of(role, in).Starting() {
+		if p.Once {
+			continue
+		}
+		names, out[p.Name] = append(names, p.Name), b.container(p, in, rendered, more[p.Name])
+	}
+	return names, out
+}
+
+func (b *binder) container(p files.Part, in files.Input, rendered files.Compose, more needed) *resource.Service {
+	s := rendered.Services[slices.IndexFunc(rendered.Services, func(s files.Service) bool { return s.Name == p.Name })]
+	c := &resource.Service{
+		Host: in.Host, Stack: b.stack.Name, Project: b.names.Project(p.Role), Dir: b.names.RoleDir(p.Role),
+		Service: s.Name, Container: b.names.Container(s.Name), Definition: s.Definition, Image: s.Image, Salt: b.salt(),
+		Files: more.files, After: slices.Clone(more.after), Before: p.Before, Timeout: p.Timeout,
+	}
+	if p.Note != nil {
+		c.Note = p.Note(in)
+	}
+	if p.StoppedFor != "" {
+		c.StoppedFor = resource.ServiceID(in.Host, b.names.Container(p.StoppedFor))
+	}
+	for _, v := range p.Volumes {
+		c.After = append(c.After, resource.VolumeID(in.Host, b.names.Volume(v.Name)))
+	}
+	for _, call := range p.Calls {
+		c.After = append(c.After, resource.ServiceID(in.Host, b.names.Container(call.Part)))
+	}
+	c.After = append(c.After, b.guarded(in.Host)...)
+	for _, n := range s.Networks {
+		c.After = append(c.After, resource.NetworkID(in.Host, n))
+	}
+	for _, m := range s.Mounts {
+		c.Mounts = append(c.Mounts, path.Join(c.Dir, m))
+	}
+	return c
+}
