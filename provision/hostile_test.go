@@ -484,14 +484,14 @@ func TestLyingSFTP(t *testing.T) {
 func TestSilentHost(t *testing.T) {
 	t.Parallel()
 	s := arrange(t, layout{agents: 1, host: func(name string, o *remotetest.HostOptions) { o.Silent = name == "worker-1" }})
-	s.connectTimeout("2s")
+	s.connectTimeout("8s")
 	a := s.attempt()
 	_, err := a.apply()
 	if !isCode(err, provision.ExitUnreachable) {
 		t.Errorf("%s", explain(err))
 	}
 	named(t, err, "worker-1")
-	if errs := provision.Errors(err); !strings.Contains(errs[0].Cause, "no SSH session within 2s") || !strings.Contains(errs[0].Evidence, "said nothing") {
+	if errs := provision.Errors(err); !strings.Contains(errs[0].Cause, "no SSH session within 8s") || !strings.Contains(errs[0].Evidence, "said nothing") {
 		t.Errorf("%s", explain(err))
 	}
 	for _, e := range a.seen() {

@@ -60,7 +60,7 @@ func TestSkipUnreachable(t *testing.T) {
 			t.Parallel()
 			s := arrange(t, layout{agents: 2})
 			s.converge()
-			s.connectTimeout("2s")
+			s.connectTimeout("8s")
 			before := tokens(t, s, "worker-1")
 			s.drifted()
 			away := s.hosts[1]
@@ -148,7 +148,7 @@ func TestSavedWithout(t *testing.T) {
 	t.Parallel()
 	s := arrange(t, layout{agents: 2})
 	s.converge()
-	s.connectTimeout("2s")
+	s.connectTimeout("8s")
 	s.drifted()
 	s.hosts[1].Unplug()
 	a := s.attempt()
