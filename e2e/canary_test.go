@@ -46,8 +46,15 @@ func (w *watched) watch(f func()) {
 	f()
 }
 
+// sample reads a process when it is new, for a moment longer because it may be about to become another program, and all of them now and
+// then: to read all of them each time takes half a CPU.
 func (w *watched) sample(stop <-chan struct{}) {
-	for {
+	const (
+		young = 10  // rounds that a process is new for
+		all   = 100 // rounds after which every process is read again
+	)
+	seen := map[string]int{}
+	for round := 0; ; round++ {
 		select {
 		case <-stop:
 			return
@@ -59,8 +66,14 @@ func (w *watched) sample(stop <-chan struct{}) {
 		}
 		names, _ := dir.Readdirnames(-1)
 		dir.Close()
+		before := seen
+		seen = make(map[string]int, len(names))
 		for _, name := range names {
 			if name[0] < '0' || name[0] > '9' {
+				continue
+			}
+			seen[name] = before[name] + 1
+			if seen[name] > young && round%all != 0 {
 				continue
 			}
 			if line, err := os.ReadFile("/proc/" + name + "/cmdline"); err == nil && len(line) > 0 && !w.argv[string(line)] {
