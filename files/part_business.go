@@ -23,7 +23,8 @@ var businessPart = Part{
 	Removed: "running flows have their time to end",
 	// New runs are kept away while it is replaced; the agent's own resource starts the agent again. One that is there no longer by right (serve) must not ask
 	// the new one either.
-	Before: `docker stop --time 10 "${container%-business-logic}-agent" >/dev/null 2>&1 || true`,
+	Before: `a=${container%-business-logic}-agent
+! docker inspect --type container "$a" >/dev/null 2>&1 || docker stop --time 10 "$a" >/dev/null`,
 	Define: func(in Input, site publicURL) (service, error) {
 		env := map[string]string{
 			"PROVISION_SECRETS": "PREFECT_API_KEY=/run/secrets/run_token",
