@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,10 +49,33 @@ func TestScript(t *testing.T) {
 	commands := hostCommands()
 	commands["exits"], commands["terminal"], commands["expand"], commands["key"], commands["json"] = exits, onTerminal, expand, makeKey, jsonLines
 	maps.Copy(commands, cloudCommands())
-	testscript.Run(t, testscript.Params{
+	params := testscript.Params{
 		Dir: "testdata/script", Cmds: commands, Setup: setUp, UpdateScripts: *update, RequireUniqueNames: true,
-	})
+	}
+	params.Deadline, _ = t.Deadline()
+	testscript.RunT(scriptT{t}, params)
 }
+
+// scriptT is what a script's test is to testscript. It shows the details of the phase that failed
+// alone, and which line did as its last words: what the commands in the background printed comes
+// after that line, and a log that is cut in its middle would be without it.
+type scriptT struct{ *testing.T }
+
+func (t scriptT) Verbose() bool { return false }
+
+func (t scriptT) Run(name string, f func(testscript.T)) {
+	t.T.Run(name, func(t *testing.T) { f(scriptT{t}) })
+}
+
+func (t scriptT) Log(args ...any) {
+	text := fmt.Sprint(args...)
+	if m := failedLine.FindString(text); m != "" {
+		text += "\n" + m
+	}
+	t.T.Log(text)
+}
+
+var failedLine = regexp.MustCompile(`(?m)^FAIL: .*$`)
 
 type labKey struct{}
 
