@@ -31,7 +31,7 @@ scenarios: ## the long scenarios in full: every point to be killed at, every cut
 	$(GO) test -count=1 -timeout 30m ./provision/
 
 test-python: ## the tests of what lands in the images, with Python 3.8 where there is one
-	@if [ -n "$(PYTHON38)" ]; then cd files/prefect && $(PYTHON38) -m unittest discover -s tests; else echo "skipped: no Python 3.8 here for the tests of files/prefect"; fi
+	@if [ -n "$(PYTHON38)" ]; then cd files/gen2/prefect && $(PYTHON38) -m unittest discover -s tests; else echo "skipped: no Python 3.8 here for the tests of files/gen2/prefect"; fi
 
 race: ## the tests with the race detector, the long scenarios in a sample
 	$(GOTEST) -race -short -shuffle=on -timeout 30m ./...

@@ -21,7 +21,7 @@ func (s *site) registers(worker *lab.Host) {
 	zip := gzip.NewWriter(&packed)
 	out := tar.NewWriter(zip)
 	for _, name := range []string{"fake.py", "test_register.py", "test_guard.py"} {
-		text, err := os.ReadFile("../files/prefect/tests/" + name)
+		text, err := os.ReadFile("../files/gen2/prefect/tests/" + name)
 		if err != nil {
 			s.Fatal(err)
 		}

@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"provision/files/generation"
 	"provision/files/pki"
 )
 
@@ -91,11 +92,11 @@ func newCaddy(t *testing.T, c Caddyfile) *liveCaddy {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	l := &liveCaddy{t: t, binary: caddyBinary(t), dir: dir, secrets: dir + "/secrets", log: &syncBuffer{}, ports: map[string]int{}}
-	site, err := parsePublicURL(c.TLS, c.PublicURL)
+	site, err := generation.ParseSite(c.TLS, c.PublicURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.host, l.plain = site.host, c.TLS == TLSOff
+	l.host, l.plain = site.Host, c.TLS == generation.TLSOff
 
 	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		l.mu.Lock()
@@ -123,7 +124,7 @@ func newCaddy(t *testing.T, c Caddyfile) *liveCaddy {
 		"/run/secrets/", l.secrets+"/",
 		"/etc/caddy/", dir+"/etc/",
 		"unix//run/caddy/admin.sock", "unix/"+dir+"/admin.sock",
-		fmt.Sprintf("\thttps_port %d\n", site.port), fmt.Sprintf("\thttp_port %s\n\thttps_port %s\n", port("80"), port("443")),
+		fmt.Sprintf("\thttps_port %d\n", site.Port), fmt.Sprintf("\thttp_port %s\n\thttps_port %s\n", port("80"), port("443")),
 		":4200 {", ":"+port("4200")+" {",
 		":2020", ":"+port("2020"),
 		"\tmetrics\n", "\tmetrics\n\tdefault_bind 127.0.0.1\n",

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"provision/files/generation"
 	"provision/files/pki"
 )
 
@@ -286,7 +287,7 @@ func TestCaddyAuthority(t *testing.T) {
 	}
 	newAuthority("00000000000000aa")
 	files := c
-	files.TLS = TLSFiles
+	files.TLS = generation.TLSFiles
 	l.configure(files)
 	if err := l.reload(); err != nil {
 		t.Fatal(err)

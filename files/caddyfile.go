@@ -7,31 +7,23 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/mail"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"text/template"
 	"unicode"
-)
 
-// Modes of TLS, as written in the inventory.
-const (
-	TLSInternal = "internal" // the stack's own CA: secrets/caddy/{root.crt,intermediate.crt,intermediate.key}
-	TLSACME     = "acme"
-	TLSFiles    = "files" // secrets/caddy/{site.crt,site.key}
-	TLSOff      = "off"   // HTTP in clear on the url's port
+	"provision/files/generation"
 )
 
 // Caddyfile is the configuration of the proxy in front of the Prefect server.
 type Caddyfile struct {
 	TLS       string
-	PublicURL string   // scheme, host and optional port
-	UIUser    string   // its bcrypt hash is the file secrets/caddy/ui_password_hash
-	Agents    []string // hosts with token files secrets/caddy/tokens/HOST.{poll,run}; their order does not matter
-	Serve     bool     // [business_logic] execution = "serve": run tokens may do what poll tokens may, too
-	APIAll    bool     // [business_logic] api = "all": run tokens may do everything at the API
+	PublicURL string                   // scheme, host and optional port
+	UIUser    string                   // its bcrypt hash is the file secrets/caddy/ui_password_hash
+	Agents    []string                 // hosts with token files secrets/caddy/tokens/HOST.{poll,run}; their order does not matter
+	Tokens    []generation.TokenRoutes // what the holders of each kind of token may do
 
 	Email    string // acme
 	ACMECA   string // acme: url of another directory
@@ -73,7 +65,7 @@ var caddyfileText string
 
 // Render is pure and deterministic. The digest is part of the text, and what the loaded configuration answers on :2020 begins with it: see CaddyAnswer.
 func (c Caddyfile) Render() (text []byte, digest string, err error) {
-	site, err := parsePublicURL(c.TLS, c.PublicURL)
+	site, err := generation.ParseSite(c.TLS, c.PublicURL)
 	if err != nil {
 		return nil, "", err
 	}
@@ -89,21 +81,21 @@ func (c Caddyfile) Render() (text []byte, digest string, err error) {
 	data := struct {
 		Caddyfile
 		Agents       []string
-		Kinds        []tokenRoutes
+		Kinds        []generation.TokenRoutes
 		Site, Origin string
 		HostPart     string
 		IP           string
 		Port         uint16 // the url's is Caddy's own: on the agents' network it is reached without the engine between
 		Digest       string
 	}{
-		Caddyfile: c, Agents: agents, Kinds: tokenKinds(c.APIAll, c.Serve),
-		Site: site.scheme + "://" + site.hostPart(), Origin: site.origin(), HostPart: site.hostPart(), Port: site.port,
+		Caddyfile: c, Agents: agents, Kinds: c.Tokens,
+		Site: site.Scheme + "://" + site.HostPart(), Origin: site.Origin(), HostPart: site.HostPart(), Port: site.Port,
 	}
-	if c.TLS == TLSOff {
-		data.Site += fmt.Sprintf(":%d", site.port)
+	if c.TLS == generation.TLSOff {
+		data.Site += fmt.Sprintf(":%d", site.Port)
 	}
-	if site.ip.IsValid() {
-		data.IP = site.ip.String()
+	if site.IP.IsValid() {
+		data.IP = site.IP.String()
 	}
 	var out bytes.Buffer
 	if err := tmpl.Execute(&out, data); err != nil {
@@ -167,67 +159,3 @@ func quoteCaddy(s string) (string, error) {
 }
 
 var plainToken = regexp.MustCompile(`^[A-Za-z0-9/][A-Za-z0-9._:/@\[\]-]*$`)
-
-const digestPort = 2020
-
-// publicURL is the url under which browsers and agents reach the stack.
-type publicURL struct {
-	scheme string
-	host   string     // lower case, without brackets
-	ip     netip.Addr // valid if host is an address
-	port   uint16     // explicit or the scheme's own
-}
-
-var dnsName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
-
-func parsePublicURL(tlsMode, raw string) (publicURL, error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return publicURL{}, fmt.Errorf("url %q: %w", raw, err)
-	}
-	want, port := "https", uint16(443)
-	switch tlsMode {
-	case TLSInternal, TLSACME, TLSFiles:
-	case TLSOff:
-		want, port = "http", 80
-	default:
-		return publicURL{}, fmt.Errorf("unknown tls mode %q", tlsMode)
-	}
-	if u.Scheme != want {
-		return publicURL{}, fmt.Errorf("url %q: tls mode %q needs the scheme %s", raw, tlsMode, want)
-	}
-	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
-		return publicURL{}, fmt.Errorf("url %q: only scheme, host and port may be given", raw)
-	}
-	p := publicURL{scheme: u.Scheme, host: strings.ToLower(u.Hostname()), port: port}
-	if ip, err := netip.ParseAddr(p.host); err == nil && ip.Zone() == "" {
-		p.ip, p.host = ip.Unmap(), ip.Unmap().String()
-	} else if !dnsName.MatchString(p.host) || len(p.host) > 253 {
-		return publicURL{}, fmt.Errorf("url %q: %q is neither a host name nor an address", raw, p.host)
-	}
-	if s := u.Port(); s != "" {
-		if _, err := fmt.Sscanf(s, "%d", &p.port); err != nil || p.port == 0 {
-			return publicURL{}, fmt.Errorf("url %q: bad port", raw)
-		}
-	}
-	if p.port == digestPort || (p.port == 80 && want == "https") {
-		return publicURL{}, fmt.Errorf("url %q: the proxy needs port %d for something else", raw, p.port)
-	}
-	return p, nil
-}
-
-// hostPart is the host as it stands in a url.
-func (p publicURL) hostPart() string {
-	if p.ip.Is6() {
-		return "[" + p.host + "]"
-	}
-	return p.host
-}
-
-// origin is what browsers send in the header Origin: without the scheme's own port.
-func (p publicURL) origin() string {
-	if (p.scheme == "https" && p.port == 443) || (p.scheme == "http" && p.port == 80) {
-		return p.scheme + "://" + p.hostPart()
-	}
-	return fmt.Sprintf("%s://%s:%d", p.scheme, p.hostPart(), p.port)
-}

@@ -3,10 +3,14 @@ package files
 import (
 	"strings"
 	"testing"
+
+	"provision/files/filestest"
+	"provision/files/gen2"
+	"provision/files/generation"
 )
 
 func caddyVariants() map[string]Caddyfile {
-	base := Caddyfile{TLS: TLSInternal, PublicURL: "https://prefect.example.org", UIUser: "admin", Agents: []string{"worker-1", "worker-2"}}
+	base := Caddyfile{TLS: generation.TLSInternal, PublicURL: "https://prefect.example.org", UIUser: "admin", Agents: []string{"worker-1", "worker-2"}, Tokens: gen2.Generation.Tokens(false, false)}
 	with := func(change func(*Caddyfile)) Caddyfile {
 		c := base
 		change(&c)
@@ -17,13 +21,13 @@ func caddyVariants() map[string]Caddyfile {
 		"address":  with(func(c *Caddyfile) { c.PublicURL = "https://192.0.2.7:9443" }),
 		"address6": with(func(c *Caddyfile) { c.PublicURL = "https://[2001:db8::7]" }),
 		"acme": with(func(c *Caddyfile) {
-			c.TLS, c.Email, c.ACMECA, c.ACMERoot = TLSACME, "ops@example.org", "https://acme.example.org/directory", true
+			c.TLS, c.Email, c.ACMECA, c.ACMERoot = generation.TLSACME, "ops@example.org", "https://acme.example.org/directory", true
 		}),
-		"acme-plain": with(func(c *Caddyfile) { c.TLS = TLSACME }),
-		"files":      with(func(c *Caddyfile) { c.TLS = TLSFiles }),
-		"off":        with(func(c *Caddyfile) { c.TLS, c.PublicURL = TLSOff, "http://192.0.2.7:4200" }),
-		"api-all":    with(func(c *Caddyfile) { c.APIAll = true }),
-		"serve":      with(func(c *Caddyfile) { c.Serve = true }),
+		"acme-plain": with(func(c *Caddyfile) { c.TLS = generation.TLSACME }),
+		"files":      with(func(c *Caddyfile) { c.TLS = generation.TLSFiles }),
+		"off":        with(func(c *Caddyfile) { c.TLS, c.PublicURL = generation.TLSOff, "http://192.0.2.7:4200" }),
+		"api-all":    with(func(c *Caddyfile) { c.Tokens = gen2.Generation.Tokens(true, false) }),
+		"serve":      with(func(c *Caddyfile) { c.Tokens = gen2.Generation.Tokens(false, true) }),
 		"no-agents":  with(func(c *Caddyfile) { c.Agents = nil }),
 		"odd-user":   with(func(c *Caddyfile) { c.UIUser = `o'brien "ops" \` }),
 	}
@@ -36,7 +40,7 @@ func TestCaddyfileGolden(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		golden(t, "caddy/"+name+".Caddyfile", text)
+		filestest.Golden(t, "caddy/"+name+".Caddyfile", text)
 		if strings.Count(string(text), digest) != 1 {
 			t.Errorf("%s: the digest must stand in the text once", name)
 		}

@@ -168,7 +168,7 @@ func (s *site) project(more string) {
 		s.t.Fatalf("%v", err)
 	}
 	for _, name := range []string{"base/pyproject.toml", "base/poetry.lock", "hello/hello.py"} {
-		text, err := os.ReadFile("../files/prefect/" + name)
+		text, err := os.ReadFile("../files/gen2/prefect/" + name)
 		if err != nil {
 			s.t.Fatalf("%v", err)
 		}

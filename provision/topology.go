@@ -10,7 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"provision/files"
+	"provision/files/generation"
 	"provision/inventory"
 	"provision/provision/resource"
 )
@@ -81,7 +81,7 @@ func (s *System) Topology() (*Topology, error) {
 				if !strings.HasSuffix(r.Path, "/compose.yaml") {
 					continue
 				}
-				c, err := containers(s.Stack.Parts(), r.Content)
+				c, err := containers(s.Stack.Generation().Parts, r.Content)
 				if err != nil {
 					return nil, fmt.Errorf("%s: %s: %w", h.Name, r.Path, err)
 				}
@@ -105,7 +105,7 @@ func (s *System) Topology() (*Topology, error) {
 }
 
 // containers reads a rendered compose file. What runs once and ends is left out. They come in the way of a request.
-func containers(parts files.Parts, text []byte) ([]TopologyContainer, error) {
+func containers(parts generation.Parts, text []byte) ([]TopologyContainer, error) {
 	var file struct {
 		Services map[string]struct {
 			Image    string         `yaml:"image"`

@@ -19,6 +19,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"provision/files"
+	"provision/files/buildcontext"
+	"provision/files/generation"
 	"provision/files/naming"
 	"provision/inventory"
 	"provision/provision/cloud"
@@ -29,8 +31,8 @@ import (
 // contexts hashed here, before the first connection; secrets that the user gives are fetched.
 func Bind(ctx context.Context, inv *inventory.Inventory, s *Stack, at cloud.Provider) ([]resource.Resource, error) {
 	b := &binder{
-		ctx: ctx, projects: &files.AgentProjects{Parts: s.Parts()}, inv: inv, stack: s, cloud: at,
-		parts: s.Parts(), names: s.Names(), base: s.Names().Dir(), server: inv.Server(),
+		ctx: ctx, projects: &generation.AgentProjects{Parts: s.Generation().Parts}, inv: inv, stack: s, cloud: at,
+		parts: s.Generation().Parts, names: s.Names(), base: s.Names().Dir(), server: inv.Server(),
 	}
 	if b.server == nil {
 		return nil, nil
@@ -87,7 +89,7 @@ type binder struct {
 	ctx    context.Context
 	inv    *inventory.Inventory
 	stack  *Stack
-	parts  files.Parts
+	parts  generation.Parts
 	names  naming.Stack
 	base   string // the stack's directory on every host
 	server *inventory.Host
@@ -98,7 +100,7 @@ type binder struct {
 	stopping        []resource.Stopped // the stack's containers in the order in which they end
 
 	daemon                   []byte // the engine's settings
-	projects                 *files.AgentProjects
+	projects                 *generation.AgentProjects
 	prefect, business, caddy built
 	named                    resource.ID    // the url's host, where we make it or wait for it
 	place                    *resource.Disk // where the database lies, if not on the server's own disk
@@ -108,7 +110,7 @@ type binder struct {
 // built is an image that is built on hosts.
 type built struct {
 	ref     string
-	context files.Context
+	context buildcontext.Context
 }
 
 // What hosts need, in MiB: memory in all, and room for images before they are there.
@@ -137,25 +139,23 @@ func (b *binder) contexts() error {
 	if err != nil {
 		return err
 	}
-	name := func(kind string, c files.Context, err error) (built, error) {
+	name := func(kind string, c buildcontext.Context, err error) (built, error) {
 		if err != nil {
 			return built{}, inventory.Problems{{File: b.stack.where(), Problem: fmt.Sprintf("the build context of %s: %v", kind, err)}}
 		}
 		return built{b.names.Image(kind) + ":" + c.Hash, c}, nil
 	}
-	base := b.stack.Prefect.Image
-	c, err := files.PrefectContext(files.PrefectImage{Base: base, CACertificates: cas})
-	if b.prefect, err = name("prefect", c, err); err != nil {
-		return err
+	in := generation.BuildInput{Base: b.stack.Prefect.Image, Caddy: b.stack.Caddy.Image, CACertificates: cas, Project: b.stack.BusinessLogic.Path}
+	for image, to := range map[string]*built{generation.ImagePrefect: &b.prefect, generation.ImageBusiness: &b.business, generation.ImageCaddy: &b.caddy} {
+		c, err := b.stack.Generation().Build(image, in)
+		if *to, err = name(image, c, err); err != nil {
+			return err
+		}
+		if image == generation.ImageBusiness {
+			b.stack.Packed = secretive(c)
+		}
 	}
-	c, err = files.BusinessContext(files.BusinessImage{Base: base, CACertificates: cas, Project: b.stack.BusinessLogic.Path})
-	if b.business, err = name("business-logic", c, err); err != nil {
-		return err
-	}
-	b.stack.Packed = secretive(c)
-	c, err = files.CaddyContext(files.CaddyImage{Base: base, Caddy: b.stack.Caddy.Image, CACertificates: cas})
-	b.caddy, err = name("caddy", c, err)
-	return err
+	return nil
 }
 
 func (s *Stack) where() string {

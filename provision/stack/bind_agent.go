@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"provision/files"
 	"provision/files/naming"
 	"provision/inventory"
 	"provision/provision/resource"
@@ -28,7 +27,7 @@ func (b *binder) agentRole(h *inventory.Host) error {
 	compose := b.project(host, naming.RoleAgent, rendered)
 
 	secret := func(path string, source resource.ID) *resource.SecretFile {
-		return &resource.SecretFile{Host: host, Path: dir + "/secrets/" + path, UID: files.PrefectUID, Source: source, Generate: resource.RandomHex, After: identity}
+		return &resource.SecretFile{Host: host, Path: dir + "/secrets/" + path, UID: b.uid("server"), Source: source, Generate: resource.RandomHex, After: identity}
 	}
 	bridge := secret("agent/bridge_token", resource.ID{})
 	bridgeCopy := secret("business-logic/bridge_token", bridge.ID())

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"provision/files"
 	"provision/files/naming"
 	"provision/inventory"
 	"provision/provision/cloud"
@@ -46,7 +45,7 @@ func (b *binder) disk(h *inventory.Host) (*resource.Disk, resource.ID) {
 	mount := "/mnt/" + b.stack.Name + "-data"
 	disk := &resource.Disk{
 		Host: h.Name, Device: volume.Device,
-		Path: mount, Sub: "postgres", Owner: files.PostgresUID + ":" + files.PostgresUID, Born: b.base + "/volume." + b.names.Volume(naming.PostgresVolume),
+		Path: mount, Sub: "postgres", Owner: b.uid("postgres") + ":" + b.uid("postgres"), Born: b.base + "/volume." + b.names.Volume(naming.PostgresVolume),
 		Kept: &resource.Kept{
 			Host: h.Name, Base: b.base, Dir: mount + "/keep",
 			Files: []string{"id", "born", "server/secrets/server/encryption_key", "server/secrets/postgres/password", "server/secrets/login/ui_password"},

@@ -4,7 +4,8 @@ import (
 	"path"
 	"slices"
 
-	"provision/files"
+	"provision/files/compose"
+	"provision/files/generation"
 	"provision/inventory"
 	"provision/provision/resource"
 )
@@ -16,20 +17,23 @@ type needed struct {
 }
 
 // input is what the projects of a host are rendered from.
-func (b *binder) input(h *inventory.Host) files.Input {
+func (b *binder) input(h *inventory.Host) generation.Input {
 	extra := map[string]string{}
 	if ip := b.inv.ServerIP(); ip != "" && h.Name != b.server.Name {
 		extra[b.inv.Hostname()] = ip
 	}
-	return files.Input{
+	return generation.Input{
 		Stack: b.names, Host: h.Name, Images: map[string]string{
-			files.ImagePostgres: b.stack.Postgres.Image, files.ImagePrefect: b.prefect.ref, files.ImageBusiness: b.business.ref, files.ImageCaddy: b.caddy.ref,
+			generation.ImagePostgres: b.stack.Postgres.Image, generation.ImagePrefect: b.prefect.ref, generation.ImageBusiness: b.business.ref, generation.ImageCaddy: b.caddy.ref,
 		},
 		TLS: b.inv.TLS.Mode, PublicURL: b.inv.URL, Settings: b.stack.Prefect.Settings, AgentHere: h.Has(inventory.RoleServer) && h.Has(inventory.RoleAgent),
 		CA: b.ownCA(), ExtraHosts: extra, Queues: b.stack.Queues(h), Concurrency: b.stack.Concurrency(h), StopGrace: b.stack.BusinessLogic.StopGrace,
 		Serve: b.serve(), APIAll: b.stack.BusinessLogic.API == APIAll, Proxy: b.inv.Site.Proxy, NoProxy: b.inv.Site.NoProxy,
 	}
 }
+
+// uid is the user of a part.
+func (b *binder) uid(part string) string { return b.parts.Named(part).UID }
 
 // acmeRoot says that certificates come from an authority of the user's own.
 func (b *binder) acmeRoot() bool {
@@ -43,11 +47,11 @@ func (b *binder) ownCA() bool { return b.inv.TLS.Mode == inventory.TLSInternal |
 func (b *binder) images(host, role string) {
 	for _, image := range b.parts.Roled(role).Images() {
 		switch image {
-		case files.ImagePrefect:
+		case generation.ImagePrefect:
 			b.image(host, b.prefect, b.stack.Prefect.Image)
-		case files.ImageBusiness:
+		case generation.ImageBusiness:
 			b.image(host, b.business, b.stack.Prefect.Image)
-		case files.ImageCaddy:
+		case generation.ImageCaddy:
 			b.image(host, b.caddy, b.stack.Prefect.Image, b.stack.Caddy.Image)
 		default:
 			b.pulled(host, b.stack.Postgres.Image)
@@ -56,7 +60,7 @@ func (b *binder) images(host, role string) {
 }
 
 // project adds the Compose file of a role.
-func (b *binder) project(host, role string, rendered files.Compose) *resource.File {
+func (b *binder) project(host, role string, rendered compose.Rendered) *resource.File {
 	compose := &resource.File{
 		Host: host, Path: b.names.RoleDir(role) + "/compose.yaml", Content: rendered.YAML, Owner: "0:0", Mode: "0644", After: []resource.ID{resource.IdentityID(host)},
 	}
@@ -65,7 +69,7 @@ func (b *binder) project(host, role string, rendered files.Compose) *resource.Fi
 }
 
 // containers are those of a role by part, in the order in which they start. The caller adds them.
-func (b *binder) containers(role string, in files.Input, rendered files.Compose, more map[string]needed) (names []string, out map[string]*resource.Service) {
+func (b *binder) containers(role string, in generation.Input, rendered compose.Rendered, more map[string]needed) (names []string, out map[string]*resource.Service) {
 	out = map[string]*resource.Service{}
 	for _, p := range b.parts.Of(role, in).Starting() {
 		if p.Once {
@@ -76,8 +80,8 @@ func (b *binder) containers(role string, in files.Input, rendered files.Compose,
 	return names, out
 }
 
-func (b *binder) container(p files.Part, in files.Input, rendered files.Compose, more needed) *resource.Service {
-	s := rendered.Services[slices.IndexFunc(rendered.Services, func(s files.Service) bool { return s.Name == p.Name })]
+func (b *binder) container(p generation.Part, in generation.Input, rendered compose.Rendered, more needed) *resource.Service {
+	s := rendered.Services[slices.IndexFunc(rendered.Services, func(s compose.Described) bool { return s.Name == p.Name })]
 	c := &resource.Service{
 		Host: in.Host, Stack: b.stack.Name, Project: b.names.Project(p.Role), Dir: b.names.RoleDir(p.Role),
 		Service: s.Name, Container: b.names.Container(s.Name), Definition: s.Definition, Image: s.Image, Salt: b.salt(),

@@ -37,13 +37,13 @@ func (b *binder) serverRole(h *inventory.Host) error {
 	b.images(host, naming.RoleServer)
 	b.project(host, naming.RoleServer, rendered)
 
-	password := &resource.SecretFile{Host: host, Path: dir + "/secrets/postgres/password", UID: files.PostgresUID, Generate: resource.RandomHex, After: identity}
-	serverPassword := &resource.SecretFile{Host: host, Path: dir + "/secrets/server/password", UID: files.PrefectUID, Source: password.ID(), After: identity}
+	password := &resource.SecretFile{Host: host, Path: dir + "/secrets/postgres/password", UID: b.uid("postgres"), Generate: resource.RandomHex, After: identity}
+	serverPassword := &resource.SecretFile{Host: host, Path: dir + "/secrets/server/password", UID: b.uid("server"), Source: password.ID(), After: identity}
 	data := b.data()
 	// The key is there before the data that it encrypts: a run that is killed between the two must not
 	// leave a volume without its key. Whether there is data is not known before the engine answers.
 	encryption := &resource.SecretFile{
-		Host: host, Path: b.encryptionKey(), UID: files.PrefectUID, Generate: resource.FernetKey, Precious: data, Stack: name,
+		Host: host, Path: b.encryptionKey(), UID: b.uid("server"), Generate: resource.FernetKey, Precious: data, Stack: name,
 		After: append([]resource.ID{resource.EngineID(host)}, identity...),
 	}
 	b.add(password, serverPassword, encryption)
@@ -135,7 +135,7 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 		return nil, caddyfile{}, err
 	}
 	password := &resource.SecretFile{Host: host, Path: login + "/ui_password", UID: "0", Given: given, GivenDigest: givenDigest, Generate: resource.RandomPassword, After: identity}
-	hash := &resource.PasswordHash{Host: host, Path: secrets + "/ui_password_hash", UID: files.CaddyUID, Password: password.ID(), Note: login + "/ui_password_hashed", Salt: b.salt(), After: identity}
+	hash := &resource.PasswordHash{Host: host, Path: secrets + "/ui_password_hash", UID: b.uid("caddy"), Password: password.ID(), Note: login + "/ui_password_hashed", Salt: b.salt(), After: identity}
 	b.add(password, hash)
 	loaded := []resource.ID{hash.ID()}
 
@@ -145,7 +145,7 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 			return err
 		}
 		value, valueDigest, _ := fixed(string(content))
-		f := &resource.SecretFile{Host: host, Path: secrets + "/" + name, UID: files.CaddyUID, Given: value, GivenDigest: valueDigest, After: identity}
+		f := &resource.SecretFile{Host: host, Path: secrets + "/" + name, UID: b.uid("caddy"), Given: value, GivenDigest: valueDigest, After: identity}
 		b.add(f)
 		loaded = append(loaded, f.ID())
 		return nil
@@ -156,7 +156,7 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 	case inventory.TLSOff:
 		certificate = nil
 	case inventory.TLSInternal:
-		authority := &resource.Authority{Host: host, Dir: secrets, UID: files.CaddyUID, Note: login + "/authority", Next: login + "/authority.next", Name: b.inv.Hostname(), After: identity}
+		authority := &resource.Authority{Host: host, Dir: secrets, UID: b.uid("caddy"), Note: login + "/authority", Next: login + "/authority.next", Name: b.inv.Hostname(), After: identity}
 		for _, agent := range b.agents {
 			authority.Copies = append(authority.Copies, b.caID(agent))
 		}
@@ -189,12 +189,12 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 	for _, a := range b.agents {
 		for _, kind := range tokenKinds {
 			id := b.tokenID(a, kind)
-			b.add(&resource.SecretFile{Host: host, Path: id.Name, UID: files.CaddyUID, Generate: resource.RandomHex, After: identity})
+			b.add(&resource.SecretFile{Host: host, Path: id.Name, UID: b.uid("caddy"), Generate: resource.RandomHex, After: identity})
 		}
 	}
 	text, digest, err := files.Caddyfile{
 		TLS: tls.Mode, PublicURL: b.inv.URL, UIUser: b.stack.UI.User, Agents: b.agents,
-		APIAll: b.stack.BusinessLogic.API == APIAll, Serve: b.serve(), Email: tls.Email, ACMECA: tls.ACMECA, ACMERoot: tls.ACMECARoot != "",
+		Tokens: b.stack.Generation().Tokens(b.stack.BusinessLogic.API == APIAll, b.serve()), Email: tls.Email, ACMECA: tls.ACMECA, ACMERoot: tls.ACMECARoot != "",
 	}.Render()
 	if err != nil {
 		return nil, caddyfile{}, err
@@ -209,7 +209,7 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 	config := caddyfile{&resource.File{
 		Host: host, Path: dir + "/caddy/Caddyfile", Content: text, Owner: "0:0", Mode: "0644",
 		After:    append([]resource.ID{resource.ImageID(host, b.caddy.ref), note.ID()}, append(identity, b.allTokens()...)...),
-		Validate: fmt.Sprintf(validateCaddyfile, dir, b.caddy.ref, files.CaddyUID),
+		Validate: fmt.Sprintf(validateCaddyfile, dir, b.caddy.ref, b.uid("caddy")),
 	}, digest, certificate}
 	b.add(note, config)
 	return note, config, nil

@@ -5,9 +5,11 @@ package stack
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"provision/files"
+	"provision/files/generation"
 	"provision/files/naming"
 	"provision/inventory"
 )
@@ -189,8 +191,11 @@ const defaultQueue = "default"
 // Names gives the names that belong to the stack.
 func (s *Stack) Names() naming.Stack { return naming.Stack(s.Name) }
 
-// Parts are the containers of the stack.
-func (s *Stack) Parts() files.Parts { return files.PrefectParts() }
+// Generation is that of the stack's Prefect.
+func (s *Stack) Generation() generation.Generation {
+	n := slices.IndexFunc(files.Generations, func(g generation.Generation) bool { return g.Prefect == s.Prefect.Version })
+	return files.Generations[max(n, 0)] // a version that nobody knows is refused where the file is checked
+}
 
 // Queues are the shared queues that the host polls: its own list, else the stack's.
 func (s *Stack) Queues(h *inventory.Host) []string {

@@ -54,10 +54,10 @@ func TestTimeZones(t *testing.T) {
 }
 
 // TestZonesOfTheLock holds the list to the versions that are locked. The list itself is compared with the
-// package by files/prefect/tests/test_zones.py, where there is one.
+// package by files/gen2/prefect/tests/test_zones.py, where there is one.
 func TestZonesOfTheLock(t *testing.T) {
 	t.Parallel()
-	lock, err := os.ReadFile("../../files/prefect/base/poetry.lock")
+	lock, err := os.ReadFile("../../files/gen2/prefect/base/poetry.lock")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,15 +4,15 @@ import (
 	"fmt"
 	"strings"
 
-	"provision/files"
+	"provision/files/buildcontext"
 	"provision/inventory"
 )
 
 const fewNames = 5
 
 // secretive says, in one line, which files of the project look like secrets and lie in the image all the same.
-func secretive(c files.Context) []string {
-	found := files.Secretive(c)
+func secretive(c buildcontext.Context) []string {
+	found := buildcontext.Secretive(c)
 	if len(found) == 0 {
 		return nil
 	}

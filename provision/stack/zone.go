@@ -51,5 +51,5 @@ func zoneProblem(name string) (problem, hint string) {
 	if former := formerNames[name]; former != "" {
 		hint = fmt.Sprintf("%q has the same time", former)
 	}
-	return fmt.Sprintf("%s is a time zone that Prefect %s does not know: its list is of 2020", inventory.Show(name), files.PrefectVersion), hint
+	return fmt.Sprintf("%s is a time zone that Prefect %s does not know: its list is of 2020", inventory.Show(name), files.Generations[0].Prefect), hint
 }

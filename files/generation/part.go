@@ -1,4 +1,6 @@
-package files
+// Package generation says what a generation of the stack is: its containers, its images, what tokens may do at its API.
+// Each generation is a package of its own, which gives one Generation, and a row in package files.
+package generation
 
 import (
 	"fmt"
@@ -6,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"provision/files/compose"
 	"provision/files/naming"
 )
 
@@ -36,7 +39,7 @@ type Part struct {
 	// When says whether the part is there; nil is always.
 	When func(Input) bool
 	// Define gives the rest of the service. It is pure.
-	Define func(Input, publicURL) (service, error)
+	Define func(Input, Site) (compose.Service, error)
 
 	// Timeout is how many seconds it may take to be healthy; 0 is the resource's own.
 	Timeout int
@@ -176,24 +179,24 @@ func (ps Parts) Stopping() (names []string) {
 }
 
 // Render gives the Compose project of a role. It is pure and deterministic.
-func (ps Parts) Render(role string, in Input) (Compose, error) {
-	site, err := parsePublicURL(in.TLS, in.PublicURL)
+func (ps Parts) Render(role string, in Input) (compose.Rendered, error) {
+	site, err := ParseSite(in.TLS, in.PublicURL)
 	if err != nil {
-		return Compose{}, err
+		return compose.Rendered{}, err
 	}
-	services := map[string]*service{}
+	services := map[string]*compose.Service{}
 	for _, p := range ps.Of(role, in) {
 		s, err := p.Define(in, site)
 		if err != nil {
-			return Compose{}, err
+			return compose.Rendered{}, err
 		}
 		services[p.Name] = p.complete(s, in)
 	}
-	return project{Name: in.Stack.Project(role), Services: services}.render(in.Stack, in.ID)
+	return compose.Project{Name: in.Stack.Project(role), Services: services}.Render(in.Stack, in.ID)
 }
 
 // complete gives a service what its row says.
-func (p Part) complete(s service, in Input) *service {
+func (p Part) complete(s compose.Service, in Input) *compose.Service {
 	s.Image, s.User = in.Images[p.Image], p.UID+":"+p.UID
 	if p.Once {
 		s.Profiles = []string{p.Name}
@@ -205,45 +208,45 @@ func (p Part) complete(s service, in Input) *service {
 	}
 	for _, n := range p.Networks {
 		if s.Networks == nil {
-			s.Networks = map[string]attachment{}
+			s.Networks = map[string]compose.Attachment{}
 		}
 		if _, given := s.Networks[in.Stack.Network(n)]; !given {
-			s.Networks[in.Stack.Network(n)] = attachment{}
+			s.Networks[in.Stack.Network(n)] = compose.Attachment{}
 		}
 	}
 	dir := in.Stack.RoleDir(p.Role)
-	var mounts []mount
+	var mounts []compose.Mount
 	for _, v := range p.Volumes {
-		mounts = append(mounts, volume(in.Stack.Volume(v.Name), v.Target))
+		mounts = append(mounts, compose.Volume(in.Stack.Volume(v.Name), v.Target))
 	}
 	mounts = append(mounts, s.Volumes...)
 	for _, m := range s.Volumes {
 		if p.AtStart && m.Type == "bind" {
-			s.startMounts = append(s.startMounts, strings.TrimPrefix(m.Source, dir+"/"))
+			s.StartMounts = append(s.StartMounts, strings.TrimPrefix(m.Source, dir+"/"))
 		}
 	}
 	if p.Secrets != "" {
-		mounts = append(mounts, bind(dir+"/secrets/"+p.Secrets, "/run/secrets"))
+		mounts = append(mounts, compose.Bind(dir+"/secrets/"+p.Secrets, "/run/secrets"))
 		if p.AtStart {
-			s.startMounts = append(s.startMounts, "secrets/"+p.Secrets)
+			s.StartMounts = append(s.StartMounts, "secrets/"+p.Secrets)
 		}
 	}
 	s.Volumes = mounts
 	for _, c := range p.Calls {
 		if s.DependsOn == nil {
-			s.DependsOn = map[string]dependency{}
+			s.DependsOn = map[string]compose.Dependency{}
 		}
 		condition := "service_started"
 		if c.Healthy {
 			condition = "service_healthy"
 		}
-		s.DependsOn[c.Part] = dependency{Condition: condition}
+		s.DependsOn[c.Part] = compose.Dependency{Condition: condition}
 	}
-	return harden(s)
+	return compose.Harden(s)
 }
 
-// check finds rows that contradict each other.
-func (ps Parts) check() error {
+// Check finds rows that contradict each other.
+func (ps Parts) Check() error {
 	for n, p := range ps {
 		if ps.Named(p.Name) != &ps[n] {
 			return fmt.Errorf("two parts are called %s", p.Name)

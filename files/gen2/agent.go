@@ -1,22 +1,24 @@
-package files
+package gen2
 
 import (
 	"slices"
 	"strconv"
 
+	"provision/files/compose"
+	"provision/files/generation"
 	"provision/files/naming"
 )
 
 // agentPart fetches runs and hands them to the business logic.
-var agentPart = Part{
-	Name: "agent", Role: naming.RoleAgent, Title: "Prefect", UID: PrefectUID, Image: ImagePrefect, Polls: true,
+var agentPart = generation.Part{
+	Name: "agent", Role: naming.RoleAgent, Title: "Prefect", UID: prefectUID, Image: generation.ImagePrefect, Polls: true,
 	Networks: []naming.Network{naming.AgentNetwork},
 	Secrets:  "agent", AtStart: true,
-	Calls:   []Call{{Part: "business-logic"}},
-	When:    func(in Input) bool { return !in.Serve },
+	Calls:   []generation.Call{{Part: "business-logic"}},
+	When:    func(in generation.Input) bool { return !in.Serve },
 	Timeout: 180, Note: noted("running flows go on"), StoppedFor: "business-logic",
-	Define: func(in Input, site publicURL) (service, error) {
-		return ofAgentHost(service{
+	Define: func(in generation.Input, site generation.Site) (compose.Service, error) {
+		return ofAgentHost(compose.Service{
 			Command: polling(in),
 			Environment: map[string]string{
 				"PROVISION_SECRETS": "PREFECT_API_KEY=/run/secrets/poll_token",
@@ -30,7 +32,7 @@ var agentPart = Part{
 }
 
 // polling is the command that fetches runs.
-func polling(in Input) []string {
+func polling(in generation.Input) []string {
 	poll := []string{"prefect", "agent", "start", "--pool", naming.Pool}
 	for _, queue := range append(slices.Clone(in.Queues), naming.HostQueue(in.Host)) {
 		poll = append(poll, "--work-queue", queue)
@@ -39,9 +41,9 @@ func polling(in Input) []string {
 }
 
 // ofAgentHost gives a service what all of an agent host have: the names in their network, trust in the API, and a check.
-func ofAgentHost(s service, name, check string, in Input, site publicURL) service {
-	common := overlay(proxyEnvironment(in.Proxy, in.NoProxy, "business-logic", site.host), map[string]string{
-		"PREFECT_API_URL": site.origin() + "/api",
+func ofAgentHost(s compose.Service, name, check string, in generation.Input, site generation.Site) compose.Service {
+	common := compose.Overlay(compose.ProxyEnvironment(in.Proxy, in.NoProxy, "business-logic", site.Host), map[string]string{
+		"PREFECT_API_URL": site.Origin() + "/api",
 		"PREFECT_HOME":    "/tmp/prefect",
 		"PROVISION_STACK": string(in.Stack),
 		"PROVISION_HOST":  in.Host,
@@ -50,13 +52,13 @@ func ofAgentHost(s service, name, check string, in Input, site publicURL) servic
 	})
 	if in.CA {
 		common["PREFECT_API_SSL_CERT_FILE"] = "/run/ca/ca.pem"
-		s.Volumes = []mount{bind(in.Stack.RoleDir(naming.RoleAgent)+"/ca", "/run/ca")}
+		s.Volumes = []compose.Mount{compose.Bind(in.Stack.RoleDir(naming.RoleAgent)+"/ca", "/run/ca")}
 	}
 	s.Entrypoint = []string{"/opt/provision/entrypoint"}
-	s.Environment = overlay(common, s.Environment)
+	s.Environment = compose.Overlay(common, s.Environment)
 	s.ExtraHosts = in.ExtraHosts
 	s.Hostname = naming.Hostname(name, in.Host)
-	s.HealthCheck = &healthCheck{
+	s.HealthCheck = &compose.HealthCheck{
 		Test:     []string{"CMD", "/opt/provision/entrypoint", "python", "-m", "provision_glue.health", check},
 		Interval: "10s", Timeout: "8s", Retries: 6, StartPeriod: "1m",
 	}

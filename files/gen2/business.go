@@ -1,9 +1,11 @@
-package files
+package gen2
 
 import (
 	"strconv"
 	"time"
 
+	"provision/files/compose"
+	"provision/files/generation"
 	"provision/files/naming"
 )
 
@@ -11,13 +13,13 @@ import (
 const drainMargin = 20 * time.Second
 
 // businessPart executes flows. With Serve it fetches their runs itself.
-var businessPart = Part{
-	Name: "business-logic", Role: naming.RoleAgent, Title: "Prefect", UID: PrefectUID, Image: ImageBusiness,
+var businessPart = generation.Part{
+	Name: "business-logic", Role: naming.RoleAgent, Title: "Prefect", UID: prefectUID, Image: generation.ImageBusiness,
 	Networks: []naming.Network{naming.AgentNetwork},
 	Secrets:  "business-logic", AtStart: true,
 	CalledAt: "flow runs",
 	Timeout:  120,
-	Note: func(in Input) string {
+	Note: func(in generation.Input) string {
 		return "no run starts here until the new one is up; running flows have " + in.StopGrace.String() + " to end"
 	},
 	Removed: "running flows have their time to end",
@@ -25,21 +27,21 @@ var businessPart = Part{
 	// the new one either.
 	Before: `a=${container%-business-logic}-agent
 ! docker inspect --type container "$a" >/dev/null 2>&1 || docker stop --time 10 "$a" >/dev/null`,
-	Define: func(in Input, site publicURL) (service, error) {
+	Define: func(in generation.Input, site generation.Site) (compose.Service, error) {
 		env := map[string]string{
 			"PROVISION_SECRETS": "PREFECT_API_KEY=/run/secrets/run_token",
 			// Without it Prefect writes a block of its own for results that flows keep, which a run token may not: the flow crashes or hangs.
-			"PREFECT_DEFAULT_RESULT_STORAGE_BLOCK": ResultBlock,
+			"PREFECT_DEFAULT_RESULT_STORAGE_BLOCK": resultBlock,
 			"BRIDGE_LISTEN":                        "0.0.0.0:8787",
 			"BRIDGE_TOKEN_FILE":                    "/run/secrets/bridge_token",
 			"BRIDGE_LIMIT":                         "1000", // the agent's limit counts; were it here too, another one would replace business-logic
 			"BRIDGE_DRAIN_SECONDS":                 strconv.Itoa(int(in.StopGrace / time.Second)),
 		}
-		s := service{
+		s := compose.Service{
 			Command:     []string{"provision-bridge", "serve"},
 			WorkingDir:  "/opt/business",
 			Environment: env,
-			StopGrace:   seconds(in.StopGrace + drainMargin),
+			StopGrace:   compose.Seconds(in.StopGrace + drainMargin),
 			PidsLimit:   4096,
 		}
 		check := "business-logic"
@@ -56,10 +58,10 @@ var businessPart = Part{
 }
 
 // describePart says what the flows are. What a flow's module does when it is imported must find nothing: no network, no secret.
-var describePart = Part{
-	Name: "describe", Role: naming.RoleAgent, Title: "Prefect", UID: PrefectUID, Image: ImageBusiness, Once: true,
-	Define: func(Input, publicURL) (service, error) {
-		return service{
+var describePart = generation.Part{
+	Name: "describe", Role: naming.RoleAgent, Title: "Prefect", UID: prefectUID, Image: generation.ImageBusiness, Once: true,
+	Define: func(generation.Input, generation.Site) (compose.Service, error) {
+		return compose.Service{
 			Entrypoint:  []string{"/opt/provision/entrypoint"},
 			Command:     []string{"python", "-m", "provision_glue.describe"},
 			WorkingDir:  "/tmp", // Prefect writes beside itself

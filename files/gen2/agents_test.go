@@ -1,4 +1,4 @@
-package files
+package gen2
 
 import (
 	"reflect"
@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"provision/files/generation"
 	"provision/files/naming"
 )
 
@@ -13,18 +14,18 @@ import (
 func TestAgentProjectsAreTheSame(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		shared := AgentProjects{Parts: prefectParts}
+		shared := generation.AgentProjects{Parts: Generation.Parts}
 		project := agentProject()
 		project.Serve = rapid.Bool().Draw(t, "serve")
-		project.Stack = rapid.SampledFrom([]naming.Stack{"prefect", "yes", hostStandIn}).Draw(t, "stack")
+		project.Stack = rapid.SampledFrom([]naming.Stack{"prefect", "yes", "zz-provision-stand-in-zz"}).Draw(t, "stack")
 		name := rapid.OneOf(
-			rapid.SampledFrom([]string{"", "yes", "no", "null", "1", "0x1f", "1e3", "2001-01-01", "1_0", "o", "y", "-", "a:", "~", ".5", "a$b", hostStandIn, "agent", "business-logic", "provision"}),
+			rapid.SampledFrom([]string{"", "yes", "no", "null", "1", "0x1f", "1e3", "2001-01-01", "1_0", "o", "y", "-", "a:", "~", ".5", "a$b", "zz-provision-stand-in-zz", "agent", "business-logic", "provision"}),
 			rapid.StringMatching(`[a-z0-9][a-z0-9.-]{0,20}`),
 		)
 		for _, host := range rapid.SliceOfN(name, 1, 4).Draw(t, "hosts") {
 			project.Host = host
 			project.Concurrency = rapid.IntRange(1, 2).Draw(t, "concurrency")
-			want, err := prefectParts.Render(naming.RoleAgent, project)
+			want, err := Generation.Parts.Render(naming.RoleAgent, project)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -36,7 +37,7 @@ func TestAgentProjectsAreTheSame(t *testing.T) {
 				t.Fatalf("for %q:\n%s\nwant\n%s", host, got.YAML, want.YAML)
 			}
 			for n := range want.Services {
-				want.Services[n].defined, got.Services[n].defined = "", ""
+				want.Services[n].Defined, got.Services[n].Defined = "", ""
 			}
 			if !reflect.DeepEqual(got.Services, want.Services) {
 				t.Fatalf("for %q: %+v, want %+v", host, got.Services, want.Services)

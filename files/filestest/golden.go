@@ -1,4 +1,5 @@
-package files
+// Package filestest holds what is rendered against files in testdata.
+package filestest
 
 import (
 	"flag"
@@ -11,8 +12,8 @@ import (
 
 var update = flag.Bool("update", false, "write what is rendered to testdata")
 
-// golden compares with a file in testdata.
-func golden(t *testing.T, name string, got []byte) {
+// Golden compares with a file in testdata.
+func Golden(t testing.TB, name string, got []byte) {
 	t.Helper()
 	file := filepath.Join("testdata", filepath.FromSlash(name))
 	if *update {

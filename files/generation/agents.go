@@ -1,4 +1,4 @@
-package files
+package generation
 
 import (
 	"crypto/sha256"
@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"provision/files/compose"
 	"provision/files/naming"
 )
 
@@ -20,14 +21,14 @@ type AgentProjects struct {
 	Parts Parts
 
 	mu     sync.Mutex
-	shared map[string]Compose
+	shared map[string]compose.Rendered
 }
 
 // hostStandIn is the name for which the shared text is rendered. YAML writes it without quotes.
 const hostStandIn = "zz-provision-stand-in-zz"
 
 // Render returns what Parts.Render does for an agent host.
-func (s *AgentProjects) Render(a Input) (Compose, error) {
+func (s *AgentProjects) Render(a Input) (compose.Rendered, error) {
 	host := a.Host
 	a.Host = hostStandIn
 	rest := a
@@ -39,22 +40,22 @@ func (s *AgentProjects) Render(a Input) (Compose, error) {
 	}
 	shared, err := s.of(key, a)
 	if err != nil {
-		return Compose{}, err
+		return compose.Rendered{}, err
 	}
-	out := Compose{Services: slices.Clone(shared.Services)}
+	out := compose.Rendered{Services: slices.Clone(shared.Services)}
 	swap := []string{hostStandIn, host}
 	for n := range out.Services {
 		one := &out.Services[n]
-		sum := sha256.Sum256([]byte(strings.ReplaceAll(one.defined, hostStandIn, host)))
+		sum := sha256.Sum256([]byte(strings.ReplaceAll(one.Defined, hostStandIn, host)))
 		digest := hex.EncodeToString(sum[:])
 		swap = append(swap, one.Definition, digest)
-		one.Definition, one.defined = digest, ""
+		one.Definition, one.Defined = digest, ""
 	}
 	out.YAML = []byte(strings.NewReplacer(swap...).Replace(string(shared.YAML)))
 	return out, nil
 }
 
-func (s *AgentProjects) of(key string, a Input) (Compose, error) {
+func (s *AgentProjects) of(key string, a Input) (compose.Rendered, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c, ok := s.shared[key]; ok {
@@ -63,7 +64,7 @@ func (s *AgentProjects) of(key string, a Input) (Compose, error) {
 	c, err := s.Parts.Render(naming.RoleAgent, a)
 	if err == nil {
 		if s.shared == nil {
-			s.shared = map[string]Compose{}
+			s.shared = map[string]compose.Rendered{}
 		}
 		s.shared[key] = c
 	}

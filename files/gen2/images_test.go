@@ -1,4 +1,4 @@
-package files
+package gen2
 
 import (
 	"archive/tar"
@@ -12,7 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"provision/files/buildcontext"
+	"provision/files/generation"
 )
 
 const (
@@ -44,9 +45,9 @@ func projectDir(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-func business(t *testing.T, dir string) Context {
+func business(t *testing.T, dir string) buildcontext.Context {
 	t.Helper()
-	c, err := BusinessContext(BusinessImage{Base: "python:3.8-slim", Project: dir})
+	c, err := businessContext(generation.BuildInput{Base: "python:3.8-slim", Project: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,7 @@ func business(t *testing.T, dir string) Context {
 }
 
 // unpack gives the tar's entries; every one has to have the fixed times and owners.
-func unpack(t *testing.T, c Context) map[string]*tar.Header {
+func unpack(t *testing.T, c buildcontext.Context) map[string]*tar.Header {
 	t.Helper()
 	found := map[string]*tar.Header{}
 	var names []string
@@ -147,15 +148,15 @@ func TestWhatDecidesAnImage(t *testing.T) {
 
 func TestImagesDifferByBaseAndCertificates(t *testing.T) {
 	t.Parallel()
-	kinds := map[string]func(base string, ca []byte) (Context, error){
-		"prefect": func(b string, ca []byte) (Context, error) {
-			return PrefectContext(PrefectImage{Base: b, CACertificates: ca})
+	kinds := map[string]func(base string, ca []byte) (buildcontext.Context, error){
+		"prefect": func(b string, ca []byte) (buildcontext.Context, error) {
+			return prefectContext(generation.BuildInput{Base: b, CACertificates: ca})
 		},
-		"business": func(b string, ca []byte) (Context, error) {
-			return BusinessContext(BusinessImage{Base: b, CACertificates: ca})
+		"business": func(b string, ca []byte) (buildcontext.Context, error) {
+			return businessContext(generation.BuildInput{Base: b, CACertificates: ca})
 		},
-		"caddy": func(b string, ca []byte) (Context, error) {
-			return CaddyContext(CaddyImage{Caddy: "caddy:2", Base: b, CACertificates: ca})
+		"caddy": func(b string, ca []byte) (buildcontext.Context, error) {
+			return caddyContext(generation.BuildInput{Caddy: "caddy:2", Base: b, CACertificates: ca})
 		},
 	}
 	for name, kind := range kinds {
@@ -184,11 +185,8 @@ func TestImagesDifferByBaseAndCertificates(t *testing.T) {
 			}
 		})
 	}
-	if _, err := CaddyContext(CaddyImage{Caddy: "caddy 2", Base: "python:3.8-slim"}); err == nil {
+	if _, err := caddyContext(generation.BuildInput{Caddy: "caddy 2", Base: "python:3.8-slim"}); err == nil {
 		t.Error("a Caddy image that is no image's name was taken")
-	}
-	if _, err := PrefectContext(PrefectImage{Base: "python:3.8-slim", Version: "2.20.24"}); err == nil {
-		t.Error("a version without a lock was taken")
 	}
 }
 
@@ -207,12 +205,12 @@ func TestProjectsThatAreRefused(t *testing.T) {
 		"no toml":       {map[string]string{"pyproject.toml": "x = ["}, "read pyproject.toml"},
 		"other prefect": {map[string]string{"poetry.lock": strings.ReplaceAll(lock, "2.20.25", "2.19.0")}, "poetry add prefect@2.20.25"},
 		"no prefect":    {map[string]string{"poetry.lock": ""}, "prefect none"},
-		"too large":     {map[string]string{"a.bin": strings.Repeat("x", maxProjectBytes/2), "b.bin": strings.Repeat("x", maxProjectBytes/2+1)}, "b.bin is the largest"},
+		"too large":     {map[string]string{"a.bin": strings.Repeat("x", buildcontext.MaxProjectBytes/2), "b.bin": strings.Repeat("x", buildcontext.MaxProjectBytes/2+1)}, "b.bin is the largest"},
 		"bad pattern":   {map[string]string{".dockerignore": "[a"}, ".dockerignore"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := BusinessContext(BusinessImage{Base: "python:3.8-slim", Project: projectDir(t, test.files)})
+			_, err := businessContext(generation.BuildInput{Base: "python:3.8-slim", Project: projectDir(t, test.files)})
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want one with %q", err, test.want)
 			}
@@ -240,18 +238,7 @@ func TestTheLockNamesNoMirror(t *testing.T) {
 	if bytes.Contains(text, []byte("[package.source]")) || bytes.Contains(text, []byte("://")) {
 		t.Error("the lock names a place")
 	}
-	if !bytes.Contains(text, []byte("name = \"prefect\"\nversion = \""+PrefectVersion+"\"")) {
-		t.Errorf("the lock is not of Prefect %s", PrefectVersion)
-	}
-}
-
-func TestBuildArgs(t *testing.T) {
-	t.Parallel()
-	want := map[string]string{"PIP_INDEX": "https://i/simple", "HTTP_PROXY": "http://p", "HTTPS_PROXY": "http://p", "NO_PROXY": "a,b"}
-	if diff := cmp.Diff(want, BuildArgs("https://i/simple", "http://p", []string{"a", "b"})); diff != "" {
-		t.Error(diff)
-	}
-	if got := BuildArgs("", "", []string{"a"}); len(got) != 0 {
-		t.Errorf("nothing set gives %v", got)
+	if !bytes.Contains(text, []byte("name = \"prefect\"\nversion = \""+prefectVersion+"\"")) {
+		t.Errorf("the lock is not of Prefect %s", prefectVersion)
 	}
 }

@@ -1,30 +1,32 @@
-package files
+package gen2
 
 import (
 	"fmt"
 	"strings"
 
+	"provision/files/compose"
+	"provision/files/generation"
 	"provision/files/naming"
 )
 
-var serverPart = Part{
-	Name: "server", Role: naming.RoleServer, Title: "Prefect", UID: PrefectUID, Image: ImagePrefect,
+var serverPart = generation.Part{
+	Name: "server", Role: naming.RoleServer, Title: "Prefect", UID: prefectUID, Image: generation.ImagePrefect,
 	Networks: []naming.Network{naming.ServerNetwork, naming.DatabaseNetwork},
-	Volumes:  []PartVolume{{naming.ArtifactsVolume, "/var/lib/prefect"}},
+	Volumes:  []generation.PartVolume{{Name: naming.ArtifactsVolume, Target: "/var/lib/prefect"}},
 	Secrets:  "server", AtStart: true,
-	Calls:    []Call{{Part: "postgres", Healthy: true}},
+	Calls:    []generation.Call{{Part: "postgres", Healthy: true}},
 	CalledAt: ":4200",
 	Timeout:  180, Note: noted("Prefect is away for some seconds; agents ask again"),
 	// The database is brought to the schema of the image before the new server starts.
 	Before: `echo "bringing the database to this version of Prefect"
 timeout 1800 docker compose --project-name "${container%-server}-server" --ansi never run --rm -T --no-deps migrate`,
-	Define: func(in Input, site publicURL) (service, error) {
+	Define: func(in generation.Input, site generation.Site) (compose.Service, error) {
 		env, err := serverEnvironment(in, site)
-		return service{
+		return compose.Service{
 			Entrypoint:  []string{"/opt/provision/entrypoint"},
 			Command:     []string{"prefect", "server", "start", "--host", "0.0.0.0", "--port", "4200"},
 			Environment: env,
-			HealthCheck: &healthCheck{
+			HealthCheck: &compose.HealthCheck{
 				Test:     []string{"CMD", "python", "-m", "provision_glue.health", "server"},
 				Interval: "5s", Timeout: "5s", Retries: 6, StartPeriod: "2m",
 			},
@@ -34,24 +36,24 @@ timeout 1800 docker compose --project-name "${container%-server}-server" --ansi 
 }
 
 // migratePart changes the schema of the database.
-var migratePart = Part{
-	Name: "migrate", Role: naming.RoleServer, Title: "Prefect", UID: PrefectUID, Image: ImagePrefect, Once: true,
+var migratePart = generation.Part{
+	Name: "migrate", Role: naming.RoleServer, Title: "Prefect", UID: prefectUID, Image: generation.ImagePrefect, Once: true,
 	Networks: []naming.Network{naming.DatabaseNetwork},
 	Secrets:  "server",
-	Calls:    []Call{{Part: "postgres", Healthy: true}},
-	Define: func(in Input, site publicURL) (service, error) {
+	Calls:    []generation.Call{{Part: "postgres", Healthy: true}},
+	Define: func(in generation.Input, site generation.Site) (compose.Service, error) {
 		env, err := serverEnvironment(in, site)
-		return service{
+		return compose.Service{
 			Entrypoint:  []string{"/opt/provision/entrypoint"},
 			Command:     []string{"prefect", "server", "database", "upgrade", "-y"},
-			Environment: overlay(env, map[string]string{"PREFECT_HOME": "/tmp/prefect"}),
+			Environment: compose.Overlay(env, map[string]string{"PREFECT_HOME": "/tmp/prefect"}),
 		}, err
 	},
 }
 
 // serverEnvironment refuses settings that would take the server out of the place that provision made for it.
-func serverEnvironment(in Input, site publicURL) (map[string]string, error) {
-	fixed := overlay(proxyEnvironment(in.Proxy, in.NoProxy, "postgres"), map[string]string{
+func serverEnvironment(in generation.Input, site generation.Site) (map[string]string, error) {
+	fixed := compose.Overlay(compose.ProxyEnvironment(in.Proxy, in.NoProxy, "postgres"), map[string]string{
 		"PROVISION_STACK":   string(in.Stack),
 		"PROVISION_POOL":    naming.Pool,
 		"PROVISION_SECRETS": "PREFECT_API_DATABASE_PASSWORD=/run/secrets/password PREFECT_SERVER_ENCRYPTION_KEY=/run/secrets/encryption_key",
@@ -64,8 +66,8 @@ func serverEnvironment(in Input, site publicURL) (map[string]string, error) {
 	})
 	usual := map[string]string{
 		"PREFECT_SERVER_ANALYTICS_ENABLED":     "false",
-		"PREFECT_SERVER_CORS_ALLOWED_ORIGINS":  site.origin(),
-		"PREFECT_UI_URL":                       site.origin(),
+		"PREFECT_SERVER_CORS_ALLOWED_ORIGINS":  site.Origin(),
+		"PREFECT_UI_URL":                       site.Origin(),
 		"PREFECT_API_DATABASE_TIMEOUT":         "300",
 		"PREFECT_SERVER_API_KEEPALIVE_TIMEOUT": "75", // longer than Caddy keeps an idle connection
 	}
@@ -77,5 +79,5 @@ func serverEnvironment(in Input, site publicURL) (map[string]string, error) {
 			return nil, fmt.Errorf("setting %s cannot be changed: the stack depends on it", key)
 		}
 	}
-	return overlay(usual, in.Settings, fixed), nil
+	return compose.Overlay(usual, in.Settings, fixed), nil
 }

@@ -1,4 +1,4 @@
-package files
+package gen2
 
 import (
 	"regexp"

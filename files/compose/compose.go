@@ -1,4 +1,5 @@
-package files
+// Package compose renders Compose projects, each service of them hardened in the same way.
+package compose
 
 import (
 	"bytes"
@@ -15,14 +16,14 @@ import (
 	"provision/files/naming"
 )
 
-// Compose is a rendered Compose project.
-type Compose struct {
+// Rendered is a rendered Compose project.
+type Rendered struct {
 	YAML     []byte
-	Services []Service // sorted by name
+	Services []Described // sorted by name
 }
 
-// Service is what a caller must know of a rendered service to tell whether its container is up to date.
-type Service struct {
+// Described is what a caller must know of a rendered service to tell whether its container is up to date.
+type Described struct {
 	Name  string
 	Image string
 	// Networks that the container is on, sorted.
@@ -38,14 +39,14 @@ type Service struct {
 	// OneShot says that the service is run by hand, is never "up" and has no lasting container.
 	OneShot bool
 
-	defined string // what Definition is the digest of
+	Defined string // what Definition is the digest of
 }
 
 // The shape of a Compose file, as far as it is used here. Services and what has names are maps, which are written in the order of their keys.
 type (
-	project struct {
+	Project struct {
 		Name     string              `yaml:"name"`
-		Services map[string]*service `yaml:"services"`
+		Services map[string]*Service `yaml:"services"`
 		Networks map[string]external `yaml:"networks,omitempty"`
 		Volumes  map[string]external `yaml:"volumes,omitempty"`
 	}
@@ -54,7 +55,7 @@ type (
 		Name     string `yaml:"name"`
 		External bool   `yaml:"external"`
 	}
-	service struct {
+	Service struct {
 		Image         string                `yaml:"image"`
 		PullPolicy    string                `yaml:"pull_policy"`
 		Profiles      []string              `yaml:"profiles,omitempty"`
@@ -66,15 +67,15 @@ type (
 		WorkingDir    string                `yaml:"working_dir,omitempty"`
 		Environment   map[string]string     `yaml:"environment,omitempty"`
 		NetworkMode   string                `yaml:"network_mode,omitempty"`
-		Networks      map[string]attachment `yaml:"networks,omitempty"`
+		Networks      map[string]Attachment `yaml:"networks,omitempty"`
 		ExtraHosts    map[string]string     `yaml:"extra_hosts,omitempty"`
 		Sysctls       map[string]string     `yaml:"sysctls,omitempty"`
-		Ports         []published           `yaml:"ports,omitempty"`
-		Volumes       []mount               `yaml:"volumes,omitempty"`
+		Ports         []Port                `yaml:"ports,omitempty"`
+		Volumes       []Mount               `yaml:"volumes,omitempty"`
 		Tmpfs         []string              `yaml:"tmpfs,omitempty"`
 		ShmSize       string                `yaml:"shm_size,omitempty"`
-		DependsOn     map[string]dependency `yaml:"depends_on,omitempty"`
-		HealthCheck   *healthCheck          `yaml:"healthcheck,omitempty"`
+		DependsOn     map[string]Dependency `yaml:"depends_on,omitempty"`
+		HealthCheck   *HealthCheck          `yaml:"healthcheck,omitempty"`
 		StopGrace     string                `yaml:"stop_grace_period,omitempty"`
 		Restart       string                `yaml:"restart"`
 		Init          bool                  `yaml:"init"`
@@ -86,17 +87,17 @@ type (
 		Logging       logging               `yaml:"logging"`
 		Labels        map[string]string     `yaml:"labels,omitempty"`
 
-		startMounts []string // see Service.Mounts
+		StartMounts []string `yaml:"-"` // see Described.Mounts
 	}
-	attachment struct {
+	Attachment struct {
 		Aliases []string `yaml:"aliases,omitempty"`
 	}
-	published struct {
+	Port struct {
 		Target    int    `yaml:"target"`
 		Published string `yaml:"published"`
 		Protocol  string `yaml:"protocol"`
 	}
-	mount struct {
+	Mount struct {
 		Type     string    `yaml:"type"`
 		Source   string    `yaml:"source"`
 		Target   string    `yaml:"target"`
@@ -106,10 +107,10 @@ type (
 	bindRule struct {
 		CreateHostPath bool `yaml:"create_host_path"`
 	}
-	dependency struct {
+	Dependency struct {
 		Condition string `yaml:"condition"`
 	}
-	healthCheck struct {
+	HealthCheck struct {
 		Test        []string `yaml:"test"`
 		Interval    string   `yaml:"interval"`
 		Timeout     string   `yaml:"timeout"`
@@ -122,8 +123,8 @@ type (
 	}
 )
 
-// harden gives a service what all have in common.
-func harden(s service) *service {
+// Harden gives a service what all have in common.
+func Harden(s Service) *Service {
 	s.PullPolicy = "never" // images are there before: pulled or built as changes of their own
 	s.Init = true
 	s.ReadOnly = true
@@ -142,23 +143,25 @@ func harden(s service) *service {
 	return &s
 }
 
-// bind mounts a directory of the host. One that is missing is an error: made by the engine, it would be empty and owned by root.
-func bind(source, target string) mount {
-	return mount{Type: "bind", Source: source, Target: target, ReadOnly: true, Bind: &bindRule{}}
+// Bind mounts a directory of the host. One that is missing is an error: made by the engine, it would be empty and owned by root.
+func Bind(source, target string) Mount {
+	return Mount{Type: "bind", Source: source, Target: target, ReadOnly: true, Bind: &bindRule{}}
 }
 
-func volume(source, target string) mount {
-	return mount{Type: "volume", Source: source, Target: target}
+// Volume mounts a volume.
+func Volume(source, target string) Mount {
+	return Mount{Type: "volume", Source: source, Target: target}
 }
 
-func seconds(d time.Duration) string { return fmt.Sprintf("%ds", int64(d/time.Second)) }
+// Seconds is how Compose writes a duration.
+func Seconds(d time.Duration) string { return fmt.Sprintf("%ds", int64(d/time.Second)) }
 
 const mountsLabel = "provision.mounts"
 
-// render writes the project, after it has given every service its labels.
-func (p project) render(stack naming.Stack, id string) (Compose, error) {
+// Render writes the project, after it has given every service its labels.
+func (p Project) Render(stack naming.Stack, id string) (Rendered, error) {
 	p.Networks, p.Volumes = map[string]external{}, map[string]external{}
-	var out Compose
+	var out Rendered
 	for _, name := range slices.Sorted(maps.Keys(p.Services)) {
 		s := p.Services[name]
 		for network := range s.Networks {
@@ -171,14 +174,14 @@ func (p project) render(stack naming.Stack, id string) (Compose, error) {
 		}
 		defined, definition, err := s.definition()
 		if err != nil {
-			return Compose{}, fmt.Errorf("digest the service %s: %w", name, err)
+			return Rendered{}, fmt.Errorf("digest the service %s: %w", name, err)
 		}
 		s.Labels = map[string]string{"provision.stack": string(stack), "provision.definition": definition}
 		if id != "" {
 			s.Labels["provision.id"] = id
 		}
-		described := Service{Name: name, Image: s.Image, Networks: slices.Sorted(maps.Keys(s.Networks)), Definition: definition, Mounts: s.startMounts, OneShot: s.Profiles != nil, defined: defined}
-		if len(s.startMounts) > 0 {
+		described := Described{Name: name, Image: s.Image, Networks: slices.Sorted(maps.Keys(s.Networks)), Definition: definition, Mounts: s.StartMounts, OneShot: s.Profiles != nil, Defined: defined}
+		if len(s.StartMounts) > 0 {
 			described.MountsVar = "PROVISION_MOUNTS_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 			s.Labels[mountsLabel] = "${" + described.MountsVar + ":-}"
 		}
@@ -186,7 +189,7 @@ func (p project) render(stack naming.Stack, id string) (Compose, error) {
 	}
 	var root yaml.Node
 	if err := root.Encode(p); err != nil {
-		return Compose{}, fmt.Errorf("render the project %s: %w", p.Name, err)
+		return Rendered{}, fmt.Errorf("render the project %s: %w", p.Name, err)
 	}
 	escape(&root)
 	var text bytes.Buffer
@@ -194,14 +197,14 @@ func (p project) render(stack naming.Stack, id string) (Compose, error) {
 	enc := yaml.NewEncoder(&text)
 	enc.SetIndent(2)
 	if err := enc.Encode(&root); err != nil {
-		return Compose{}, fmt.Errorf("render the project %s: %w", p.Name, err)
+		return Rendered{}, fmt.Errorf("render the project %s: %w", p.Name, err)
 	}
 	out.YAML = bytes.Clone(text.Bytes()) // without the room that the buffer has left: a fleet keeps one per host
 	return out, nil
 }
 
 // definition is all that Compose replaces a container for, but for the labels that are made from it, and its digest.
-func (s service) definition() (text, digest string, err error) {
+func (s Service) definition() (text, digest string, err error) {
 	s.Labels, s.DependsOn, s.Profiles, s.PullPolicy = nil, nil, nil, ""
 	all, err := yaml.Marshal(s)
 	if err != nil {

@@ -1,4 +1,4 @@
-package files
+package buildcontext
 
 import (
 	"archive/tar"
@@ -25,17 +25,18 @@ type Context struct {
 // Bytes is the tar.
 func (c Context) Bytes() ([]byte, error) { return c.Tar, nil }
 
-// tree is the content of a build context, by slash-separated path. Directories are implied by what is in them.
-type tree map[string]entry
+// Tree is the content of a build context, by slash-separated path. Directories are implied by what is in them.
+type Tree map[string]Entry
 
-type entry struct {
-	content    []byte
-	executable bool
-	link       string // target, if it is a symbolic link
+// Entry is a file or a symbolic link.
+type Entry struct {
+	Content    []byte
+	Executable bool
+	Link       string // target, if it is a symbolic link
 }
 
-// context makes the tar: sorted, with fixed times, owners and modes.
-func (t tree) context() (Context, error) {
+// Context makes the tar: sorted, with fixed times, owners and modes.
+func (t Tree) Context() (Context, error) {
 	dirs := map[string]bool{}
 	for name := range t {
 		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
@@ -56,19 +57,19 @@ func (t tree) context() (Context, error) {
 	w := tar.NewWriter(&buf)
 	for _, name := range names {
 		e := t[name]
-		h := &tar.Header{Name: name, ModTime: time.Unix(0, 0), Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(e.content))}
+		h := &tar.Header{Name: name, ModTime: time.Unix(0, 0), Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(e.Content))}
 		switch {
 		case strings.HasSuffix(name, "/"):
 			h.Typeflag, h.Mode = tar.TypeDir, 0o755
-		case e.link != "":
-			h.Typeflag, h.Linkname, h.Mode = tar.TypeSymlink, e.link, 0o777
-		case e.executable:
+		case e.Link != "":
+			h.Typeflag, h.Linkname, h.Mode = tar.TypeSymlink, e.Link, 0o777
+		case e.Executable:
 			h.Mode = 0o755
 		}
 		if err := w.WriteHeader(h); err != nil {
 			return Context{}, fmt.Errorf("pack %s: %w", name, err)
 		}
-		if _, err := w.Write(e.content); err != nil {
+		if _, err := w.Write(e.Content); err != nil {
 			return Context{}, fmt.Errorf("pack %s: %w", name, err)
 		}
 	}
@@ -80,8 +81,8 @@ func (t tree) context() (Context, error) {
 	return c, nil
 }
 
-// addFS adds the files of a directory of fsys that match one of the patterns, below another path. Only entrypoints are executable.
-func (t tree) addFS(fsys fs.FS, dir, below string, patterns ...string) error {
+// AddFS adds the files of a directory of fsys that match one of the patterns, below another path. Only entrypoints are executable.
+func (t Tree) AddFS(fsys fs.FS, dir, below string, patterns ...string) error {
 	for _, pattern := range patterns {
 		names, err := fs.Glob(fsys, path.Join(dir, pattern))
 		if err != nil {
@@ -95,23 +96,23 @@ func (t tree) addFS(fsys fs.FS, dir, below string, patterns ...string) error {
 			if err != nil {
 				return err
 			}
-			t[path.Join(below, strings.TrimPrefix(name, dir+"/"))] = entry{content: content, executable: bytes.HasPrefix(content, []byte("#!"))}
+			t[path.Join(below, strings.TrimPrefix(name, dir+"/"))] = Entry{Content: content, Executable: bytes.HasPrefix(content, []byte("#!"))}
 		}
 	}
 	return nil
 }
 
-// addCertificates adds extra authorities (PEM), each ended by a newline so that they can be joined.
-func (t tree) addCertificates(pem []byte) {
+// AddCertificates adds extra authorities (PEM), each ended by a newline so that they can be joined.
+func (t Tree) AddCertificates(pem []byte) {
 	if pem = bytes.TrimSpace(pem); len(pem) > 0 {
-		t["ca/extra.pem"] = entry{content: append(slices.Clone(pem), '\n')}
+		t["ca/extra.pem"] = Entry{Content: append(slices.Clone(pem), '\n')}
 	}
 }
 
 // An image's name as it may stand in a Dockerfile.
 var imageName = regexp.MustCompile(`^[a-z0-9][A-Za-z0-9._:/@-]*$`)
 
-func checkImageName(name string) error {
+func CheckImageName(name string) error {
 	if !imageName.MatchString(name) {
 		return fmt.Errorf("%q is no name of an image", name)
 	}

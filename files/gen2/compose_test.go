@@ -1,9 +1,7 @@
-package files
+package gen2
 
 import (
-	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -12,24 +10,27 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
+	"provision/files/compose"
+	"provision/files/filestest"
+	"provision/files/generation"
 	"provision/files/naming"
 )
 
 const stackID = "3f0c3c55-8b0f-4b53-9d0e-0f2f3c0f6a11"
 
-func serverProject() Input {
-	return Input{
+func serverProject() generation.Input {
+	return generation.Input{
 		Stack: "prefect", ID: stackID,
-		Images: map[string]string{ImagePostgres: "postgres:13.3", ImagePrefect: "prefect-prefect:0123456789abcdef", ImageCaddy: "prefect-caddy:fedcba9876543210"},
-		TLS:    TLSInternal, PublicURL: "https://prefect.example.org",
+		Images: map[string]string{generation.ImagePostgres: "postgres:13.3", generation.ImagePrefect: "prefect-prefect:0123456789abcdef", generation.ImageCaddy: "prefect-caddy:fedcba9876543210"},
+		TLS:    generation.TLSInternal, PublicURL: "https://prefect.example.org",
 	}
 }
 
-func agentProject() Input {
-	return Input{
+func agentProject() generation.Input {
+	return generation.Input{
 		Stack: "prefect", ID: stackID, Host: "worker-1",
-		Images: map[string]string{ImagePrefect: "prefect-prefect:0123456789abcdef", ImageBusiness: "prefect-business-logic:0011223344556677"},
-		TLS:    TLSInternal, PublicURL: "https://prefect.example.org", CA: true, ExtraHosts: map[string]string{"prefect.example.org": "192.168.7.11"},
+		Images: map[string]string{generation.ImagePrefect: "prefect-prefect:0123456789abcdef", generation.ImageBusiness: "prefect-business-logic:0011223344556677"},
+		TLS:    generation.TLSInternal, PublicURL: "https://prefect.example.org", CA: true, ExtraHosts: map[string]string{"prefect.example.org": "192.168.7.11"},
 		Queues: []string{"default"}, Concurrency: 10, StopGrace: 2 * time.Minute,
 	}
 }
@@ -37,18 +38,18 @@ func agentProject() Input {
 // variant is a project as one role has it.
 type variant struct {
 	role string
-	in   Input
+	in   generation.Input
 }
 
-func (v variant) Render() (Compose, error) { return prefectParts.Render(v.role, v.in) }
+func (v variant) Render() (compose.Rendered, error) { return Generation.Parts.Render(v.role, v.in) }
 
-func server(change func(*Input)) variant {
+func server(change func(*generation.Input)) variant {
 	in := serverProject()
 	change(&in)
 	return variant{naming.RoleServer, in}
 }
 
-func agent(change func(*Input)) variant {
+func agent(change func(*generation.Input)) variant {
 	in := agentProject()
 	change(&in)
 	return variant{naming.RoleAgent, in}
@@ -56,23 +57,23 @@ func agent(change func(*Input)) variant {
 
 func composeVariants() map[string]variant {
 	return map[string]variant{
-		"server": server(func(*Input) {}),
-		"server-single": server(func(s *Input) {
+		"server": server(func(*generation.Input) {}),
+		"server-single": server(func(s *generation.Input) {
 			s.AgentHere = true
 			s.Stack = "reports"
 		}),
-		"server-off": server(func(s *Input) {
-			s.TLS, s.PublicURL, s.AgentHere = TLSOff, "http://192.0.2.7:4200", true
+		"server-off": server(func(s *generation.Input) {
+			s.TLS, s.PublicURL, s.AgentHere = generation.TLSOff, "http://192.0.2.7:4200", true
 		}),
-		"server-settings": server(func(s *Input) {
+		"server-settings": server(func(s *generation.Input) {
 			s.PublicURL = "https://[2001:db8::7]:9443"
 			s.Settings = map[string]string{"PREFECT_LOGGING_LEVEL": "DEBUG", "PREFECT_API_DATABASE_TIMEOUT": "20", "PREFECT_UI_URL": "$HOME ${X} \"'\n: no"}
 			s.Proxy, s.NoProxy = "http://proxy.example.org:3128", []string{".example.org"}
 		}),
-		"agent":       agent(func(*Input) {}),
-		"agent-serve": agent(func(a *Input) { a.Serve, a.APIAll = true, true }),
-		"agent-public": agent(func(a *Input) {
-			a.TLS, a.CA, a.ExtraHosts, a.Queues = TLSACME, false, nil, []string{"default", "large jobs"}
+		"agent":       agent(func(*generation.Input) {}),
+		"agent-serve": agent(func(a *generation.Input) { a.Serve, a.APIAll = true, true }),
+		"agent-public": agent(func(a *generation.Input) {
+			a.TLS, a.CA, a.ExtraHosts, a.Queues = generation.TLSACME, false, nil, []string{"default", "large jobs"}
 			a.Proxy = "http://proxy.example.org:3128"
 		}),
 	}
@@ -85,7 +86,7 @@ func TestComposeGolden(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		golden(t, "compose/"+name+".yaml", c.YAML)
+		filestest.Golden(t, "compose/"+name+".yaml", c.YAML)
 	}
 }
 
@@ -121,7 +122,7 @@ type composeDocument struct {
 	}
 }
 
-func parse(t *testing.T, c Compose) composeDocument {
+func parse(t *testing.T, c compose.Rendered) composeDocument {
 	t.Helper()
 	var d composeDocument
 	if err := yaml.Unmarshal(c.YAML, &d); err != nil {
@@ -237,39 +238,39 @@ func TestComposeDefinitions(t *testing.T) {
 	t.Parallel()
 	servers := []struct {
 		name   string
-		change func(*Input)
+		change func(*generation.Input)
 		want   []string
 	}{
-		{"nothing", func(*Input) {}, nil},
-		{"identity", func(s *Input) { s.ID = "other" }, nil},
-		{"database image", func(s *Input) { s.Images[ImagePostgres] = "postgres:13.23" }, []string{"postgres"}},
-		{"prefect image", func(s *Input) { s.Images[ImagePrefect] = "prefect-prefect:new" }, []string{"migrate", "server"}},
-		{"caddy image", func(s *Input) { s.Images[ImageCaddy] = "prefect-caddy:new" }, []string{"caddy"}},
-		{"setting", func(s *Input) { s.Settings = map[string]string{"PREFECT_LOGGING_LEVEL": "DEBUG"} }, []string{"migrate", "server"}},
-		{"url's port", func(s *Input) { s.PublicURL += ":9443" }, []string{"caddy", "migrate", "server"}},
-		{"other certificates", func(s *Input) { s.TLS = TLSFiles }, nil},
-		{"an agent on the same host", func(s *Input) { s.AgentHere = true }, []string{"caddy"}},
+		{"nothing", func(*generation.Input) {}, nil},
+		{"identity", func(s *generation.Input) { s.ID = "other" }, nil},
+		{"database image", func(s *generation.Input) { s.Images[generation.ImagePostgres] = "postgres:13.23" }, []string{"postgres"}},
+		{"prefect image", func(s *generation.Input) { s.Images[generation.ImagePrefect] = "prefect-prefect:new" }, []string{"migrate", "server"}},
+		{"caddy image", func(s *generation.Input) { s.Images[generation.ImageCaddy] = "prefect-caddy:new" }, []string{"caddy"}},
+		{"setting", func(s *generation.Input) { s.Settings = map[string]string{"PREFECT_LOGGING_LEVEL": "DEBUG"} }, []string{"migrate", "server"}},
+		{"url's port", func(s *generation.Input) { s.PublicURL += ":9443" }, []string{"caddy", "migrate", "server"}},
+		{"other certificates", func(s *generation.Input) { s.TLS = generation.TLSFiles }, nil},
+		{"an agent on the same host", func(s *generation.Input) { s.AgentHere = true }, []string{"caddy"}},
 	}
 	for _, tt := range servers {
-		if diff := cmp.Diff(tt.want, changed(definitions(t, server(func(*Input) {})), definitions(t, server(tt.change)))); diff != "" {
+		if diff := cmp.Diff(tt.want, changed(definitions(t, server(func(*generation.Input) {})), definitions(t, server(tt.change)))); diff != "" {
 			t.Errorf("%s: -want +got\n%s", tt.name, diff)
 		}
 	}
 	agents := []struct {
 		name   string
-		change func(*Input)
+		change func(*generation.Input)
 		want   []string
 	}{
-		{"nothing", func(*Input) {}, nil},
-		{"concurrency", func(a *Input) { a.Concurrency = 11 }, []string{"agent"}},
-		{"queues", func(a *Input) { a.Queues = []string{"default", "more"} }, []string{"agent"}},
-		{"flows", func(a *Input) { a.Images[ImageBusiness] = "prefect-business-logic:new" }, []string{"business-logic", "describe"}},
-		{"prefect image", func(a *Input) { a.Images[ImagePrefect] = "prefect-prefect:new" }, []string{"agent"}},
-		{"stop grace", func(a *Input) { a.StopGrace = time.Minute }, []string{"business-logic"}},
-		{"address of the server", func(a *Input) { a.ExtraHosts = nil }, []string{"agent", "business-logic"}},
+		{"nothing", func(*generation.Input) {}, nil},
+		{"concurrency", func(a *generation.Input) { a.Concurrency = 11 }, []string{"agent"}},
+		{"queues", func(a *generation.Input) { a.Queues = []string{"default", "more"} }, []string{"agent"}},
+		{"flows", func(a *generation.Input) { a.Images[generation.ImageBusiness] = "prefect-business-logic:new" }, []string{"business-logic", "describe"}},
+		{"prefect image", func(a *generation.Input) { a.Images[generation.ImagePrefect] = "prefect-prefect:new" }, []string{"agent"}},
+		{"stop grace", func(a *generation.Input) { a.StopGrace = time.Minute }, []string{"business-logic"}},
+		{"address of the server", func(a *generation.Input) { a.ExtraHosts = nil }, []string{"agent", "business-logic"}},
 	}
 	for _, tt := range agents {
-		if diff := cmp.Diff(tt.want, changed(definitions(t, agent(func(*Input) {})), definitions(t, agent(tt.change)))); diff != "" {
+		if diff := cmp.Diff(tt.want, changed(definitions(t, agent(func(*generation.Input) {})), definitions(t, agent(tt.change)))); diff != "" {
 			t.Errorf("%s: -want +got\n%s", tt.name, diff)
 		}
 	}
@@ -281,7 +282,7 @@ func TestComposeValuesStayValues(t *testing.T) {
 	for _, hostile := range []string{
 		"${PROVISION_MOUNTS_SERVER:-}", "$HOME", "$$", "a: b", "x\n    privileged: true", "#c", "'", `"`, "yes", "0x10", "1e3", "~", "", " ", "- a", "&a", "*a", "!!binary x", "{a: b}", "[", "2001-01-01", "12:30:45", "\u0085", "\u2028", "\ttab", "\x01",
 	} {
-		c, err := server(func(s *Input) { s.Settings = map[string]string{"PREFECT_X": hostile} }).Render()
+		c, err := server(func(s *generation.Input) { s.Settings = map[string]string{"PREFECT_X": hostile} }).Render()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -292,7 +293,7 @@ func TestComposeValuesStayValues(t *testing.T) {
 		if strings.Count(string(c.YAML), "${PROVISION") != strings.Count(string(c.YAML), "$${PROVISION")+1 {
 			t.Errorf("setting %q is substituted", hostile)
 		}
-		c, err = agent(func(a *Input) { a.Queues = []string{hostile} }).Render()
+		c, err = agent(func(a *generation.Input) { a.Queues = []string{hostile} }).Render()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -313,45 +314,12 @@ func TestComposeRefuses(t *testing.T) {
 		"PREFECT_API_DATABASE_MIGRATE_ON_START": "cannot be changed",
 		"PREFECT_HOME":                          "cannot be changed",
 	} {
-		if _, err := server(func(s *Input) { s.Settings = map[string]string{setting: "x"} }).Render(); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := server(func(s *generation.Input) { s.Settings = map[string]string{setting: "x"} }).Render(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", setting, err)
 		}
 	}
-	if _, err := server(func(s *Input) { s.PublicURL = "https://a b" }).Render(); err == nil {
+	if _, err := server(func(s *generation.Input) { s.PublicURL = "https://a b" }).Render(); err == nil {
 		t.Error("a bad url is accepted")
-	}
-}
-
-func TestDaemon(t *testing.T) {
-	t.Parallel()
-	subnets := []netip.Prefix{netip.MustParsePrefix("10.210.0.0/24"), netip.MustParsePrefix("10.210.1.0/24"), netip.MustParsePrefix("192.168.7.0/24")}
-	text, err := Daemon{Avoid: subnets}.Render()
-	if err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "daemon.json", text)
-	text, err = Daemon{Avoid: subnets, Proxy: "http://proxy.example.org:3128", NoProxy: []string{"localhost", ".example.org"}}.Render()
-	if err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "daemon-proxy.json", text)
-
-	for avoid, want := range map[string]string{
-		"10.211.7.9/24":                "10.212.0.0/16",
-		"10.0.0.0/8":                   "172.20.0.0/16",
-		"10.0.0.0/8 172.20.0.1/32":     "172.21.0.0/16",
-		"10.0.0.0/8 172.16.0.0/12":     "",
-		"0.0.0.0/0":                    "",
-		"10.211.0.0/16 2001:db8::1/64": "10.212.0.0/16",
-	} {
-		var d Daemon
-		for _, p := range strings.Fields(avoid) {
-			d.Avoid = append(d.Avoid, netip.MustParsePrefix(p))
-		}
-		text, err := d.Render()
-		if (err != nil) != (want == "") || (want != "" && !strings.Contains(string(text), fmt.Sprintf("%q", want))) {
-			t.Errorf("avoiding %s: %s, %v, want %s", avoid, text, err, want)
-		}
 	}
 }
 
@@ -373,16 +341,16 @@ func TestComposeIsDeterministic(t *testing.T) {
 // TestParts: rows do not contradict each other, and those which do are found.
 func TestParts(t *testing.T) {
 	t.Parallel()
-	if err := prefectParts.check(); err != nil {
+	if err := Generation.Parts.Check(); err != nil {
 		t.Error(err)
 	}
-	for want, parts := range map[string]Parts{
+	for want, parts := range map[string]generation.Parts{
 		"two parts are called a":                            {{Name: "a"}, {Name: "a"}},
-		"a calls b, which is no part of the same role":      {{Name: "a", Role: "server", Calls: []Call{{Part: "b"}}}, {Name: "b", Role: "agent"}},
-		"a calls nobody, which is no part of the same role": {{Name: "a", Calls: []Call{{Part: "nobody"}}}},
-		"b stands after a, which it calls":                  {{Name: "a"}, {Name: "b", Calls: []Call{{Part: "a"}}}},
+		"a calls b, which is no part of the same role":      {{Name: "a", Role: "server", Calls: []generation.Call{{Part: "b"}}}, {Name: "b", Role: "agent"}},
+		"a calls nobody, which is no part of the same role": {{Name: "a", Calls: []generation.Call{{Part: "nobody"}}}},
+		"b stands after a, which it calls":                  {{Name: "a"}, {Name: "b", Calls: []generation.Call{{Part: "a"}}}},
 	} {
-		if err := parts.check(); err == nil || err.Error() != want {
+		if err := parts.Check(); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

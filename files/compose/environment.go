@@ -1,12 +1,12 @@
-package files
+package compose
 
 import (
 	"maps"
 	"strings"
 )
 
-// overlay gives the union of maps; of a key in several, the last counts.
-func overlay(all ...map[string]string) map[string]string {
+// Overlay gives the union of maps; of a key in several, the last counts.
+func Overlay(all ...map[string]string) map[string]string {
 	out := map[string]string{}
 	for _, m := range all {
 		maps.Copy(out, m)
@@ -14,8 +14,8 @@ func overlay(all ...map[string]string) map[string]string {
 	return out
 }
 
-// proxyEnvironment is what programs read to find the way out; direct are names that are never asked for there.
-func proxyEnvironment(proxy string, noProxy []string, direct ...string) map[string]string {
+// ProxyEnvironment is what programs read to find the way out; direct are names that are never asked for there.
+func ProxyEnvironment(proxy string, noProxy []string, direct ...string) map[string]string {
 	if proxy == "" {
 		return nil
 	}

@@ -1,30 +1,19 @@
-package files
+package gen2
 
 import (
 	"strings"
 
+	"provision/files/generation"
 	"provision/files/naming"
 )
-
-// tokenRoutes is what the holder of one kind of token may do at the API. Everything else is refused: a token that may write deployments, blocks or pools
-// can run code on every agent host.
-type tokenRoutes struct {
-	Kind  string
-	All   bool // the whole API, but for what is closed to everyone
-	Allow []route
-}
-
-type route struct {
-	Name, Method, Path string // Path is a regular expression for the whole path
-}
 
 const (
 	anyUUID = `[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`
 	segment = `[^/]+`
 )
 
-// tokenKinds are the two kinds. Where flows are fetched by what executes them (serve), the run token does the work of both.
-func tokenKinds(all, serve bool) []tokenRoutes {
+// tokens are the two kinds. Where flows are fetched by what executes them (serve), the run token does the work of both.
+func tokens(all, serve bool) []generation.TokenRoutes {
 	poll, run := pollRoutes(), runRoutes()
 	if serve {
 		for n, r := range run.Allow {
@@ -36,22 +25,22 @@ func tokenKinds(all, serve bool) []tokenRoutes {
 		}
 	}
 	if all {
-		run = tokenRoutes{Kind: "run", All: true}
+		run = generation.TokenRoutes{Kind: "run", All: true}
 	}
-	return []tokenRoutes{poll, run}
+	return []generation.TokenRoutes{poll, run}
 }
 
-func newRoute(kind, method string, paths ...string) route {
-	return route{Name: kind + "-" + strings.ToLower(method), Method: method, Path: `^/api/(` + strings.Join(paths, "|") + `)$`}
+func newRoute(kind, method string, paths ...string) generation.Route {
+	return generation.Route{Name: kind + "-" + strings.ToLower(method), Method: method, Path: `^/api/(` + strings.Join(paths, "|") + `)$`}
 }
 
 // What a client asks before anything else.
 var greetings = []string{`csrf-token`, `health`, `ready`, `version`, `admin/version`, `hello`}
 
 // An agent reads its pool and queues, takes what is due, and reads what it needs to start it: the flow, its deployment and infrastructure block.
-func pollRoutes() tokenRoutes {
+func pollRoutes() generation.TokenRoutes {
 	pool := `work_pools/` + naming.Pool
-	return tokenRoutes{Kind: "poll", Allow: []route{
+	return generation.TokenRoutes{Kind: "poll", Allow: []generation.Route{
 		newRoute("poll", "GET", append([]string{
 			pool + `(/queues/` + segment + `)?`,
 			`(deployments|flows|flow_runs|block_documents)/` + anyUUID,
@@ -64,8 +53,8 @@ func pollRoutes() tokenRoutes {
 }
 
 // Flow runs report on themselves, their tasks and subflows, load blocks and variables, start deployments, take concurrency slots, wait for input and leave artifacts.
-func runRoutes() tokenRoutes {
-	return tokenRoutes{Kind: "run", Allow: []route{
+func runRoutes() generation.TokenRoutes {
+	return generation.TokenRoutes{Kind: "run", Allow: []generation.Route{
 		newRoute("run", "GET", append([]string{
 			`(deployments|flows|flow_runs|task_runs|block_documents|artifacts)/` + anyUUID,
 			`deployments/name/` + segment + `/` + segment,

@@ -1,16 +1,20 @@
-package files
+package gen2
 
-import "provision/files/naming"
+import (
+	"provision/files/compose"
+	"provision/files/generation"
+	"provision/files/naming"
+)
 
-var postgresPart = Part{
-	Name: "postgres", Role: naming.RoleServer, Title: "PostgreSQL", UID: PostgresUID, Image: ImagePostgres,
+var postgresPart = generation.Part{
+	Name: "postgres", Role: naming.RoleServer, Title: "PostgreSQL", UID: postgresUID, Image: generation.ImagePostgres,
 	Networks: []naming.Network{naming.DatabaseNetwork},
-	Volumes:  []PartVolume{{naming.PostgresVolume, "/var/lib/postgresql/data"}},
+	Volumes:  []generation.PartVolume{{Name: naming.PostgresVolume, Target: "/var/lib/postgresql/data"}},
 	Secrets:  "postgres", // not AtStart: the password is taken when the database is made, and changed inside it later
 	CalledAt: ":5432",
 	Timeout:  300, Note: noted("the database and Prefect are away for some seconds; agents ask again"),
-	Define: func(Input, publicURL) (service, error) {
-		return service{
+	Define: func(generation.Input, generation.Site) (compose.Service, error) {
+		return compose.Service{
 			Command: []string{"postgres", "-c", "password_encryption=scram-sha-256"},
 			Environment: map[string]string{
 				"POSTGRES_USER":             "prefect",
@@ -19,10 +23,10 @@ var postgresPart = Part{
 				"POSTGRES_HOST_AUTH_METHOD": "scram-sha-256",
 				"POSTGRES_INITDB_ARGS":      "--auth-host=scram-sha-256 --data-checksums",
 			},
-			Tmpfs:   []string{"/var/run/postgresql:uid=" + PostgresUID + ",gid=" + PostgresUID + ",mode=0755"},
+			Tmpfs:   []string{"/var/run/postgresql:uid=" + postgresUID + ",gid=" + postgresUID + ",mode=0755"},
 			ShmSize: "256m",
 			// While the database is made, only the socket answers: the check goes over TCP.
-			HealthCheck: &healthCheck{
+			HealthCheck: &compose.HealthCheck{
 				Test:     []string{"CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "prefect", "-d", "prefect"},
 				Interval: "2s", Timeout: "3s", Retries: 15, StartPeriod: "5m",
 			},

@@ -1,0 +1,31 @@
+// Package gen2 is the stack around Prefect 2: an agent that fetches runs, and business logic that executes them.
+package gen2
+
+import (
+	"provision/files/generation"
+)
+
+// prefectVersion is the version of Prefect that the images of server and agent are locked to.
+const prefectVersion = "2.20.25"
+
+// resultBlock is the storage that registration makes for results which flows keep.
+const resultBlock = "local-file-system/provision-results"
+
+// Generation is that of Prefect 2.
+var Generation = generation.Generation{
+	Prefect: prefectVersion,
+	Parts:   generation.Parts{caddyPart, serverPart, postgresPart, migratePart, agentPart, businessPart, describePart},
+	Tokens:  tokens,
+	Build:   build,
+}
+
+// Users of the containers. An account of a host with one of these numbers is warned of.
+const (
+	prefectUID  = "10001"
+	caddyUID    = "10002"
+	postgresUID = "999"
+)
+
+func noted(text string) func(generation.Input) string {
+	return func(generation.Input) string { return text }
+}
