@@ -27,8 +27,9 @@ test: test-python ## all tests that need no root and no real host; the long scen
 caddy: ## the Caddy that some tests need, as .cache/bin/caddy: some minutes the first time
 	$(GO) run ./e2e/labctl caddy .cache/bin
 
-scenarios: ## the long scenarios in full: every point to be killed at, every cut, every random inventory
+scenarios: ## the long scenarios in full: every point to be killed at, every cut, every random inventory, 1 GiB each way
 	$(GO) test -count=1 -timeout 30m ./provision/
+	$(GO) test -count=1 -timeout 30m -run '^TestMemoryIsFlat$$' ./remote/
 
 test-python: ## the tests of what lands in the images, with Python 3.8 where there is one
 	@if [ -n "$(PYTHON38)" ]; then cd files/gen2/prefect && $(PYTHON38) -m unittest discover -s tests; else echo "skipped: no Python 3.8 here for the tests of files/gen2/prefect"; fi
