@@ -1,7 +1,12 @@
 // Package remote is one machine over SSH: it dials (jump hosts, host keys,
 // authentication), runs POSIX shell scripts as the login user or as root, streams
-// data of any size through them, keeps a shell running under a lock, and copies
-// files both ways.
+// data of any size through them, gives a person a terminal, keeps a shell running
+// under a lock, and copies files both ways.
+//
+// Which to take: [Conn.Run] for a script whose output fits in memory, [Conn.Shell]
+// for many of them one after another, [Conn.Stream] for data that go in or come
+// out, [Conn.Terminal] for a person, [Conn.Upload] and [Conn.Download] for a file.
+// The last four keep nothing of what goes through, so its size does not matter.
 //
 // It gives three promises. A host key is always verified, with the verdict that
 // OpenSSH gives on the same files. A script is never part of a command line, and

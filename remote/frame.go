@@ -85,7 +85,7 @@ func (f *frame) feed(p []byte) {
 	f.ended = true
 	f.status = -1
 	if eol >= 0 {
-		if n, err := strconv.Atoi(string(rest[:eol])); err == nil && n >= 0 && n <= 255 {
+		if n, err := strconv.Atoi(string(bytes.TrimSuffix(rest[:eol], []byte("\r")))); err == nil && n >= 0 && n <= 255 {
 			f.status = n
 		}
 	}

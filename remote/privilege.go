@@ -63,21 +63,26 @@ const (
 	gate        = "exit 87"
 	otherShell  = 87 // the status of a shell that carried the gate out
 	lineMissing = 88 // the status of ours, to which another line came
-	takeGate    = `read -r first; test "$first" = "` + gate + `" || exit 88; exec /bin/sh`
+	takeGate    = `read -r first; test "$first" = "` + gate + `" || exit 88; `
 )
 
 // commandLine is what the login shell is given: a shell of ours that says that it was reached, and
 // becomes the one that reads the script. It is plain enough to mean the same in any login shell.
-func commandLine(reached, become string) string {
+func commandLine(reached, become, program string) string {
+	take := takeGate + program
 	if become == "" {
-		return fmt.Sprintf(`/bin/sh -c 'echo %s; %s'`, reached, takeGate)
+		return fmt.Sprintf(`/bin/sh -c 'echo %s; %s'`, reached, take)
 	}
-	return fmt.Sprintf(`/bin/sh -c 'echo "$0"; exec "$@"' %s %s /bin/sh -c '%s'`, reached, become, takeGate)
+	return fmt.Sprintf(`/bin/sh -c 'echo "$0"; exec "$@"' %s %s /bin/sh -c '%s'`, reached, become, take)
 }
 
 // shell starts /bin/sh on a new channel, as root if asked, with j as its first
-// job.
-func (c *Conn) shell(ctx context.Context, op string, root bool, j *job) (*session, error) {
+// job. With pty it has that terminal, and takes one script as readScript says.
+func (c *Conn) shell(ctx context.Context, op string, root bool, j *job, pty *Terminal) (*session, error) {
+	program := "exec /bin/sh"
+	if pty != nil {
+		program = readScript
+	}
 	// Everybody on the host sees the command line in the list of processes, so it shares nothing with
 	// the marks that frame output.
 	nonce := newNonce()
@@ -85,14 +90,14 @@ func (c *Conn) shell(ctx context.Context, op string, root bool, j *job) (*sessio
 	become := ""
 	switch {
 	case !root || c.hop.user == "root":
-	case c.sudo.ask == nil:
+	case c.sudo.ask == nil && pty == nil:
 		become = "sudo -n"
 	case c.sudo.isRefused():
 		return nil, c.wrongPassword(op, "")
-	default:
-		return c.sudoShell(ctx, op, nonce, reached, j)
+	default: // on a terminal in any case: sudo sets it up, which may lose what was sent before
+		return c.sudoShell(ctx, op, nonce, reached, program, j, pty)
 	}
-	s, err := c.open(ctx, op, commandLine(reached, become), j.out, j.err)
+	s, err := c.open(ctx, op, commandLine(reached, become, program), j.out, j.err, pty)
 	if err != nil {
 		return nil, err
 	}
@@ -100,19 +105,27 @@ func (c *Conn) shell(ctx context.Context, op string, root bool, j *job) (*sessio
 	return s, nil
 }
 
-// sudoShell is shell as root by sudo with a password, which is written only after our own prompt was
-// seen, so that it can never become input of the shell; the script only after the ready mark, so that
-// it can never become a password.
-func (c *Conn) sudoShell(ctx context.Context, op, nonce, reached string, j *job) (*session, error) {
+// sudoShell is shell as root by sudo. A password is written only after our own prompt was seen, so that it
+// can never become input of the shell; the script only after the ready mark, so that it can never become a
+// password.
+func (c *Conn) sudoShell(ctx context.Context, op, nonce, reached, program string, j *job, pty *Terminal) (*session, error) {
 	prompt, ready := nonce+"-PASSWORD", nonce+"-READY"
+	sudo := "sudo -n"
+	if c.sudo.ask != nil {
+		sudo = "sudo -S -p " + prompt
+	}
 	out, errs := newFrame(ready, nonce+"-NEVER", func([]byte) {}), newFrame(nonce+"-NEVER", nonce+"-NEVER", func([]byte) {})
-	line := fmt.Sprintf(`/bin/sh -c 'echo "$0"; exec "$@"' %s sudo -S -p %s /bin/sh -c 'echo %s; exec /bin/sh'`, reached, prompt, ready)
-	s, err := c.open(ctx, op, line, out, errs)
+	line := fmt.Sprintf(`/bin/sh -c 'echo "$0"; exec "$@"' %s %s /bin/sh -c 'echo %s; %s'`, reached, sudo, ready, program)
+	s, err := c.open(ctx, op, line, out, errs, pty)
 	if err != nil {
 		return nil, err
 	}
 	s.reached, s.sudo = reached, true
-	if err := s.sudoPassword(ctx, prompt, out, errs); err != nil {
+	asks := errs
+	if pty != nil {
+		asks = out // a terminal has one stream
+	}
+	if err := s.sudoPassword(ctx, prompt, out, asks); err != nil {
 		s.abandon()
 		return nil, err
 	}

@@ -69,20 +69,26 @@ func TestRealSudo(t *testing.T) {
 			if err != nil || out.String() != "0\nit's right\nexit 87\n" {
 				t.Errorf("stream: %q, %s", out.String(), full(err))
 			}
+			out.Reset()
+			err = c.Terminal(ctx(t), remote.Terminal{Script: `id -u; stty size; read -r x; echo "got $x"`, Root: true, Stdin: strings.NewReader("it's right\r"), Stdout: &out})
+			if got := out.String(); err != nil || !strings.Contains(got, "24 80\r\n") || !strings.HasSuffix(got, "got it's right\r\n") {
+				t.Errorf("terminal: %q, %s", got, full(err))
+			}
 		})
 	}
 }
 
 // TestContractWithRealSudo holds a real sshd and a real sudo to the contract, for users who become root
-// without a password and with one.
+// without a password and with one, and where sudo gives no terminal of its own.
 func TestContractWithRealSudo(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("sudo"); err != nil {
 		t.Skip("needs sudo")
 	}
-	s := startAccounts(t, map[string]account{"freely": {sudo: "NOPASSWD: ALL"}, "byword": {password: "it's right", sudo: "ALL"}}, "AuthenticationMethods publickey", "MaxStartups 100")
+	s := startAccounts(t, map[string]account{"freely": {sudo: "NOPASSWD: ALL"}, "byword": {password: "it's right", sudo: "ALL"}, "directly": {password: "it's right", sudo: "ALL", defaults: "!use_pty"}}, "AuthenticationMethods publickey", "MaxStartups 100")
+	right := func(context.Context) (string, error) { return "it's right", nil }
 	for user, password := range map[string]func(context.Context) (string, error){
-		"freely": nil, "byword": func(context.Context) (string, error) { return "it's right", nil },
+		"freely": nil, "byword": right, "directly": right,
 	} {
 		t.Run(user, func(t *testing.T) {
 			remotecontract.Run(t, func(t *testing.T) (*remote.Dialer, remote.Target) {

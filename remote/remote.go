@@ -91,6 +91,7 @@ const (
 	OpExec     OpName = "exec"      // one exec channel: Run, or the start of a Shell
 	OpShellRun OpName = "shell-run" // one script in a running Shell
 	OpStream   OpName = "stream"    // one exec channel whose data go through
+	OpTerminal OpName = "terminal"  // one exec channel with a terminal
 	OpUpload   OpName = "upload"    // one file
 	OpDownload OpName = "download"  // one file
 )

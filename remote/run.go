@@ -39,7 +39,7 @@ func (c *Conn) Run(ctx context.Context, cmd Command) (res Result, err error) {
 
 func (c *Conn) run(ctx context.Context, op string, cmd Command) (Result, error) {
 	j := newJob(newNonce(), 0, cmd.MaxOutput, nil)
-	s, err := c.shell(ctx, op, cmd.Root, j)
+	s, err := c.shell(ctx, op, cmd.Root, j, nil)
 	if err != nil {
 		return Result{}, err
 	}

@@ -121,8 +121,9 @@ var (
 	errGivenUp = errors.New("the remote shell was given up")
 )
 
-// open starts line on a new channel, with a first pair of frames installed.
-func (c *Conn) open(ctx context.Context, op, line string, out, errs *frame) (*session, error) {
+// open starts line on a new channel, with a first pair of frames installed, and with a terminal if pty
+// describes one.
+func (c *Conn) open(ctx context.Context, op, line string, out, errs *frame, pty *Terminal) (*session, error) {
 	ch, free, err := c.channel(ctx, op)
 	if err != nil {
 		return nil, err
@@ -137,7 +138,10 @@ func (c *Conn) open(ctx context.Context, op, line string, out, errs *frame) (*se
 	c.execs.Add(1)
 	started := make(chan error, 1)
 	go func() {
-		err := ch.Start(line)
+		err := pty.request(ch)
+		if err == nil {
+			err = ch.Start(line)
+		}
 		started <- err
 		if err == nil {
 			err = ch.Wait()
@@ -157,6 +161,12 @@ func (c *Conn) open(ctx context.Context, op, line string, out, errs *frame) (*se
 				return nil, c.unheard(op, err)
 			}
 			c.judged.Store(true)
+			if errors.Is(err, errNoTerminal) {
+				return nil, &Error{
+					Host: c.hop.label, Op: op, Kind: Privilege, Err: err,
+					Hint: "see PermitTTY in sshd_config of the host, and no-pty and restrict in authorized_keys of the login",
+				}
+			}
 			return nil, &Error{
 				Host: c.hop.label, Op: op, Kind: Privilege, Err: fmt.Errorf("the server refused to run %s: %w", line, err),
 				Hint: "the login may be restricted to file transfer or to one command",

@@ -42,7 +42,7 @@ func (c *Conn) Shell(ctx context.Context, o ShellOptions) (_ *Shell, err error) 
 	const op = "start shell"
 	nonce := newNonce()
 	j := newJob(nonce, 0, 0, nil)
-	s, err := c.shell(ctx, op, o.Root, j)
+	s, err := c.shell(ctx, op, o.Root, j, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (c *Conn) stream(ctx context.Context, op string, cmd Stream) error {
 	discard := func([]byte) {}
 	j.out.payload, j.out.to = discard, cmd.Stdout
 	j.err.payload, j.err.to = j.stderr.add, cmd.Stderr
-	s, err := c.shell(ctx, op, cmd.Root, j)
+	s, err := c.shell(ctx, op, cmd.Root, j, nil)
 	if err != nil {
 		return err
 	}
@@ -67,12 +67,17 @@ func (c *Conn) stream(ctx context.Context, op string, cmd Stream) error {
 	if err := s.awaitStart(ctx, begun); err != nil && (ctx.Err() == nil || !s.beginsYet(begun)) {
 		return s.startError(ctx, err)
 	}
-	// The shell has read all of the script and reads no more before its end: what follows is the script's.
-	in := &input{from: cmd.Stdin, s: s}
-	if cmd.Stdin != nil {
+	return s.through(ctx, j, cmd.Stdin, cmd.Root)
+}
+
+// through moves the data of a script that has begun until it ends. The shell has read all of the script
+// and reads no more before its end: what follows is the script's.
+func (s *session) through(ctx context.Context, j *job, stdin io.Reader, root bool) error {
+	in := &input{from: stdin, s: s}
+	if stdin != nil {
 		go in.copy()
 	}
-	err = s.await(ctx, func() bool {
+	err := s.await(ctx, func() bool {
 		return in.err != nil || j.out.broken != nil || j.err.broken != nil || j.out.ended && j.err.ended && !j.out.busy && !j.err.busy
 	})
 	failed := s.failure(in, j)
@@ -86,12 +91,12 @@ func (c *Conn) stream(ctx context.Context, op string, cmd Stream) error {
 	}
 	over := j.finished(s)
 	s.silence(in, j)
-	e := c.abandoned(ctx, op)
+	e := s.c.abandoned(ctx, s.op)
 	if failed != nil {
-		e = &Error{Host: c.hop.label, Op: op, Kind: Failed, Err: failed}
+		e = &Error{Host: s.c.hop.label, Op: s.op, Kind: Failed, Err: failed}
 	}
 	if !over {
-		e.Hint = c.stopGroup(s, j, cmd.Root)
+		e.Hint = s.c.stopGroup(s, j, root)
 	}
 	return e
 }

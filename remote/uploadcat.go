@@ -14,7 +14,7 @@ import (
 func (c *Conn) uploadCat(ctx context.Context, op, path string, src *counted, size int64, mode fs.FileMode) error {
 	nonce := newNonce()
 	j := newJob(nonce, 0, 0, nil)
-	s, err := c.shell(ctx, op, false, j)
+	s, err := c.shell(ctx, op, false, j, nil)
 	if err != nil {
 		return err
 	}

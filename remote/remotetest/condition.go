@@ -108,7 +108,9 @@ func (c condition) unary(op, x string) (bool, error) {
 	case "-x":
 		return access(1)
 	case "-t":
-		return false, nil
+		n, err := strconv.Atoi(x)
+		d := c.p.fds[n]
+		return err == nil && d != nil && d.tty != nil, nil
 	}
 	return false, fmt.Errorf("%s: unexpected operator", op)
 }

@@ -53,6 +53,7 @@ func TestProgramsDoWhatRealOnesDo(t *testing.T) {
 		},
 		"processes": {
 			`env -i A=1 env; A=2 env | grep '^A='; env B=3 sh -c 'echo $B'; env -u HOME sh -c 'echo [$HOME]'; env nosuch; echo $?; env false; echo $?`,
+			`stty size; echo $?; stty sane; echo $?; stty 2>&1 | cut -c1-24; [ -t 0 ] || echo no terminal`,
 			`timeout 5 true; echo $?; timeout 5 sh -c 'exit 7'; echo $?; timeout 5 nosuch; echo $?; timeout -s KILL 5 echo x; timeout 0 echo y; timeout; echo $?; timeout x true; echo $?; timeout 5 cat </dev/null; echo $?`,
 			`timeout 0.2 sleep 20; echo $?; timeout -k 1 0.2 sleep 20; echo $?; timeout -s KILL 0.2 sleep 20; echo $?; timeout 0.2 sh -c 'trap "exit 3" TERM; while :; do sleep 0.05; done'; echo $?; timeout --preserve-status 0.2 sleep 20; echo $?`,
 			`flock -n l echo held; stat -c '%s' l; flock -n l sh -c 'flock -n l echo no; echo $?; flock -n -E 75 l echo no; echo $?; flock -w 0.1 l echo no; echo $?'; flock -n l echo free; exec 9>l; flock -n 9; echo $?; flock -n l echo no; echo $?; flock -u 9; flock -n l echo again; flock -n nosuch/l true; echo $?; flock -n l -c 'echo c'; flock -n l sh -c 'exit 9'; echo $?`,

@@ -13,7 +13,8 @@ import (
 type desc struct {
 	read  func(context.Context, []byte) (int, error)
 	write func(context.Context, []byte) (int, error)
-	file  *handle // nil for pipes and connections
+	file  *handle // nil for pipes, terminals and connections
+	tty   *tty    // nil for all but terminals
 	refs  atomic.Int32
 	mu    sync.Mutex
 	atEnd []func()

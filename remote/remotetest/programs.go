@@ -13,7 +13,7 @@ func programs() map[string]func(*proc) int {
 		"cat": catMain, "tee": teeMain, "head": headMain, "tail": tailMain, "wc": wcMain, "tr": trMain, "cut": cutMain, "sort": sortMain,
 		"uniq": uniqMain, "sha256sum": sumMain, "sha512sum": sumMain, "sha1sum": sumMain, "md5sum": sumMain, "cmp": cmpMain, "od": odMain,
 		"base64": base64Main, "basename": basenameMain, "dirname": basenameMain, "seq": seqMain, "xargs": xargsMain, "grep": grepMain, "sed": sedMain,
-		"dd": ddMain,
+		"dd": ddMain, "stty": sttyMain,
 
 		"mkdir": mkdirMain, "mktemp": mktempMain, "mv": mvMain, "rm": rmMain, "rmdir": rmdirMain, "ln": lnMain, "cp": cpMain, "install": installMain,
 		"chmod": chmodMain, "chown": chownMain, "chgrp": chownMain, "stat": statMain, "touch": touchMain, "ls": lsMain, "find": findMain,

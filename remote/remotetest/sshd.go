@@ -31,7 +31,6 @@ func (h *Host) serve(l net.Listener) (err error) {
 		LocalPortForwardingCallback: func(ssh.Context, string, uint32) bool { return !h.options.Login.NoForwarding },
 		ServerConfigCallback:        h.loginConfig,
 		BannerHandler:               func(ssh.Context) string { return h.options.Login.Banner },
-		PtyCallback:                 func(ssh.Context, ssh.Pty) bool { return false },
 		ChannelHandlers: map[string]ssh.ChannelHandler{
 			"direct-tcpip": ssh.DirectTCPIPHandler,
 			"session": func(srv *ssh.Server, c *gossh.ServerConn, n gossh.NewChannel, ctx ssh.Context) {
@@ -55,7 +54,7 @@ func (h *Host) serve(l net.Listener) (err error) {
 					mu.Unlock()
 					h.count(func(c *Counts) { c.AtOnce = max(c.AtOnce, n) })
 				})
-				ssh.DefaultSessionHandler(srv, c, n, ctx)
+				ssh.DefaultSessionHandler(srv, c, newTTYChannel{n}, ctx)
 				mu.Lock()
 				if open[c]--; open[c] == 0 {
 					delete(open, c)
@@ -130,10 +129,16 @@ func (h *Host) session(s ssh.Session) {
 	if heard == nil {
 		heard = func([]byte) {}
 	}
-	p.fds = map[int]*desc{0: in, 1: output(s), 2: output(s.Stderr())}
+	var input io.Writer = descWriter{feed}
+	if term := s.Stderr().(ttyStderr).channel.tty; term != nil {
+		in.close()
+		input = h.attach(term, p, &outputs)
+	} else {
+		p.fds = map[int]*desc{0: in, 1: output(s), 2: output(s.Stderr())}
+	}
 	h.work.Go(func() {
 		defer feed.close()
-		_, _ = io.Copy(descWriter{feed}, io.TeeReader(s, hearing(heard)))
+		_, _ = io.Copy(input, io.TeeReader(s, hearing(heard)))
 	})
 	if u := p; c.uid != 0 {
 		// Root's signals are refused by the sshd of most releases in use.
