@@ -10,7 +10,7 @@ import (
 )
 
 // TestArchitecture holds the direction of imports: cmd, provision, then stack, the clouds with their table above them, what all clouds
-// share, resource, then inventory, files and remote, which know nothing of each other or of anything above.
+// share, resource, platform, then inventory, files and remote, which know nothing of each other or of anything above.
 func TestArchitecture(t *testing.T) {
 	t.Parallel()
 	const cloud = "provision/provision/cloud"
@@ -18,20 +18,22 @@ func TestArchitecture(t *testing.T) {
 		switch {
 		case path == "provision/files/naming": // of all layers
 			return 0
-		case strings.HasPrefix(path, "provision/cmd"):
-			return 8
-		case path == "provision/provision":
-			return 7
-		case path == "provision/provision/stack":
-			return 6
-		case path == cloud+"/clouds":
-			return 5
-		case strings.HasPrefix(path, cloud+"/"):
-			return 4
-		case path == cloud:
-			return 3
-		case path == "provision/provision/resource":
+		case path == "provision/provision/platform":
 			return 2
+		case strings.HasPrefix(path, "provision/cmd"):
+			return 9
+		case path == "provision/provision":
+			return 8
+		case path == "provision/provision/stack":
+			return 7
+		case path == cloud+"/clouds":
+			return 6
+		case strings.HasPrefix(path, cloud+"/"):
+			return 5
+		case path == cloud:
+			return 4
+		case path == "provision/provision/resource":
+			return 3
 		case strings.HasPrefix(path, "provision/inventory"), strings.HasPrefix(path, "provision/files"), strings.HasPrefix(path, "provision/remote"):
 			return 1
 		}
@@ -62,7 +64,7 @@ func TestArchitecture(t *testing.T) {
 			if to := layer(i); to >= from && !strings.HasPrefix(p.ImportPath, "provision/cmd") && !belowInFiles(p.ImportPath, i) {
 				t.Errorf("%s imports %s", p.ImportPath, i)
 			}
-			if (i == "os/signal" || i == "github.com/spf13/cobra") && from != 8 {
+			if (i == "os/signal" || i == "github.com/spf13/cobra") && from != 9 {
 				t.Errorf("%s imports %s, which is the command line's", p.ImportPath, i)
 			}
 			if ofGeneration(i) && p.ImportPath != "provision/files" {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"provision/provision/platform"
 	"provision/remote"
 )
 
@@ -18,7 +19,7 @@ type Engine struct {
 	Host, Stack string
 	Source      string // "auto", "official", "distro", "present"
 	Repository  string // of Docker's packages; a mirror of it may be given
-	Key         string // fingerprint of the key that signs them, in lower case
+	Key         string // fingerprint of the key that signs them, in lower case; Docker's own where it is empty
 	DaemonJSON  []byte
 	// AsIs says that nothing of the stack needs an engine here: it is asked what is there, and left alone.
 	AsIs bool
@@ -35,9 +36,7 @@ func EngineID(host string) ID { return ID{host, "docker", ""} }
 func (e *Engine) ID() ID      { return EngineID(e.Host) }
 func (e *Engine) Needs() []ID { return []ID{SystemID(e.Host), IdentityID(e.Host)} }
 
-// marker says that this engine was installed by us; it is written before the first package, so
-// that a run killed in between finishes what it began.
-const marker = Root + "/engine"
+const marker = platform.EngineMark
 
 const daemonPath = "/etc/docker/daemon.json"
 
@@ -46,62 +45,6 @@ const (
 	minEngine  = 23
 	minCompose = 20 // of Compose 2
 )
-
-// family is a Linux family that we install Docker on.
-type family struct {
-	id       string              // ID in os-release
-	distro   map[string][]string // VERSION_ID to the distribution's own packages
-	official []string            // VERSION_IDs that only Docker's own repository has packages for
-	codename string              // field of os-release that names the suite in Docker's repository
-	path     string              // below Docker's repository
-}
-
-// The distributions' own packages are listed where they bring Compose 2. Debian 12 has none.
-var families = []family{
-	{"debian", map[string][]string{
-		"13": {"docker.io", "docker-cli", "docker-compose", "docker-buildx", "iptables"},
-	}, []string{"12"}, "VERSION_CODENAME", "debian"},
-	{"ubuntu", map[string][]string{
-		"24.04": {"docker.io", "docker-compose-v2", "docker-buildx", "iptables"},
-		"25.04": {"docker.io", "docker-compose-v2", "docker-buildx", "iptables"},
-		"25.10": {"docker.io", "docker-compose-v2", "docker-buildx", "iptables"},
-		"26.04": {"docker.io", "docker-compose-v2", "docker-buildx", "iptables"},
-	}, []string{"22.04"}, "UBUNTU_CODENAME", "ubuntu"},
-}
-
-var officialPackages = []string{"docker-ce", "docker-ce-cli", "containerd.io", "docker-buildx-plugin", "docker-compose-plugin"}
-
-// conflicting packages stand in the way of an installation; they are named, never removed.
-var conflicting = []string{"podman-docker", "docker-ce", "docker.io", "docker-engine", "moby-engine"}
-
-// supported are the versions that Docker is installed on.
-func (f family) supported() []string {
-	return slices.Sorted(slices.Values(slices.Concat(f.official, slices.Collect(maps.Keys(f.distro)))))
-}
-
-// Supported names the systems that Docker is installed on.
-func Supported() string {
-	var all []string
-	for _, f := range families {
-		all = append(all, strings.ToUpper(f.id[:1])+f.id[1:]+" "+strings.Join(f.supported(), ", "))
-	}
-	return strings.Join(all, "; ")
-}
-
-// SupportsFamily tells whether the engine is installed on systems of that id, as os-release has it.
-func SupportsFamily(id string) bool {
-	_, known := findFamily(id)
-	return known
-}
-
-func findFamily(id string) (family, bool) {
-	for _, f := range families {
-		if f.id == id {
-			return f, true
-		}
-	}
-	return family{}, false
-}
 
 func (e *Engine) Probe(s *Script) {
 	s.Once("docker", dockerState)
@@ -114,7 +57,7 @@ if [ -e %[2]s ]; then f daemon; head -c 65536 %[2]s; fi
 case $D in
 yes) v compose "$DC"; v settings "$DS"; v guard "$DG"
 	[ -n "$DB" ] || v lacks buildx
-	case ,$DB,$DC, in *,,*) v packages "$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' docker-ce 2>/dev/null)" ;; esac
+	case ,$DB,$DC, in *,,*) v packages "$(%[5]s)" ;; esac
 	%[3]s
 	yes ;;
 *) if [ -e /snap/bin/docker ]; then v others snap
@@ -126,7 +69,7 @@ yes) v compose "$DC"; v settings "$DS"; v guard "$DG"
 	command -v dockerd >/dev/null || v lacks engine
 	command -v docker >/dev/null || v lacks client
 	unknown "$DV"; fi ;;
-esac`, marker, daemonPath, dockerListing(e.Stack, images), e.lookAtSources())
+esac`, marker, daemonPath, dockerListing(e.Stack, images), platform.Look(e.Repository, e.Source, remote.Quote), platform.Installed("docker-ce"))
 	})
 }
 
@@ -209,6 +152,7 @@ func (e *Engine) ofOthers(w World, rec Record, know Know, ours bool) []Change {
 	refuse := func(why, hint string) []Change {
 		return []Change{{ID: e.ID(), Act: Refuse, Risk: Preflight, Why: why, Hint: hint}}
 	}
+	words := hostFamily(w, e.Host).Packages.Words()
 	major, _ := version(rec.Fields["versions"])
 	others, lacks := rec.Fields["others"], rec.Fields["lacks"]
 	switch {
@@ -217,7 +161,7 @@ func (e *Engine) ofOthers(w World, rec Record, know Know, ours bool) []Change {
 	case others == "snap":
 		return refuse("Docker is a snap on this host, which the stack cannot use and beside which no other engine is installed", "move what runs in it, then on the host: snap remove docker")
 	case others == "podman":
-		return refuse("the command docker is Podman's on this host (package podman-docker)", "on the host, if nothing needs it: apt-get remove podman-docker")
+		return refuse("the command docker is Podman's on this host (package podman-docker)", "on the host, if nothing needs it: "+words.Remove+" podman-docker")
 	case others != "":
 		return refuse(fmt.Sprintf("an engine without root is in use on this host (%s), and the stack needs one with root", remote.Sanitize(others)), "stop and uninstall it on the host (dockerd-rootless-setuptool.sh uninstall), or take another host")
 	case rec.Fields["guard"] == "rootless":
@@ -229,20 +173,20 @@ func (e *Engine) ofOthers(w World, rec Record, know Know, ours bool) []Change {
 	case know == Unknown && lacks == "client":
 		return refuse("there is an engine on this host, but no docker command", "install the command that belongs to it, with Compose and buildx: on Debian 13 the packages docker-cli, docker-compose and docker-buildx")
 	case lacks == "buildx" && rec.Fields["compose"] != "":
-		return refuse(fmt.Sprintf("Docker %s has no buildx, which builds the images", orNone(firstWord(rec.Fields["versions"]))), "on the host: apt-get install "+e.pluginPackage(w, rec, "buildx"))
+		return refuse(fmt.Sprintf("Docker %s has no buildx, which builds the images", orNone(firstWord(rec.Fields["versions"]))), "on the host: "+words.Install+" "+e.pluginPackage(w, rec, "buildx"))
 	case know == Yes && rec.Fields["compose"] == "" && major >= minEngine:
-		return refuse(fmt.Sprintf("Docker %s has no Compose 2", orNone(firstWord(rec.Fields["versions"]))), "on the host: apt-get install "+e.pluginPackage(w, rec, "compose"))
+		return refuse(fmt.Sprintf("Docker %s has no Compose 2", orNone(firstWord(rec.Fields["versions"]))), "on the host: "+words.Install+" "+e.pluginPackage(w, rec, "compose"))
 	}
 	return nil
 }
 
 // pluginPackage is the package that brings a plugin of the docker command: Docker's own, or the distribution's.
 func (e *Engine) pluginPackage(w World, rec Record, plugin string) string {
-	sys, _ := w.Fact(SystemID(e.Host))
+	fam := hostFamily(w, e.Host)
 	switch {
-	case strings.Contains(rec.Fields["packages"], "docker-ce installed"):
+	case slices.Contains(installedOf(rec.Fields["packages"]), "docker-ce"), len(fam.Distro) == 0:
 		return "docker-" + plugin + "-plugin"
-	case plugin == "compose" && osRelease(sys.Fields["os"])["ID"] == "ubuntu":
+	case plugin == "compose" && fam.ID == "ubuntu":
 		return "docker-compose-v2"
 	}
 	return "docker-" + plugin
@@ -263,22 +207,22 @@ func (e *Engine) refusal(w World, rec Record) []Change {
 	if know != Yes {
 		return nil
 	}
-	os := osRelease(sys.Fields["os"])
-	fam, ok := findFamily(os["ID"])
+	os := platform.OSRelease(sys.Fields["os"])
+	fam, ok := platform.Find(os["ID"])
 	if !ok {
 		return nil // the system's own refusal says it
 	}
-	if !slices.Contains(fam.supported(), os["VERSION_ID"]) && e.Source == "auto" {
+	if !slices.Contains(fam.Releases(), fam.Release(os)) && e.Source == "auto" {
 		return []Change{{
 			ID: e.ID(), Act: Refuse, Risk: Preflight,
-			Why:  fmt.Sprintf("%s is not among the systems that Docker is installed on: %s", orNone(os["PRETTY_NAME"]), Supported()),
+			Why:  fmt.Sprintf("%s is not among the systems that Docker is installed on: %s", orNone(os["PRETTY_NAME"]), platform.Supported()),
 			Hint: `take one of these, or install Docker on the host; docker.source = "official" in stack.toml tries Docker's own repository in any case`,
 		}}
 	}
-	if why, hint := e.unusable(rec, fam); why != "" {
+	if why, hint := e.unusable(rec, fam, os); why != "" {
 		return []Change{{ID: e.ID(), Act: Refuse, Risk: Preflight, Why: why, Hint: hint}}
 	}
-	if _, ok := fam.distro[os["VERSION_ID"]]; !ok && e.Source == "distro" {
+	if _, ok := fam.Distro[fam.Release(os)]; !ok && e.Source == "distro" {
 		return []Change{{
 			ID: e.ID(), Act: Refuse, Risk: Preflight,
 			Why:  fmt.Sprintf("the packages of %s have no Docker with Compose 2 that provision knows of", orNone(os["PRETTY_NAME"])),
@@ -290,33 +234,30 @@ func (e *Engine) refusal(w World, rec Record) []Change {
 
 func (e *Engine) Do(ctx context.Context, r *Run, c Change) error {
 	if c.Act == Reload {
-		_, err := r.Sh(ctx, e.Host, restartEngine)
+		_, err := r.Sh(ctx, e.Host, restartEngine(platform.Systemd))
 		return err
 	}
 	if err := e.settings(ctx, r); err != nil {
 		return err
 	}
 	// What others installed is started, and judged when it answers. Nothing is installed over it.
-	state, err := r.Sh(ctx, e.Host, `. /etc/os-release
-if ! command -v docker >/dev/null; then echo missing
+	state, err := r.Get(ctx, e.Host, `if ! command -v docker >/dev/null; then echo missing
 elif [ -e `+marker+` ] && ! { command -v dockerd && docker compose version && docker buildx version; } >/dev/null 2>&1; then echo missing
 elif docker compose version >/dev/null 2>&1; then echo installed
 elif [ ! -e `+marker+` ] && command -v dockerd >/dev/null; then echo theirs
 else echo missing; fi
-printf '%s\n%s\n%s\n' "${ID:-}" "${VERSION_ID:-}" "${UBUNTU_CODENAME:-${VERSION_CODENAME:-}}"`)
+head -c 8192 /etc/os-release`)
 	if err != nil {
 		return err
 	}
-	got := strings.Split(strings.TrimSpace(state), "\n")
-	if len(got) != 4 {
-		return fmt.Errorf("read /etc/os-release: unexpected answer")
-	}
-	if got[0] == "missing" {
-		if err := e.install(ctx, r, got[1], got[2], got[3]); err != nil {
+	state, release, _ := strings.Cut(state, "\n")
+	os := platform.OSRelease(release)
+	if state == "missing" {
+		if err := e.install(ctx, r, os); err != nil {
 			return err
 		}
 	}
-	_, err = r.Sh(ctx, e.Host, startEngine)
+	_, err = r.Sh(ctx, e.Host, startEngine(platform.Of(os).Init))
 	return err
 }
 
@@ -333,16 +274,26 @@ fi
 	return err
 }
 
-const startEngine = `systemctl daemon-reload
-systemctl enable --now docker
+func startEngine(init platform.Init) string {
+	return init.Reread() + `
+` + init.Start("docker") + `
 n=0
 until timeout 20 docker version >/dev/null 2>&1; do
-	[ $n -lt 30 ] || { systemctl status --no-pager --lines 20 docker >&2 || true; die "the engine did not answer within 60 seconds"; }
+	[ $n -lt 30 ] || { ` + init.Status("docker") + ` >&2 || true; die "the engine did not answer within 60 seconds"; }
 	n=$((n + 1)); sleep 2
 done
 `
+}
 
-const restartEngine = "systemctl daemon-reload\nsystemctl restart docker\n" + startEngine
+func restartEngine(init platform.Init) string {
+	return init.Reread() + "\n" + init.Restart("docker") + "\n" + startEngine(init)
+}
+
+// hostFamily is the family of a host, as far as that is known.
+func hostFamily(w World, host string) platform.Family {
+	sys, _ := w.Fact(SystemID(host))
+	return platform.Of(platform.OSRelease(sys.Fields["os"]))
+}
 
 func firstLine(s string) string {
 	l, _, _ := strings.Cut(strings.TrimSpace(s), "\n")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"provision/provision/platform"
 	"provision/remote"
 )
 
@@ -101,10 +102,10 @@ func (g *NetworkGuard) Probe(s *Script) {
 if [ ! -e %[1]s ]; then no
 elif sum=$(sha256sum <%[1]s); then
 	v sum "${sum%%%% *}"
-	v enabled "$(systemctl is-enabled %[2]s 2>/dev/null)"
+	v enabled "$(%[2]s 2>/dev/null)"
 	{ :%[3]s; } 2>/dev/null && v rules yes
 	yes
-else unknown 'the unit cannot be read'; fi`, guardUnit, guardName, all.String()))
+else unknown 'the unit cannot be read'; fi`, guardUnit, platform.Systemd.Enabled(guardName), all.String()))
 }
 
 func (g *NetworkGuard) Diff(w World) []Change {
@@ -117,7 +118,7 @@ func (g *NetworkGuard) Diff(w World) []Change {
 	case engine == Yes && rec.Fields["iptables"] == "":
 		return []Change{{
 			ID: g.ID(), Act: Refuse, Risk: Preflight, Why: "there is no iptables, so the stack's networks cannot be closed: accounts of this host and its neighbours would reach Prefect without a login",
-			Hint: "apt-get install iptables (nft alone is not enough: the engine itself works with iptables)",
+			Hint: hostFamily(w, g.Host).Packages.Words().Install + " iptables (nft alone is not enough: the engine itself works with iptables)",
 		}}
 	case know == No:
 		c.Act, c.Why = Add, "accounts of this host and its neighbours could reach containers past the published ports"
@@ -134,12 +135,10 @@ func (g *NetworkGuard) Diff(w World) []Change {
 }
 
 func (g *NetworkGuard) Do(ctx context.Context, r *Run, _ Change) error {
-	script := fmt.Sprintf(`command -v iptables-restore >/dev/null || die "there is no iptables, which the engine's packages bring: apt-get install iptables"
+	script := fmt.Sprintf(`command -v iptables-restore >/dev/null || die "there is no iptables, which the engine's packages bring: install the package iptables"
 t=$(mktemp /etc/systemd/system/.provision.XXXXXX); printf '%%s' %s >"$t"; put "$t" %s 0:0 0644
-systemctl daemon-reload
-systemctl enable %[3]s
-systemctl restart %[3]s
-`, remote.Quote(g.unit()), guardUnit, guardName)
+%[3]s
+`, remote.Quote(g.unit()), guardUnit, startAtBoot(guardName))
 	for _, rule := range g.rules() {
 		script += "iptables -w -t mangle -C " + rule + "\n"
 	}
@@ -151,9 +150,15 @@ systemctl restart %[3]s
 const guardThere = "[ ! -e " + guardUnit + " ] || v guard yes\n"
 
 func removeGuard() string {
-	script := "systemctl disable " + guardName + " || true\n"
+	script := platform.Systemd.Disable(guardName) + " || true\n"
 	for _, c := range guardChains {
 		script += fmt.Sprintf("{ iptables -w -t mangle -D %s -j %s; iptables -w -t mangle -F %[2]s; iptables -w -t mangle -X %[2]s; } 2>/dev/null || true\n", c[0], c[1])
 	}
-	return script + "rm -f " + guardUnit + "\nsystemctl daemon-reload\n"
+	return script + "rm -f " + guardUnit + "\n" + platform.Systemd.Reread() + "\n"
+}
+
+// startAtBoot starts a unit whose file is new, now and at each boot.
+func startAtBoot(unit string) string {
+	init := platform.Systemd
+	return init.Reread() + "\n" + init.Enable(unit) + "\n" + init.Restart(unit)
 }

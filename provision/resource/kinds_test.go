@@ -101,7 +101,7 @@ func TestEngineDiff(t *testing.T) {
 		{name: "of others", facts: facts{e.ID(): engine("daemon", "{}", "settings", "json-file false ")}},
 		{name: "old", facts: facts{e.ID(): engine("versions", "20.10.24 20.10.24")}, want: "refuse: Docker 20.10.24 with Compose 2.26.1 is too old", risk: Preflight},
 		{name: "no compose", facts: facts{e.ID(): engine("compose", "")}, want: "refuse: Docker 26.1.5 has no Compose 2", risk: Preflight},
-		{name: "no buildx", facts: facts{e.ID(): engine("lacks", "buildx", "packages", "docker-ce installed\n")}, want: "refuse: Docker 26.1.5 has no buildx", risk: Preflight},
+		{name: "no buildx", facts: facts{e.ID(): engine("lacks", "buildx", "packages", "installed docker-ce\n")}, want: "refuse: Docker 26.1.5 has no buildx", risk: Preflight},
 		{name: "a snap", facts: facts{e.ID(): fact(Unknown, "versions", "there is an engine socket but no docker command", "others", "snap", "lacks", "client")}, want: "refuse: Docker is a snap on this host", risk: Preflight},
 		{name: "a snap that is stopped", facts: facts{e.ID(): no("others", "snap")}, want: "refuse: Docker is a snap on this host", risk: Preflight},
 		{name: "podman", facts: facts{e.ID(): fact(Unknown, "versions", "unknown flag", "others", "podman", "lacks", "engine")}, want: "refuse: the command docker is Podman's on this host", risk: Preflight},

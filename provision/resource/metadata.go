@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"provision/provision/platform"
 	"provision/remote"
 )
 
@@ -44,10 +45,10 @@ func (m *Metadata) Probe(s *Script) {
 	s.Record(m.ID(), fmt.Sprintf(`if [ ! -e %[1]s ]; then no
 elif sum=$(sha256sum <%[1]s); then
 	v sum "${sum%%%% *}"
-	v enabled "$(systemctl is-enabled provision-metadata 2>/dev/null)"
+	v enabled "$(%[3]s 2>/dev/null)"
 	iptables -w -t raw -C %[2]s 2>/dev/null && v rule yes
 	yes
-else unknown 'the unit cannot be read'; fi`, metadataUnit, metadataRule))
+else unknown 'the unit cannot be read'; fi`, metadataUnit, metadataRule, platform.Systemd.Enabled("provision-metadata")))
 }
 
 func (m *Metadata) Diff(w World) []Change {
@@ -71,11 +72,9 @@ func (m *Metadata) Diff(w World) []Change {
 }
 
 func (m *Metadata) Do(ctx context.Context, r *Run, _ Change) error {
-	_, err := r.Sh(ctx, m.Host, fmt.Sprintf(`command -v iptables >/dev/null || die "there is no iptables, which the engine's packages bring: apt-get install iptables"
+	_, err := r.Sh(ctx, m.Host, fmt.Sprintf(`command -v iptables >/dev/null || die "there is no iptables, which the engine's packages bring: install the package iptables"
 t=$(mktemp /etc/systemd/system/.provision.XXXXXX); printf '%%s' %s >"$t"; put "$t" %s 0:0 0644
-systemctl daemon-reload
-systemctl enable provision-metadata
-systemctl restart provision-metadata
-iptables -w -t raw -C %s`, remote.Quote(metadataText), metadataUnit, metadataRule))
+%s
+iptables -w -t raw -C %s`, remote.Quote(metadataText), metadataUnit, startAtBoot("provision-metadata"), metadataRule))
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"provision/provision/platform"
 	"provision/remote"
 )
 
@@ -72,18 +73,6 @@ f routes; cat /proc/net/route 2>/dev/null
 `+firewallProbe+`yes`)
 }
 
-// osRelease parses os-release. Values are data: they choose a row of our own table and are shown,
-// nothing else.
-func osRelease(content string) map[string]string {
-	m := map[string]string{}
-	for l := range strings.Lines(content) {
-		if k, v, ok := strings.Cut(strings.TrimSpace(l), "="); ok {
-			m[k] = remote.Sanitize(strings.Trim(v, `"'`))
-		}
-	}
-	return m
-}
-
 func (s *System) Diff(w World) []Change {
 	rec, know := w.Fact(s.ID())
 	if know != Yes {
@@ -93,9 +82,9 @@ func (s *System) Diff(w World) []Change {
 	refuse := func(why, hint string) {
 		out = append(out, Change{ID: s.ID(), Act: Refuse, Risk: Preflight, Why: why, Hint: hint})
 	}
-	os := osRelease(rec.Fields["os"])
-	if _, ok := findFamily(os["ID"]); !ok {
-		refuse(fmt.Sprintf("%s is not supported: hosts must run %s", orNone(os["PRETTY_NAME"]), Supported()), "use a Debian 13 or Ubuntu 24.04 host")
+	os := platform.OSRelease(rec.Fields["os"])
+	if _, ok := platform.Find(os["ID"]); !ok {
+		refuse(fmt.Sprintf("%s is not supported: hosts must run %s", orNone(os["PRETTY_NAME"]), platform.Supported()), "use a Debian 13 or Ubuntu 24.04 host")
 		return out
 	}
 	d, dk := docker(w, s.Host)
@@ -147,10 +136,11 @@ func (s *System) skew(w World, rec Record) []Change {
 	if diff > 0 {
 		word = "ahead of"
 	}
+	words := hostFamily(w, s.Host).Packages.Words()
 	return []Change{{
 		ID: s.ID(), Act: Refuse, Risk: Preflight,
 		Why:  fmt.Sprintf("the clock is %s %s that of %s; at most %s can be", diff.Abs().Round(time.Second), word, s.Server, s.MaxSkew),
-		Hint: "set up time synchronisation: apt-get install systemd-timesyncd",
+		Hint: "set up time synchronisation: " + words.Install + " " + words.TimeSync,
 	}}
 }
 

@@ -2,7 +2,6 @@ package stack
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -261,7 +260,7 @@ func (b *binder) host(h *inventory.Host) error {
 		identity.Before, identity.Disk = append(identity.Before, disk.ID()), volume
 	}
 	b.add(identity,
-		&resource.Engine{Host: h.Name, Stack: b.stack.Name, Source: b.stack.Docker.Source, Repository: repository, Key: cmp.Or(b.stack.Docker.Key, resource.DockerKey), DaemonJSON: b.daemon},
+		&resource.Engine{Host: h.Name, Stack: b.stack.Name, Source: b.stack.Docker.Source, Repository: repository, Key: b.stack.Docker.Key, DaemonJSON: b.daemon},
 	)
 	if h.Machine != nil {
 		b.add(&resource.Metadata{Host: h.Name})

@@ -9,7 +9,7 @@ import (
 
 	"provision/files/naming"
 	"provision/inventory"
-	"provision/provision/resource"
+	"provision/provision/platform"
 )
 
 // LoadBoth reads the inventory and its stack and reports the mistakes of both together, the inventory's first, then the stack's,
@@ -45,7 +45,7 @@ func Check(inv *inventory.Inventory, s *Stack) inventory.Problems {
 
 // keyWithoutMirror is a key that Docker's own repository is not signed by.
 func keyWithoutMirror(inv *inventory.Inventory, s *Stack) inventory.Problems {
-	if s.Docker.Key == "" || s.Docker.Key == resource.DockerKey || inv.Site.DockerRepository != "" {
+	if s.Docker.Key == "" || slices.Contains(platform.Keys(), s.Docker.Key) || inv.Site.DockerRepository != "" {
 		return nil
 	}
 	return inventory.Problems{s.problem("docker.key", "the key is that of a mirror, and "+inv.File+" names none", "set site.docker_repository there, or remove docker.key for Docker's own repository and key")}

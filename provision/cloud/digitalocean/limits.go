@@ -12,6 +12,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/platform"
 	"provision/provision/resource"
 	"provision/remote"
 )
@@ -190,7 +191,8 @@ func (c *CloudAccount) offered(have Catalog, d *inventory.Droplet, refuse func(w
 // supported tells whether a distribution is one that we install on, by its name at DigitalOcean. An image of the account's own may
 // be of one that DigitalOcean does not know: that is asked on the droplet.
 func supported(distribution string) bool {
-	return resource.SupportsFamily(strings.ToLower(distribution))
+	f, known := platform.Find(strings.ToLower(distribution))
+	return known && f.Images
 }
 
 func (c *CloudAccount) Do(context.Context, *resource.Run, resource.Change) error { return nil }

@@ -1,4 +1,4 @@
-package resource
+package platform
 
 import (
 	"bufio"
@@ -17,16 +17,13 @@ import (
 	"provision/remote"
 )
 
-// DockerKey is the fingerprint of the key that signs Docker's packages.
-const DockerKey = "9dc858229fc7dd38854ae2d88d81803c0ebfcd88"
-
 // keyComment marks the key files that provision wrote.
 const keyComment = "Added by provision"
 
-// signingKey returns the one key of a keyring that has this fingerprint, armored anew. A repository is
+// SigningKey returns the one key of a keyring that has this fingerprint, armored anew. A repository is
 // free to show further keys, and whoever can change what it shows can add some: everything in the result
-// is either that key or signed by it, because apt trusts all that a key file holds.
-func signingKey(keyring []byte, fingerprint string) (string, error) {
+// is either that key or signed by it, because a package manager trusts all that a key file holds.
+func SigningKey(keyring []byte, fingerprint string) (string, error) {
 	ring, err := readKeys(keyring)
 	if err != nil {
 		return "", err
@@ -50,8 +47,8 @@ func signingKey(keyring []byte, fingerprint string) (string, error) {
 	return "", fmt.Errorf("it has the fingerprint %s, not %s", strings.Join(others, ", "), fingerprint)
 }
 
-// only tells whether a keyring holds the key with this fingerprint and no other.
-func only(keyring []byte, fingerprint string) bool {
+// OnlyKey tells whether a keyring holds the key with this fingerprint and no other.
+func OnlyKey(keyring []byte, fingerprint string) bool {
 	ring, err := readKeys(keyring)
 	return err == nil && len(ring) > 0 && !slices.ContainsFunc(ring, func(key *openpgp.Entity) bool {
 		return hex.EncodeToString(key.PrimaryKey.Fingerprint) != fingerprint
