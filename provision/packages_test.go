@@ -296,6 +296,7 @@ func TestEnginesOfOthers(t *testing.T) {
 		{"without buildx", "running", "apt-get remove docker-buildx", "Docker 26.1.5+dfsg1 has no buildx, which builds the images\n  evidence: \n  hint: on the host: apt-get install docker-buildx\n"},
 		{"without Compose", "running", "apt-get remove docker-compose", "Docker 26.1.5+dfsg1 has no Compose 2\n  evidence: \n  hint: on the host: apt-get install docker-compose\n"},
 		{"userns-remap", "running", `printf '{"userns-remap":"default"}' >/etc/docker/daemon.json; systemctl restart docker`, "the engine runs with userns-remap"},
+		{"SELinux", "running", `printf '{"selinux-enabled":true}' >/etc/docker/daemon.json; systemctl restart docker`, "the engine confines containers with SELinux"},
 		{"an engine without a command", "running", "apt-get remove docker-cli", "there is an engine on this host, but no docker command"},
 		{"a command without an engine", "running", "apt-get remove docker.io; systemctl stop docker", "there is a docker command on this host, but no engine"},
 	} {

@@ -3,6 +3,8 @@ package platform
 import (
 	"slices"
 	"strings"
+
+	"provision/remote"
 )
 
 // Repository is where Docker's own packages of one release of a family are.
@@ -101,7 +103,7 @@ done
 // Look is the part of a blank host's record that tells what stands in the way of packages: the host's own package
 // sources where they cannot be read and, where Docker's repository is the only way, what keeps it from being added, what
 // it shows as its key, or why it shows nothing. Nothing is written but below a directory of its own in /tmp.
-func Look(below, source string, quote func(string) string) string {
+func Look(below, source string) string {
 	if source == "present" {
 		return ":"
 	}
@@ -118,7 +120,7 @@ func Look(below, source string, quote func(string) string) string {
 		}
 		rows = append(rows, f.ID+") m="+name+" p="+f.Path+" c="+suite+" ;;")
 		for v := range f.Distro {
-			otherwise = append(otherwise, quote(f.ID+" "+v))
+			otherwise = append(otherwise, remote.Quote(f.ID+" "+v))
 		}
 	}
 	slices.Sort(otherwise)
@@ -134,7 +136,7 @@ func Look(below, source string, quote func(string) string) string {
 ID= VERSION_ID= m= there= only=yes; . /etc/os-release
 case $ID in ` + strings.Join(rows, " ") + ` *) return ;; esac
 ` + only + `
-b=` + quote(strings.TrimSuffix(below, "/")) + `/$p
+b=` + remote.Quote(strings.TrimSuffix(below, "/")) + `/$p
 look_$m
 [ -z "${t:-}" ] || rm -rf "$t"; }
 look`

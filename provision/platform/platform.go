@@ -33,9 +33,12 @@ type Family struct {
 	Init     Init
 }
 
-var ubuntuPackages = []string{"docker.io", "docker-compose-v2", "docker-buildx", "iptables"}
+var (
+	ubuntuPackages = []string{"docker.io", "docker-compose-v2", "docker-buildx", "iptables"}
+	majors         = []string{"9", "10"}
+)
 
-// The distributions' own packages are listed where they bring Compose 2. Debian 12 has none.
+// The distributions' own packages are listed where they bring Compose 2. Debian 12 has none, and neither has the Red Hat family.
 var families = []Family{
 	{
 		ID: "debian", Name: "Debian", Suite: "VERSION_CODENAME", Path: "debian", Images: true, Packages: apt{}, Init: Systemd,
@@ -47,6 +50,11 @@ var families = []Family{
 		Distro:   map[string][]string{"24.04": ubuntuPackages, "25.04": ubuntuPackages, "25.10": ubuntuPackages, "26.04": ubuntuPackages},
 		Official: []string{"22.04"},
 	},
+	{ID: "rhel", Name: "Red Hat Enterprise Linux", Official: majors, Suite: "VERSION_ID", Major: true, Path: "rhel", Packages: dnf{}, Init: Systemd},
+	{ID: "rocky", Name: "Rocky Linux", Official: majors, Suite: "VERSION_ID", Major: true, Path: "rhel", Packages: dnf{}, Init: Systemd},
+	{ID: "almalinux", Name: "AlmaLinux", Official: majors, Suite: "VERSION_ID", Major: true, Path: "rhel", Packages: dnf{}, Init: Systemd},
+	{ID: "centos", Name: "CentOS Stream", Official: majors, Suite: "VERSION_ID", Major: true, Path: "centos", Packages: dnf{}, Init: Systemd},
+	{ID: "fedora", Name: "Fedora", Official: []string{"42", "43"}, Suite: "VERSION_ID", Major: true, Path: "fedora", Packages: dnf{}, Init: Systemd},
 }
 
 // Find finds the family of an ID in os-release.

@@ -62,7 +62,7 @@ type dockerFacts struct {
 const dockerState = `D=no DV= DC= DB= DG= DS=
 if command -v docker >/dev/null 2>&1; then
 	D=unknown
-	DV=$(timeout 20 docker info --format '{{.ServerVersion}},{{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}{{.Version}}{{end}}{{end}},{{range .ClientInfo.Plugins}}{{if eq .Name "buildx"}}{{.Version}}{{end}}{{end}},{{range .SecurityOptions}}{{if eq . "name=userns"}}userns-remap{{end}}{{if eq . "name=rootless"}}rootless{{end}}{{end}},` + dockerSettings + `' 2>/dev/null); rc=$?
+	DV=$(timeout 20 docker info --format '{{.ServerVersion}},{{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}{{.Version}}{{end}}{{end}},{{range .ClientInfo.Plugins}}{{if eq .Name "buildx"}}{{.Version}}{{end}}{{end}},{{range .SecurityOptions}}{{if eq . "name=userns"}}userns-remap{{end}}{{if eq . "name=rootless"}}rootless{{end}}{{if eq . "name=selinux"}}selinux{{end}}{{end}},` + dockerSettings + `' 2>/dev/null); rc=$?
 	case $rc,$DV in
 	0,,*) DV=$(timeout 20 docker version 2>&1 >/dev/null) ;;
 	0,*,*) D=yes DS=${DV#*,}; DV=${DV%%,*} DC=${DS%%,*} DS=${DS#*,}; DB=${DS%%,*} DS=${DS#*,}; DG=${DS%%,*} DS=${DS#*,} ;;

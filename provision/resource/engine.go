@@ -69,7 +69,7 @@ yes) v compose "$DC"; v settings "$DS"; v guard "$DG"
 	command -v dockerd >/dev/null || v lacks engine
 	command -v docker >/dev/null || v lacks client
 	unknown "$DV"; fi ;;
-esac`, marker, daemonPath, dockerListing(e.Stack, images), platform.Look(e.Repository, e.Source, remote.Quote), platform.Installed("docker-ce"))
+esac`, marker, daemonPath, dockerListing(e.Stack, images), platform.Look(e.Repository, e.Source), platform.Installed("docker-ce"))
 	})
 }
 
@@ -166,6 +166,9 @@ func (e *Engine) ofOthers(w World, rec Record, know Know, ours bool) []Change {
 		return refuse(fmt.Sprintf("an engine without root is in use on this host (%s), and the stack needs one with root", remote.Sanitize(others)), "stop and uninstall it on the host (dockerd-rootless-setuptool.sh uninstall), or take another host")
 	case rec.Fields["guard"] == "rootless":
 		return refuse("the engine runs without root (rootless), and the stack needs one with root", "point root's docker command at an engine of the system, or take another host")
+	case rec.Fields["guard"] == "selinux":
+		// Labels on mounts are no way out: Compose leaves bind.selinux out where create_host_path is false, as in all of ours.
+		return refuse("the engine confines containers with SELinux (selinux-enabled): they could not read the stack's files", "take selinux-enabled out of /etc/docker/daemon.json and the options of the engine's unit on the host, or take another host")
 	case rec.Fields["guard"] != "":
 		return refuse("the engine runs with userns-remap: containers could not read the stack's files", "take userns-remap out of /etc/docker/daemon.json on the host, or take another host")
 	case know == Unknown && lacks == "engine":

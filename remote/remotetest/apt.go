@@ -32,10 +32,12 @@ func (f family) catalog() map[string]pkg {
 		"containerd": {version: "1.7.24"}, "iptables": {version: "1.8.11"}, "docker-buildx": {version: "0.13.1+ds1-3"}, "ca-certificates": {version: "20250419"},
 		"curl": {version: "8.14.1"}, "systemd-timesyncd": {version: "257"}, "gnupg": {version: "2.4.7"}, "sudo": {version: "1.9.16"},
 	}
-	switch f.id + " " + f.version {
-	case "debian 13":
+	switch id := f.id + " " + f.version; {
+	case f.dnf: // it has no Docker of its own
+		c = map[string]pkg{"iptables-nft": {version: "1.8.10"}, "container-selinux": {version: "2.235.0"}, "ca-certificates": {version: "2024.2.69"}, "podman-docker": {version: "5.2.2"}, "runc": {version: "1.2.4"}}
+	case id == "debian 13":
 		c["docker.io"], c["docker-cli"], c["docker-compose"] = engine("26.1.5+dfsg1"), client("26.1.5+dfsg1"), compose("2.26.1-4")
-	case "debian 12", "debian 11":
+	case id == "debian 12", id == "debian 11":
 		e := engine("20.10.24+dfsg1")
 		e.programs = append(e.programs, "/usr/bin/docker")
 		c["docker.io"], c["docker-compose"] = e, pkg{version: "1.29.2-3", programs: []string{"/usr/bin/docker-compose"}}
@@ -48,9 +50,12 @@ func (f family) catalog() map[string]pkg {
 	}
 	ce := engine("28.5.2")
 	ce.needs = []string{"containerd.io", "iptables"}
+	if f.dnf {
+		ce.needs = []string{"containerd.io", "docker-ce-cli", "container-selinux", "iptables-nft"}
+	}
 	c["docker-ce"], c["docker-ce-cli"], c["docker-compose-plugin"] = ce, client("28.5.2"), compose("2.40.3")
 	c["containerd.io"], c["docker-buildx-plugin"] = pkg{version: "1.7.28"}, pkg{version: "0.29.1"}
-	for _, n := range []string{"docker-ce", "docker-ce-cli", "docker-compose-plugin", "containerd.io", "docker-buildx-plugin"} {
+	for _, n := range dockerPackages {
 		x := c[n]
 		x.needsOf = "docker"
 		c[n] = x
@@ -58,10 +63,16 @@ func (f family) catalog() map[string]pkg {
 	return c
 }
 
+// dockerPackages are Docker's own.
+var dockerPackages = []string{"docker-ce", "docker-ce-cli", "docker-compose-plugin", "containerd.io", "docker-buildx-plugin"}
+
 // enginePackages are the distribution's own.
 func (f family) enginePackages() []string {
 	if f.id == "debian" {
 		return []string{"docker.io", "docker-cli", "docker-compose", "docker-buildx"}
+	}
+	if f.dnf {
+		return dockerPackages
 	}
 	return []string{"docker.io", "docker-compose-v2", "docker-buildx"}
 }

@@ -196,6 +196,9 @@ func dockerInfo(p *proc, o parsed) int {
 	if v, _ := settings["userns-remap"].(string); v != "" {
 		info.SecurityOptions = append(info.SecurityOptions, "name=userns")
 	}
+	if on, _ := settings["selinux-enabled"].(bool); on {
+		info.SecurityOptions = append(info.SecurityOptions, "name=selinux")
+	}
 	info.LiveRestoreEnabled, _ = settings["live-restore"].(bool)
 	if pools, ok := settings["default-address-pools"].([]any); ok {
 		for _, v := range pools {

@@ -45,7 +45,7 @@ func (d *docker) start() error {
 			return fmt.Errorf("unable to configure the Docker daemon with file /etc/docker/daemon.json: %w", err)
 		}
 		for k := range settings {
-			if !slices.Contains([]string{"log-driver", "log-opts", "live-restore", "default-address-pools", "proxies", "insecure-registries", "registry-mirrors", "bip", "data-root", "dns", "iptables", "no-new-privileges", "userland-proxy", "userns-remap"}, k) {
+			if !slices.Contains([]string{"log-driver", "log-opts", "live-restore", "default-address-pools", "proxies", "insecure-registries", "registry-mirrors", "bip", "data-root", "dns", "iptables", "no-new-privileges", "userland-proxy", "userns-remap", "selinux-enabled"}, k) {
 				return fmt.Errorf("the following directives don't match any configuration option: %s", k)
 			}
 		}

@@ -30,7 +30,7 @@ const (
 
 // HostOptions describe one machine. The zero value is a blank Debian 13 with user root.
 type HostOptions struct {
-	Distro     string // "debian 13" (default), "debian 12", "ubuntu 24.04", "alpine 3.22", "fedora 42"
+	Distro     string // "debian 13" (default), "debian 12", "ubuntu 24.04", "alpine 3.22", "rocky 9", "fedora 42"
 	Arch       string // default x86_64
 	User       string // who logs in; default root
 	Privilege  Privilege

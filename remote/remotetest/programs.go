@@ -26,6 +26,7 @@ func programs() map[string]func(*proc) int {
 
 		"systemctl": systemctlMain, "journalctl": journalctlMain, "cloud-init": cloudInitMain,
 		"apt-get": aptGetMain, "apt-cache": aptCacheMain, "apt-config": aptConfigMain, "apt-helper": aptHelperMain,
+		"dnf": dnfMain, "rpm": rpmMain, "curl": curlMain,
 		"dpkg": dpkgMain, "dpkg-query": dpkgQueryMain,
 		"ssh-keygen": sshKeygenMain, "iptables": iptablesMain, "iptables-restore": iptablesRestoreMain, "nft": nftMain, "blkid": blkidMain, "mkfs.ext4": mkfsMain, "findmnt": findmntMain,
 		"mount": mountMain, "blockdev": blockdevMain, "dumpe2fs": dumpe2fsMain, "resize2fs": resize2fsMain,

@@ -19,22 +19,24 @@ const binaryMark = "\x7fELF simulated\n"
 // family is what tells one Linux family from another.
 type family struct {
 	id, version, codename, pretty string
-	systemd, apt                  bool
+	systemd, apt, dnf             bool
 	docker                        map[string]string // package to what it brings, for `apt-get install`
 }
 
 func families() map[string]family {
 	debian := func(v, code string) family {
-		return family{"debian", v, code, fmt.Sprintf("Debian GNU/Linux %s (%s)", v, code), true, true, nil}
+		return family{"debian", v, code, fmt.Sprintf("Debian GNU/Linux %s (%s)", v, code), true, true, false, nil}
 	}
 	ubuntu := func(v, code string) family {
-		return family{"ubuntu", v, code, "Ubuntu " + v + " LTS", true, true, nil}
+		return family{"ubuntu", v, code, "Ubuntu " + v + " LTS", true, true, false, nil}
 	}
 	return map[string]family{
 		"debian 11": debian("11", "bullseye"), "debian 12": debian("12", "bookworm"), "debian 13": debian("13", "trixie"),
 		"ubuntu 22.04": ubuntu("22.04", "jammy"), "ubuntu 24.04": ubuntu("24.04", "noble"), "ubuntu 26.04": ubuntu("26.04", "resolute"),
 		"alpine 3.22": {id: "alpine", version: "3.22.1", pretty: "Alpine Linux v3.22"},
-		"fedora 42":   {id: "fedora", version: "42", pretty: "Fedora Linux 42 (Server Edition)", systemd: true},
+		"rocky 8":     {id: "rocky", version: "8.10", pretty: "Rocky Linux 8.10 (Green Obsidian)", systemd: true, dnf: true},
+		"rocky 9":     {id: "rocky", version: "9.6", pretty: "Rocky Linux 9.6 (Blue Onyx)", systemd: true, dnf: true},
+		"fedora 42":   {id: "fedora", version: "42", pretty: "Fedora Linux 42 (Server Edition)", systemd: true, dnf: true},
 		"arch":        {id: "arch", pretty: "Arch Linux", systemd: true},
 	}
 }
@@ -107,6 +109,19 @@ func (h *Host) install() error {
 	}
 	if f.apt {
 		have = append(have, "apt-get", "apt-cache", "apt-config", "dpkg", "dpkg-query")
+	}
+	if f.dnf {
+		have = append(have, "dnf", "rpm", "curl")
+		for _, d := range []string{repoDir, "/etc/pki/rpm-gpg", "/var/lib/rpm", "/var/lib/dnf", "/var/cache/dnf"} {
+			if err := t.mkdirAll(d); err != nil {
+				return err
+			}
+		}
+		_ = t.writeFile("/var/lib/rpm/.rpm.lock", "", 0o644)
+		_ = t.writeFile(repoDir+"/rocky.repo", "[baseos]\nname=Rocky Linux $releasever - BaseOS\nbaseurl=http://mirror.rocky.example/"+f.version+"/BaseOS\ngpgcheck=1\n", 0o644)
+		for _, p := range []string{"glibc", "openssh-server", "sudo", "iproute", "ca-certificates", "rocky-release"} {
+			h.packages[p] = "installed"
+		}
 	}
 	if h.options.Privilege != SudoMissing || h.options.User == "root" {
 		have = append(have, "sudo")
@@ -323,7 +338,7 @@ func randomUUID() string {
 func basePrograms() []string {
 	apart := map[string]bool{
 		"docker": true, "dockerd": true, "systemctl": true, "journalctl": true, "apt-get": true, "apt-cache": true,
-		"apt-config": true, "apt-helper": true, "nft": true, "dpkg": true, "dpkg-query": true, "sudo": true, "cloud-init": true, "sftp-server": true,
+		"apt-config": true, "apt-helper": true, "dnf": true, "rpm": true, "curl": true, "nft": true, "dpkg": true, "dpkg-query": true, "sudo": true, "cloud-init": true, "sftp-server": true,
 	}
 	var out []string
 	for name := range maps.Keys(programs()) {
@@ -338,6 +353,6 @@ func basePrograms() []string {
 func mayLack(name string) bool {
 	return slices.Contains([]string{
 		"docker", "dockerd", "docker-compose", "podman", "cloud-init", "sudo", "doas", "python3", "systemctl", "apk", "dnf",
-		"apt-get", "rc-service", "firewall-cmd", "ufw", "nft", "fuser", "lsof", "curl", "wget", "nginx", "timedatectl", "chronyc", "restorecon",
+		"rpm", "apt-get", "apt-cache", "dpkg-query", "rc-service", "firewall-cmd", "ufw", "nft", "fuser", "lsof", "curl", "wget", "nginx", "timedatectl", "chronyc", "restorecon",
 	}, name)
 }
