@@ -97,7 +97,7 @@ heard() { rc=0; "$@" 2>"$work/errors" || rc=$?; cat "$work/errors" >&2
 	cause=$(grep -E '^( *- (Status code|Curl error|nothing provides)| Problem( [0-9]+)?: problem|Error( in|: .)|Public key for|Package .* is not signed|warning: .* failed)' "$work/errors" | head -n 1 | sed 's/^[ -]*//') || true
 	cause=${cause:-exit status $rc}; cause=${cause#Error: }
 	return $rc; }
-try() { heard timeout 1200 dnf -y --setopt=install_weak_deps=False "$@"; }
+try() { heard dnf -y --setopt=install_weak_deps=False "$@"; }
 have() { rpm -qa --qf '%{NAME}\n' | sort -u | grep -vxF gpg-pubkey; }
 dnfinstall() {
 	have >"$work/before" || die "rpm lists no packages"
