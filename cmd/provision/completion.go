@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"io"
 	"slices"
 	"strings"
@@ -12,14 +14,14 @@ import (
 	"provision/provision"
 )
 
-func (c *cli) completionCommand() *cobra.Command {
+func (c *cli) completionVerb() *cobra.Command {
 	shells := map[string]func(root *cobra.Command, w io.Writer) error{
 		"bash": func(root *cobra.Command, w io.Writer) error { return root.GenBashCompletionV2(w, true) },
 		"zsh":  func(root *cobra.Command, w io.Writer) error { return root.GenZshCompletion(w) },
 		"fish": func(root *cobra.Command, w io.Writer) error { return root.GenFishCompletion(w, true) },
 	}
 	names := []string{"bash", "zsh", "fish"}
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "completion " + strings.Join(names, "|"),
 		Short: "Write what a shell needs to complete verbs, flags, hosts and roles",
 		Long: `Writes a script for the shell. Hosts and roles come from the inventory on the command line, or from
@@ -28,13 +30,15 @@ PROVISION_INVENTORY; nothing is connected to. That for bash needs the package ba
   provision completion zsh > ~/.zfunc/_provision     # with fpath=(~/.zfunc $fpath) before compinit in ~/.zshrc
   provision completion fish > ~/.config/fish/completions/provision.fish`,
 		Args: cobra.ArbitraryArgs, ValidArgs: names,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 || shells[args[0]] == nil {
-				return provision.Usage("provision completion bash", "say which: %s", strings.Join(names, ", "))
-			}
-			return shells[args[0]](cmd.Root(), c.stdout)
-		},
 	}
+	return plain(c, cmd, func(_ context.Context, args []string) (*textResult, error) {
+		if len(args) != 1 || shells[args[0]] == nil {
+			return nil, provision.Usage("provision completion bash", "say which: %s", strings.Join(names, ", "))
+		}
+		var script bytes.Buffer
+		err := shells[args[0]](cmd.Root(), &script)
+		return &textResult{func(w io.Writer, _ ui.Style) { script.WriteTo(w) }}, err
+	})
 }
 
 // candidates are the words that may stand in a place, of an inventory without mistakes.
@@ -58,53 +62,29 @@ func (c *cli) words(words candidates) []string {
 	return words(inv)
 }
 
-// completions says what stands behind flags and verbs.
-func (c *cli) completions(root *cobra.Command) {
-	files := func(ends ...string) cobra.CompletionFunc {
-		return cobra.FixedCompletions(ends, cobra.ShellCompDirectiveFilterFileExt)
-	}
-	list := func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-		// Of several with commas between the last one is completed, and none is named twice.
+// completingList gives the last of several words with commas between, and none that is there already.
+func (c *cli) completingList(words candidates) cobra.CompletionFunc {
+	return func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		before := typed[:strings.LastIndex(typed, ",")+1]
 		var all []string
-		for _, word := range c.words(hostsAndRoles) {
+		for _, word := range c.words(words) {
 			if !slices.Contains(strings.Split(before, ","), word) {
 				all = append(all, before+word)
 			}
 		}
 		return all, cobra.ShellCompDirectiveNoFileComp
 	}
-	for _, at := range []struct {
-		verb, flag string
-		words      cobra.CompletionFunc
-	}{
-		{"", "inventory", files("toml")},
-		{"", "stack", files("toml")},
-		{"", "limit", list},
-		{"", "parallel", cobra.NoFileCompletions},
-		{"verify", "smoke", c.completing(agentHosts)},
-		{"graph", "format", cobra.FixedCompletions(ui.GraphFormats, cobra.ShellCompDirectiveNoFileComp)},
-		{"init", "tls", cobra.FixedCompletions([]string{inventory.TLSInternal, inventory.TLSACME, inventory.TLSFiles, inventory.TLSOff}, cobra.ShellCompDirectiveNoFileComp)},
-		{"init", "ssh-key", files("pub")},
-	} {
-		cmd, _, err := root.Find(strings.Fields(at.verb))
-		if err == nil {
-			err = cmd.RegisterFlagCompletionFunc(at.flag, at.words)
-		}
-		if err != nil {
-			panic(err) // the table names what there is not
-		}
-	}
-	for _, cmd := range root.Commands() {
-		if len(cmd.ValidArgs) == 0 && cmd.Name() != "apply" { // which takes a file
-			cmd.ValidArgsFunction = cobra.NoFileCompletions
-		}
-		for _, sub := range cmd.Commands() {
-			sub.ValidArgsFunction = cobra.NoFileCompletions
-			if strings.Contains(sub.Use, "NAME") {
-				sub.ValidArgsFunction = c.completing(dropletHosts)
-			}
-		}
+}
+
+// filesThatEnd gives files by what their names end with.
+func filesThatEnd(ends ...string) cobra.CompletionFunc {
+	return cobra.FixedCompletions(ends, cobra.ShellCompDirectiveFilterFileExt)
+}
+
+// complete says what may stand behind a flag of a command.
+func complete(cmd *cobra.Command, flag string, words cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, words); err != nil {
+		panic(err) // there is no such flag
 	}
 }
 

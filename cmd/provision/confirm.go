@@ -1,14 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
-	"time"
-
-	"golang.org/x/term"
 
 	"provision/cmd/provision/ui"
 	"provision/provision"
@@ -19,7 +15,7 @@ func (c *cli) confirm(ctx context.Context, plan *provision.Plan, _ bool) (bool, 
 	if c.yes {
 		return true, nil
 	}
-	if !c.terminal() {
+	if !c.term.CanAsk() {
 		return false, provision.Usage(c.command+" --yes", "this plan needs a yes, and there is no terminal to ask on; nothing was changed")
 	}
 	c.face.Pause()
@@ -31,56 +27,37 @@ func (c *cli) confirm(ctx context.Context, plan *provision.Plan, _ bool) (bool, 
 // ask asks one question on the terminal. The end of the input is an empty answer, the end of ctx an
 // error.
 func (c *cli) ask(ctx context.Context, question string) (string, error) {
-	fmt.Fprint(c.stderr, question)
-	answer := make(chan string, 1)
-	go func() { // ends with the process, if nobody answers
-		line, _ := bufio.NewReader(c.stdin).ReadString('\n')
-		answer <- strings.TrimSpace(line)
-	}()
-	select {
-	case a := <-answer:
-		return a, nil
-	case <-ctx.Done():
-		fmt.Fprintln(c.stderr)
+	fmt.Fprint(c.term.Err(), question)
+	answer, err := c.term.ReadLine(ctx)
+	if err != nil {
+		fmt.Fprintln(c.term.Err())
 		return "", &provision.Error{Code: provision.ExitInterrupted, Cause: "interrupted at the question, nothing was changed"}
 	}
+	return answer, nil
+}
+
+// typed wants a name typed at the question, or given by --confirm. A mere --yes is not enough.
+func (c *cli) typed(ctx context.Context, what, name string, confirmed []string) error {
+	if slices.Contains(confirmed, name) {
+		return nil
+	}
+	if !c.term.CanAsk() {
+		return provision.Usage("--confirm "+name, "destroying the %s %s needs its name, and there is no terminal to ask on; nothing was done", what, name)
+	}
+	answer, err := c.ask(ctx, fmt.Sprintf("This destroys the %s %s. Type its name to go on: ", what, name))
+	if err == nil && answer != name {
+		err = provision.ErrDeclined
+	}
+	return err
 }
 
 // passphrase asks for what is not to be shown, as a key's passphrase, on the terminal; nil without one.
 func (c *cli) passphrase() func(context.Context, string) (string, error) {
-	if !c.terminal() {
+	if !c.term.CanAsk() {
 		return nil
 	}
 	return func(ctx context.Context, question string) (string, error) {
-		fd := int(c.stdin.Fd())
-		before, err := term.GetState(fd)
-		if err != nil {
-			return "", err
-		}
 		defer c.face.Question()()
-		type typed struct {
-			text []byte
-			err  error
-		}
-		answer := make(chan typed, 1)
-		go func() { // ends with the process, if nobody answers
-			text, err := term.ReadPassword(fd)
-			answer <- typed{text, err}
-		}()
-		// Whoever types as soon as the question is there must not be shown: it comes once the terminal has been told.
-		for range 1000 {
-			if now, err := term.GetState(fd); err != nil || *now != *before {
-				break
-			}
-			time.Sleep(time.Millisecond)
-		}
-		fmt.Fprintf(c.stderr, "%s: ", strings.TrimSuffix(question, ": "))
-		defer fmt.Fprintln(c.stderr)
-		select {
-		case a := <-answer:
-			return string(a.text), a.err
-		case <-ctx.Done():
-			return "", errors.Join(context.Cause(ctx), term.Restore(fd, before))
-		}
+		return c.term.ReadSecret(ctx, strings.TrimSuffix(question, ": ")+": ")
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,20 +18,20 @@ import (
 // demoDrift is what the demo breaks by hand, and its path on the simulated server.
 const demoDrift = "/var/lib/provision/prefect/server/caddy/Caddyfile"
 
-func (c *cli) demoCommand() *cobra.Command {
-	return &cobra.Command{
+func (c *cli) demoVerb() *cobra.Command {
+	cmd := &cobra.Command{
 		Use:     "demo",
 		Short:   "Show the main job on two simulated hosts inside this process",
 		Example: "  provision demo",
 		Long: `Plans, applies, applies again, breaks a file and heals it, and shows the status, on two simulated
 hosts: real SSH on loopback and the product's real scripts, but the shell, apt, Docker and Prefect
 behind it are simulated. Needs no root and no Docker, and leaves nothing behind.`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, cancel := reading(cmd.Context())
-			defer cancel()
-			return c.demo(ctx)
-		},
 	}
+	return plain(c, cmd, func(ctx context.Context, _ []string) (*textResult, error) {
+		ctx, cancel := reading(ctx)
+		defer cancel()
+		return nil, c.demo(ctx)
+	})
 }
 
 // demoSpeed is how many times faster than ours the hosts' time passes where somebody watches: slow
@@ -53,7 +54,9 @@ func (c *cli) demo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	say := func(text string) { ui.Heading(c.stdout, c.style(c.stdout.f), text) }
+	say := func(text string) {
+		c.write(func(w io.Writer, s ui.Style) { ui.Heading(w, s, text) })
+	}
 	c.inventory, c.yes = inventory, true
 	say("SIMULATED: two blank hosts in this process; SSH and the scripts are real, apt, Docker and Prefect are not")
 
@@ -131,9 +134,9 @@ func (c *cli) demoApply(ctx context.Context) error {
 	defer c.face.Close()
 	defer p.Close()
 	p.Confirm = c.confirm
-	report, err := p.Apply(ctx, ctx)
+	report, err := c.apply(ctx, ctx, p, "")
 	if err == nil {
-		ui.Report(c.stdout, c.style(c.stdout.f), report, "provision credentials")
+		c.write(applyResult{report, "provision credentials"}.Text)
 	}
 	return err
 }
@@ -146,7 +149,6 @@ func (c *cli) demoStatus(ctx context.Context) error {
 	defer c.face.Close()
 	defer p.Close()
 	hosts, err := p.Status(ctx)
-	c.face.Pause()
-	ui.Status(c.stdout, c.style(c.stdout.f), p.System.Inventory.URL, hosts, "")
+	c.write(statusResult{p.System.Inventory.URL, hosts, ""}.Text)
 	return err
 }

@@ -2,15 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/ui"
 	"provision/provision"
 )
 
-func (c *cli) dropletDestroyCommand() *cobra.Command {
+func (c *cli) dropletDestroyVerb() *cobra.Command {
 	var all, withVolume bool
 	var confirmed []string
 	cmd := &cobra.Command{
@@ -32,95 +33,94 @@ has to be typed. SSH keys, the project and whatever has no tag of ours stay.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := c.cloudPass(cmd.Context(), nil)
-			if err != nil {
-				return err
-			}
-			now, _, done := c.interrupts(cmd.Context())
-			defer done()
-			defer p.Close()
-			if all {
-				return c.destroyAll(now, p, withVolume, confirmed)
-			}
-			return c.destroyOne(now, p, args[0], withVolume, confirmed)
-		},
+		ValidArgsFunction: c.completing(dropletHosts),
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "destroy all that carries the inventory's tag, in order")
 	cmd.Flags().BoolVar(&withVolume, "with-volume", false, "destroy its volume, too, with all data on it")
 	cmd.Flags().StringSliceVar(&confirmed, "confirm", nil, "the `NAME` in place of typing it; once more for each volume")
-	return cmd
+	return change(c, cmd, accountAlone, func(now, stop context.Context, p *provision.Pass, args []string) (*destroyResult, error) {
+		typed := func(what, name string) error { return c.typed(stop, what, name, confirmed) }
+		if all {
+			return c.destroyAll(now, p, withVolume, typed)
+		}
+		return destroyOne(now, p, args[0], withVolume, typed)
+	})
 }
 
-func (c *cli) destroyOne(ctx context.Context, p *provision.Pass, name string, withVolume bool, confirmed []string) error {
+// destroyResult says what is gone, and what is not.
+type destroyResult struct {
+	Name string   `json:"name"`
+	Left []string `json:"left"`
+}
+
+func destroyed(name string, left []string) *destroyResult {
+	return &destroyResult{name, append([]string{}, left...)} // [] and never null
+}
+
+func (destroyResult) Type() string { return "destroyed" }
+func (r destroyResult) Text(w io.Writer, _ ui.Style) {
+	fmt.Fprintf(w, "%s is gone\n", r.Name)
+	for _, l := range r.Left {
+		fmt.Fprintf(w, "still there: %s\n", l)
+	}
+}
+
+func destroyOne(ctx context.Context, p *provision.Pass, name string, withVolume bool, typed func(what, name string) error) (*destroyResult, error) {
 	doomed, err := p.Doom(ctx, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if withVolume && doomed.Volume == "" {
-		return provision.Usage("leave out --with-volume", "%s has no volume", name)
+		return nil, provision.Usage("leave out --with-volume", "%s has no volume", name)
 	}
-	if err := c.typed("droplet", name, confirmed); err != nil {
-		return err
+	if err := typed("droplet", name); err != nil {
+		return nil, err
 	}
 	if withVolume {
-		if err := c.typed("volume and all its data:", doomed.Volume, confirmed); err != nil {
-			return err
+		if err := typed("volume and all its data:", doomed.Volume); err != nil {
+			return nil, err
 		}
 	} else if doomed.Volume != "" {
 		doomed.Left = append(doomed.Left, "the volume "+doomed.Volume+", with its data")
 	}
 	if err := p.Destroy(ctx, doomed, withVolume); err != nil {
-		return err
+		return nil, err
 	}
-	return c.destroyed(name, doomed.Left)
+	return destroyed(name, doomed.Left), nil
 }
 
-func (c *cli) destroyAll(ctx context.Context, p *provision.Pass, withVolumes bool, confirmed []string) error {
+func (c *cli) destroyAll(ctx context.Context, p *provision.Pass, withVolumes bool, typed func(what, name string) error) (*destroyResult, error) {
 	e, err := p.Estate(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, what := range e.Goes {
-		fmt.Fprintf(c.stderr, "- %s\n", what)
+		fmt.Fprintf(c.term.Err(), "- %s\n", what)
 	}
 	for _, what := range e.VolumesInWords {
 		if withVolumes {
-			fmt.Fprintf(c.stderr, "- %s\n", what)
+			fmt.Fprintf(c.term.Err(), "- %s\n", what)
 		} else {
-			fmt.Fprintf(c.stderr, "stays: %s\n", what)
+			fmt.Fprintf(c.term.Err(), "stays: %s\n", what)
 		}
 	}
 	for _, what := range e.Stays {
-		fmt.Fprintf(c.stderr, "stays: %s\n", what)
+		fmt.Fprintf(c.term.Err(), "stays: %s\n", what)
 	}
 	name := e.Name
-	if err := c.typed("above, all of the inventory", name, confirmed); err != nil {
-		return err
+	if err := typed("above, all of the inventory", name); err != nil {
+		return nil, err
 	}
 	for _, v := range e.Volumes {
 		if withVolumes {
-			if err := c.typed("volume and all its data:", v, confirmed); err != nil {
-				return err
+			if err := typed("volume and all its data:", v); err != nil {
+				return nil, err
 			}
 		}
 	}
 	left, err := p.DestroyAll(ctx, e, withVolumes)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return c.destroyed(name, left)
-}
-
-// destroyed says what is gone, and what is not.
-func (c *cli) destroyed(name string, left []string) error {
-	if c.json {
-		left = append([]string{}, left...) // [] and never null
-		return json.NewEncoder(c.stdout).Encode(map[string]any{"version": provision.EventVersion, "type": "destroyed", "name": name, "left": left})
-	}
-	fmt.Fprintf(c.stdout, "%s is gone\n", name)
-	for _, l := range left {
-		fmt.Fprintf(c.stdout, "still there: %s\n", l)
-	}
-	return nil
+	return destroyed(name, left), nil
 }

@@ -33,7 +33,7 @@ func capture(t *testing.T, args ...string) (code int, stdout, stderr string) {
 		return f
 	}
 	in, out, errs := open("in"), open("out"), open("err")
-	code = run(args, in, out, errs)
+	code = run(args, streams{in, out, errs})
 	read := func(f *os.File) string {
 		text, err := os.ReadFile(f.Name())
 		if err != nil {

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/json"
+	"io"
 	"slices"
 	"strings"
 
@@ -11,37 +11,35 @@ import (
 	"provision/provision"
 )
 
-func (c *cli) graphCommand() *cobra.Command {
-	var format string
+func (c *cli) graphVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "graph",
 		Short: "Draw what runs where, without a connection",
 		Long: `Draws the hosts of the inventory with their roles, containers, networks, ports and TLS, as what the
 files would give them: as text, as a Mermaid flowchart for a wiki, or as an SVG picture.`,
 		Example: "  provision graph -i onprem.toml\n  provision graph -i onprem.toml --format mermaid\n  provision graph -i onprem.toml --format svg > topology.svg",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !slices.Contains(ui.GraphFormats, format) {
-				return provision.Usage("formats are: "+strings.Join(ui.GraphFormats, ", "), "--format %s: there is no such format", format)
-			}
-			sys, err := c.load(cmd.Context())
-			if err != nil {
-				return err
-			}
-			t, err := sys.Topology()
-			if err != nil {
-				return err
-			}
-			if c.json {
-				return json.NewEncoder(c.stdout).Encode(struct {
-					Version int    `json:"version"`
-					Type    string `json:"type"`
-					*provision.Topology
-				}{provision.EventVersion, "topology", t})
-			}
-			ui.Graph(c.stdout, c.style(c.stdout.f), t, format)
-			return nil
-		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: "+strings.Join(ui.GraphFormats, ", "))
-	return cmd
+	format := cmd.Flags().String("format", "text", "`FORMAT`: "+strings.Join(ui.GraphFormats, ", "))
+	complete(cmd, "format", cobra.FixedCompletions(ui.GraphFormats, cobra.ShellCompDirectiveNoFileComp))
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if !slices.Contains(ui.GraphFormats, *format) {
+			return provision.Usage("formats are: "+strings.Join(ui.GraphFormats, ", "), "--format %s: there is no such format", *format)
+		}
+		return noArgs(cmd, args)
+	}
+	return offline(c, cmd, func(sys *provision.System) (*graphResult, error) {
+		t, err := sys.Topology()
+		if err != nil {
+			return nil, err
+		}
+		return &graphResult{t, *format}, nil
+	})
 }
+
+type graphResult struct {
+	*provision.Topology
+	format string
+}
+
+func (graphResult) Type() string                   { return "topology" }
+func (r graphResult) Text(w io.Writer, s ui.Style) { ui.Graph(w, s, r.Topology, r.format) }

@@ -6,13 +6,29 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
 
 	"provision/provision"
 	"provision/remote"
 )
 
-// pointed are the commands in a hint that need an inventory.
-var pointed = regexp.MustCompile(`\bprovision (?:validate|plan|apply|status|verify|credentials|droplet list|droplet create|droplet destroy)\b`)
+// pointed matches the commands in a hint that need an inventory.
+var pointed = sync.OnceValue(func() *regexp.Regexp {
+	var paths []string
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		if cmd.Annotations[filesNeeded] != "" {
+			paths = append(paths, regexp.QuoteMeta(cmd.CommandPath()))
+		}
+		for _, part := range cmd.Commands() {
+			walk(part)
+		}
+	}
+	walk((&cli{}).root())
+	return regexp.MustCompile(`\b(?:` + strings.Join(paths, "|") + `)\b`)
+})
 
 // typable makes the commands in the hints of errors ones that can be typed as they stand: with the
 // inventory of this call.
@@ -33,7 +49,7 @@ func withInventory(hint, file string) string {
 	if strings.ContainsFunc(file, func(r rune) bool { return strings.ContainsRune(" '\"\\$`&;|<>()*?[]#~!", r) }) {
 		file = remote.Quote(file)
 	}
-	return pointed.ReplaceAllStringFunc(hint, func(command string) string { return command + " -i " + file })
+	return pointed().ReplaceAllStringFunc(hint, func(command string) string { return command + " -i " + file })
 }
 
 // unnamed is the error of a call without an inventory: it names those that lie here.

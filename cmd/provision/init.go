@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 
@@ -15,7 +16,7 @@ import (
 	"provision/provision/stack"
 )
 
-func (c *cli) initCommand() *cobra.Command {
+func (c *cli) initVerb() *cobra.Command {
 	layouts := map[inventory.Layout]*bool{}
 	values := map[string]*string{}
 	plaintext := false
@@ -28,31 +29,6 @@ On a terminal and without flags it asks for what it needs to know. With flags it
 keeps its example, to be edited.`,
 		Example: "  provision init                  # asks\n  provision init --single         # server and agent on one host\n  provision init --split          # agents on hosts of their own\n" +
 			"  provision init --split --server 10.0.0.11 --agent 10.0.0.21,10.0.0.22 --user ops\n  provision init --digitalocean   # droplets",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var chosen []inventory.Layout
-			for _, layout := range anywhere {
-				if *layouts[layout] {
-					chosen = append(chosen, layout)
-				}
-			}
-			var a *answers
-			var err error
-			switch {
-			case len(chosen) == 1:
-				a, err = fromFlags(cmd, chosen[0], values, plaintext)
-			case cmd.Flags().NFlag() == 0 && c.capable():
-				if err := absent(stackFile); err != nil {
-					return err
-				}
-				a, err = c.interview(cmd.Context())
-			default:
-				err = provision.Usage("provision init --split", "say which: --single, --split or --digitalocean")
-			}
-			if err != nil {
-				return err
-			}
-			return c.scaffold(a)
-		},
 	}
 	f := cmd.Flags()
 	for layout, usage := range map[inventory.Layout]string{
@@ -64,7 +40,41 @@ keeps its example, to be edited.`,
 		values[i.flag] = f.String(i.flag, "", i.usage)
 	}
 	f.BoolVar(&plaintext, "allow-plaintext", false, "with --tls off: yes, in clear")
-	return cmd
+	complete(cmd, "tls", cobra.FixedCompletions([]string{inventory.TLSInternal, inventory.TLSACME, inventory.TLSFiles, inventory.TLSOff}, cobra.ShellCompDirectiveNoFileComp))
+	complete(cmd, "ssh-key", filesThatEnd("pub"))
+	return plain(c, cmd, func(ctx context.Context, _ []string) (*textResult, error) {
+		var chosen []inventory.Layout
+		for _, layout := range anywhere {
+			if *layouts[layout] {
+				chosen = append(chosen, layout)
+			}
+		}
+		var a *answers
+		var err error
+		switch {
+		case len(chosen) == 1:
+			a, err = fromFlags(cmd, chosen[0], values, plaintext)
+		case cmd.Flags().NFlag() == 0 && c.capable():
+			if err := absent(stackFile); err != nil {
+				return nil, err
+			}
+			a, err = c.interview(ctx)
+		default:
+			err = provision.Usage("provision init --split", "say which: --single, --split or --digitalocean")
+		}
+		if err != nil {
+			return nil, err
+		}
+		wrote, err := scaffold(a)
+		if err == nil {
+			c.then("next: %sprovision plan -i %s", a.todo(), a.draft.File)
+		}
+		return &textResult{func(w io.Writer, _ ui.Style) {
+			for _, name := range wrote {
+				fmt.Fprintf(w, "wrote %s\n", name)
+			}
+		}}, err
+	})
 }
 
 // fromFlags takes what the flags say and leaves the rest as the template has it.
@@ -98,7 +108,7 @@ func fromFlags(cmd *cobra.Command, layout inventory.Layout, values map[string]*s
 // capable tells whether standard input and error are a terminal on which questions can be drawn.
 func (c *cli) capable() bool {
 	name := os.Getenv("TERM")
-	return c.terminal() && name != "" && name != "dumb"
+	return c.term.CanAsk() && name != "" && name != "dumb"
 }
 
 // interview asks for everything.
@@ -159,7 +169,7 @@ func (c *cli) mode(ctx context.Context, a *answers, q ui.Question) error {
 }
 
 func (c *cli) question(ctx context.Context, q ui.Question) (string, error) {
-	answer, err := ui.Ask(ctx, c.stdin, c.stderr, c.style(c.stderr), q)
+	answer, err := c.term.Choose(ctx, c.style(c.term.ErrIsTerminal()), q)
 	if errors.Is(err, ui.ErrAborted) {
 		return "", &provision.Error{Code: provision.ExitInterrupted, Cause: "interrupted at the question, nothing was written"}
 	}
@@ -178,33 +188,32 @@ func absent(names ...string) error {
 
 const stackFile = "stack.toml"
 
-// scaffold writes the files if they are valid, none of them if one exists.
-func (c *cli) scaffold(a *answers) error {
+// scaffold writes the files if they are valid, none of them if one exists, and returns their names.
+func scaffold(a *answers) (wrote []string, err error) {
 	inv, problems := a.draft.Check()
 	if problems == nil {
 		problems = stack.Check(inv, stack.Default())
 	}
 	if problems != nil {
-		return refused(a.layout, problems)
+		return nil, refused(a.layout, problems)
 	}
 	out := []struct{ name, text string }{{a.draft.File, a.draft.Text()}, {stackFile, stack.Template()}}
 	if err := absent(out[0].name, out[1].name); err != nil {
-		return err
+		return nil, err
 	}
 	for _, f := range out {
 		file, err := os.OpenFile(f.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if err != nil {
-			return provision.Usage("", "write %s: %v", f.name, err)
+			return wrote, provision.Usage("", "write %s: %v", f.name, err)
 		}
 		_, err = file.WriteString(f.text)
 		if cerr := file.Close(); err == nil {
 			err = cerr
 		}
 		if err != nil {
-			return fmt.Errorf("write %s: %w", f.name, err)
+			return wrote, fmt.Errorf("write %s: %w", f.name, err)
 		}
-		fmt.Fprintf(c.stdout, "wrote %s\n", f.name)
+		wrote = append(wrote, f.name)
 	}
-	fmt.Fprintf(c.stderr, "next: %sprovision plan -i %s\n", a.todo(), a.draft.File)
-	return nil
+	return wrote, nil
 }

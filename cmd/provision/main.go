@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 
 	"provision/cmd/provision/ui"
@@ -13,24 +14,29 @@ import (
 
 func main() {
 	survivePipes()
-	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 
-// run is main for tests.
-func run(args []string, stdin, stdout, stderr *os.File) int {
-	c := &cli{stdin: stdin, stdout: &results{f: stdout}, stderr: stderr}
+// run carries out one call, and returns its exit code.
+func run(args []string, term Terminal) int {
+	c := &cli{term: term, out: &results{w: term.Out()}}
 	root := c.root()
 	root.SetArgs(args)
-	err := c.typable(root.ExecuteContext(context.Background()))
-	if err != nil && c.json && !c.reported && !c.printed {
-		ui.ErrorsJSON(c.stdout, err)
+	root.SetOut(c.out)
+	root.SetErr(term.Err())
+	err := root.ExecuteContext(context.Background())
+	var told *shown
+	isShown := errors.As(err, &told)
+	err = c.typable(err)
+	if err != nil && c.json && !isShown && !c.sent["report"] {
+		ui.ErrorsJSON(c.out, err)
 	}
-	if c.printed && c.stdout.failed == nil {
+	if isShown && c.out.failed == nil {
 		return provision.ExitCode(err)
 	}
-	if err = c.stdout.join(err); err == nil {
+	if err = c.out.join(err); err == nil {
 		return provision.ExitDone
 	}
-	ui.Errors(stderr, c.style(stderr), err)
+	ui.Errors(term.Err(), c.style(term.ErrIsTerminal()), err)
 	return provision.ExitCode(err)
 }

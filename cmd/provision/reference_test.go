@@ -46,14 +46,22 @@ func TestReferenceCommands(t *testing.T) {
 		"Each verb ends with one of the [exit codes](exit-codes.md). Nothing is asked without a terminal: the message names the flag that answers.\n\n## Flags of every verb\n\n")
 	root := (&cli{}).root()
 	flags(&b, root.PersistentFlags())
-	for _, cmd := range verbs(t) {
-		describe(&b, cmd)
+	for _, group := range groups {
+		title := "\n## " + group + "\n"
+		for _, v := range verbTable {
+			cmd := v.command(t, root)
+			if v.group == group && !cmd.HasSubCommands() {
+				b.WriteString(title)
+				title = ""
+				describe(&b, cmd)
+			}
+		}
 	}
 	generated(t, "commands.md", b.String())
 }
 
 func describe(b *strings.Builder, cmd *cobra.Command) {
-	fmt.Fprintf(b, "\n## %s\n\n%s.\n", cmd.CommandPath(), cmd.Short)
+	fmt.Fprintf(b, "\n### %s\n\n%s.\n", cmd.CommandPath(), cmd.Short)
 	if cmd.Long != "" {
 		fmt.Fprintf(b, "\n%s\n", cmd.Long)
 	}

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"reflect"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
 	"provision/cmd/provision/ui"
 	"provision/inventory"
@@ -17,10 +17,12 @@ import (
 	"provision/remote"
 )
 
-// cli holds the common flags and the streams.
+// cli is one call: where it reads and writes, the flags of every verb, and what goes on.
 type cli struct {
-	stdin, stderr *os.File
-	stdout        *results
+	term    Terminal
+	out     *results                        // standard output
+	returns map[*cobra.Command]reflect.Type // what each verb's result is
+	remark  string                          // said on standard error once the result is shown
 
 	inventory, stack string
 	limit            []string
@@ -28,12 +30,11 @@ type cli struct {
 	skip             bool // --skip-unreachable
 	parallel         int
 	verbose, noColor bool
-	command          string   // that was called, as it is typed
-	face             ui.Face  // shows what goes on
-	hand             ui.Hand  // what is in hand meanwhile
-	page             *ui.Page // the report, if one is wanted
-	printed          bool     // the error is already in what was printed
-	reported         bool     // the last JSON line, the report, holds it
+	command          string          // that was called, as it is typed
+	face             ui.Face         // shows what goes on
+	hand             ui.Hand         // what is in hand meanwhile
+	page             *ui.Page        // the report, if one is wanted
+	sent             map[string]bool // the types of the events that were shown
 }
 
 const exitCodes = `
@@ -46,6 +47,7 @@ Exit codes:
                    15 preflight`
 
 func (c *cli) root() *cobra.Command {
+	c.returns = map[*cobra.Command]reflect.Type{}
 	root := &cobra.Command{
 		Use:   "provision",
 		Short: "Bring up Prefect on your own machines over SSH, and keep it as your files say",
@@ -92,16 +94,12 @@ Caddy on one host, agents and your flows on others. Run again, it changes only w
 		return provision.Usage(hint, "%v", err)
 	})
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodes + "\n")
-	root.SetOut(c.stdout)
-	root.SetErr(c.stderr)
-	root.AddCommand(c.initCommand(), c.validateCommand(), c.planCommand(), c.applyCommand(), c.verifyCommand(), c.statusCommand(), c.credentialsCommand(), c.graphCommand(), c.dropletCommand(), c.demoCommand(), c.completionCommand(), c.versionCommand())
 	root.CompletionOptions.DisableDefaultCmd = true
-	c.completions(root)
-	for _, cmd := range root.Commands() {
-		if cmd.Args == nil {
-			cmd.Args = noArgs
-		}
-	}
+	complete(root, "inventory", filesThatEnd("toml"))
+	complete(root, "stack", filesThatEnd("toml"))
+	complete(root, "limit", c.completingList(hostsAndRoles))
+	complete(root, "parallel", cobra.NoFileCompletions)
+	c.addVerbs(root)
 	return root
 }
 
@@ -112,8 +110,9 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func (c *cli) style(f *os.File) ui.Style {
-	return ui.Style{Color: !c.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))}
+// style is how text is written, on a terminal or elsewhere.
+func (c *cli) style(terminal bool) ui.Style {
+	return ui.Style{Color: !c.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && terminal}
 }
 
 func (c *cli) load(ctx context.Context) (*provision.System, error) {
@@ -138,7 +137,9 @@ func (c *cli) pass(sys *provision.System) (*provision.Pass, error) {
 	if c.verbose {
 		p.Dialer.Log = func(format string, args ...any) { c.face.Say("  " + fmt.Sprintf(format, args...)) }
 	}
+	c.sent = map[string]bool{}
 	p.Events = func(e provision.Event) {
+		c.sent[e.Type] = true
 		c.hand.Event(e)
 		if c.page != nil {
 			c.page.Event(e)
@@ -146,6 +147,13 @@ func (c *cli) pass(sys *provision.System) (*provision.Pass, error) {
 		c.face.Event(e)
 	}
 	return p, nil
+}
+
+// oneLine leaves out the events of a pass where programs read: the result alone is what they get.
+func (c *cli) oneLine(p *provision.Pass) {
+	if c.json {
+		p.Events = nil
+	}
 }
 
 // skipFlag is for verbs that can do without a host.
@@ -158,17 +166,17 @@ func (c *cli) skipFlag(cmd *cobra.Command) {
 func (c *cli) newFace() ui.Face {
 	switch {
 	case c.json:
-		return ui.NewJSON(c.stdout, c.stderr)
+		return ui.NewJSON(c.out, c.term.Err())
 	case c.live():
-		return ui.NewLive(c.stderr, c.style(c.stderr))
+		return c.term.Board(c.style(true))
 	}
-	return ui.NewLines(c.stderr, c.style(c.stderr), c.verbose, ui.Heartbeat)
+	return ui.NewLines(c.term.Err(), c.style(c.term.ErrIsTerminal()), c.verbose, ui.Heartbeat)
 }
 
 // live tells whether a board can be drawn on standard error. Details (-v) are lines.
 func (c *cli) live() bool {
 	name := os.Getenv("TERM")
-	return term.IsTerminal(int(c.stderr.Fd())) && name != "" && name != "dumb" && !c.verbose && !inCI()
+	return c.term.ErrIsTerminal() && name != "" && name != "dumb" && !c.verbose && !inCI()
 }
 
 // inCI tells whether the process runs in a pipeline, whose terminal is a log.
@@ -191,8 +199,4 @@ func who() string {
 		host = "an unnamed machine"
 	}
 	return fmt.Sprintf("%s on %s (process %d)", name, host, os.Getpid())
-}
-
-func (c *cli) terminal() bool {
-	return term.IsTerminal(int(c.stdin.Fd())) && term.IsTerminal(int(c.stderr.Fd()))
 }

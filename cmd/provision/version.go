@@ -2,21 +2,20 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
-	"provision/provision"
+	"provision/cmd/provision/ui"
 )
 
 // build is what a binary says of itself. All of it is recorded by the Go command; nothing is stamped in from outside, so two builds
 // of one commit stay the same to the byte.
 type build struct {
-	Version  int    `json:"version"`
-	Type     string `json:"type"`
 	Release  string `json:"release"`
 	Commit   string `json:"commit"`
 	Modified bool   `json:"modified"`
@@ -30,11 +29,13 @@ func buildOf(info *debug.BuildInfo) build {
 		recorded[s.Key] = s.Value
 	}
 	return build{
-		Version: provision.EventVersion, Type: "version",
 		Release: cmp.Or(info.Main.Version, "(devel)"), Commit: recorded["vcs.revision"], Modified: recorded["vcs.modified"] == "true",
 		Go: info.GoVersion, Platform: recorded["GOOS"] + "/" + recorded["GOARCH"],
 	}
 }
+
+func (build) Type() string                   { return "version" }
+func (b build) Text(w io.Writer, _ ui.Style) { io.WriteString(w, b.String()) }
 
 func (b build) String() string {
 	commit := cmp.Or(b.Commit, "(not recorded)")
@@ -44,21 +45,18 @@ func (b build) String() string {
 	return fmt.Sprintf("provision  %s\ncommit     %s\ngo         %s\nplatform   %s\n", b.Release, commit, b.Go, b.Platform)
 }
 
-func (c *cli) versionCommand() *cobra.Command {
-	return &cobra.Command{
+func (c *cli) versionVerb() *cobra.Command {
+	cmd := &cobra.Command{
 		Use:     "version",
 		Short:   "Show the version, the commit, and what it was built with",
 		Example: "  provision version\n  provision version --json",
-		RunE: func(*cobra.Command, []string) error {
-			info, ok := debug.ReadBuildInfo()
-			if !ok {
-				return errors.New("this binary has no record of its build: it was not built in module mode")
-			}
-			if c.json {
-				return json.NewEncoder(c.stdout).Encode(buildOf(info))
-			}
-			_, err := fmt.Fprint(c.stdout, buildOf(info))
-			return err
-		},
 	}
+	return plain(c, cmd, func(context.Context, []string) (*build, error) {
+		info, ok := debug.ReadBuildInfo()
+		if !ok {
+			return nil, errors.New("this binary has no record of its build: it was not built in module mode")
+		}
+		b := buildOf(info)
+		return &b, nil
+	})
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"time"
 
 	"provision/provision"
 )
@@ -34,11 +33,6 @@ func (j *JSON) Say(text string)  { fmt.Fprintln(j.remarks, text) }
 func (j *JSON) Pause()           {}
 func (j *JSON) Question() func() { return func() {} }
 func (j *JSON) Close()           {}
-
-// PlanJSON writes a plan as one line.
-func PlanJSON(w io.Writer, p *provision.Plan) {
-	json.NewEncoder(w).Encode(provision.Event{Version: provision.EventVersion, Time: time.Now().UTC(), Type: "plan", Plan: p})
-}
 
 // ErrorsJSON writes one line for each error.
 func ErrorsJSON(w io.Writer, err error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/signal"
@@ -14,14 +15,14 @@ import (
 // results is standard output. It keeps the first write that failed, so that no verb has to ask: what
 // was asked for and did not arrive makes the command fail, whoever wrote it. Work on hosts goes on.
 type results struct {
-	f *os.File
+	w io.Writer
 
 	mu     sync.Mutex
 	failed error
 }
 
 func (r *results) Write(b []byte) (int, error) {
-	n, err := r.f.Write(b)
+	n, err := r.w.Write(b)
 	if err != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()

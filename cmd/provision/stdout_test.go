@@ -63,7 +63,7 @@ func TestOutputFails(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer errs.Close()
-				code := run(strings.Fields(strings.ReplaceAll(line, "$I", inventory)), in, sink, errs)
+				code := run(strings.Fields(strings.ReplaceAll(line, "$I", inventory)), streams{in, sink, errs})
 				text, err := os.ReadFile(errs.Name())
 				if err != nil {
 					t.Fatal(err)
