@@ -31,7 +31,7 @@ import (
 func Bind(ctx context.Context, inv *inventory.Inventory, s *Stack, at cloud.Provider) ([]resource.Resource, error) {
 	b := &binder{
 		ctx: ctx, projects: &generation.AgentProjects{Parts: s.Generation().Parts}, inv: inv, stack: s, cloud: at,
-		parts: s.Generation().Parts, names: s.Names(), base: s.Names().Dir(), server: inv.Server(),
+		parts: s.Generation().Parts, built: map[string]built{}, names: s.Names(), base: s.Names().Dir(), server: inv.Server(),
 	}
 	if b.server == nil {
 		return nil, nil
@@ -98,12 +98,12 @@ type binder struct {
 	others, cleaned []string
 	stopping        []resource.Stopped // the stack's containers in the order in which they end
 
-	daemon                   []byte // the engine's settings
-	projects                 *generation.AgentProjects
-	prefect, business, caddy built
-	named                    resource.ID    // the url's host, where we make it or wait for it
-	place                    *resource.Disk // where the database lies, if not on the server's own disk
-	out                      []resource.Resource
+	daemon   []byte // the engine's settings
+	projects *generation.AgentProjects
+	built    map[string]built // by image
+	named    resource.ID      // the url's host, where we make it or wait for it
+	place    *resource.Disk   // where the database lies, if not on the server's own disk
+	out      []resource.Resource
 }
 
 // built is an image that is built on hosts.
@@ -145,11 +145,13 @@ func (b *binder) contexts() error {
 		return built{b.names.Image(kind) + ":" + c.Hash, c}, nil
 	}
 	in := generation.BuildInput{Base: b.stack.Prefect.Image, Caddy: b.stack.Caddy.Image, CACertificates: cas, Project: b.stack.BusinessLogic.Path}
-	for image, to := range map[string]*built{generation.ImagePrefect: &b.prefect, generation.ImageBusiness: &b.business, generation.ImageCaddy: &b.caddy} {
+	for _, image := range []string{generation.ImagePrefect, generation.ImageBusiness, generation.ImageCaddy} {
 		c, err := b.stack.Generation().Build(image, in)
-		if *to, err = name(image, c, err); err != nil {
+		made, err := name(image, c, err)
+		if err != nil {
 			return err
 		}
+		b.built[image] = made
 		if image == generation.ImageBusiness {
 			b.stack.Packed = secretive(c)
 		}
@@ -222,7 +224,7 @@ func (b *binder) host(h *inventory.Host) error {
 		b.add(identity, &resource.Engine{Host: h.Name, Stack: b.stack.Name, AsIs: true})
 		return nil
 	}
-	sys := &resource.System{Host: h.Name, Stack: b.stack.Name, Server: b.server.Name, Image: b.prefect.ref, MaxSkew: time.Minute, Before: b.machine(h)}
+	sys := &resource.System{Host: h.Name, Stack: b.stack.Name, Server: b.server.Name, Image: b.built[generation.ImagePrefect].ref, MaxSkew: time.Minute, Before: b.machine(h)}
 	if b.inv.TLS.Mode == inventory.TLSInternal {
 		sys.MaxSkew = 10 * time.Second
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"provision/files/generation"
 	"provision/files/naming"
 	"provision/inventory"
 	"provision/provision/resource"
@@ -67,7 +68,7 @@ func (b *binder) agentRole(h *inventory.Host) error {
 	// Who fetches runs starts last: what it is to execute is registered before.
 	fetching := order[len(order)-1]
 	containers["business-logic"].RunsAs, containers["business-logic"].RunsOn = naming.Hostname(fetching, host), server
-	ready := []resource.ID{resource.NetworkID(host, b.names.Network(naming.AgentNetwork)), resource.ImageID(host, b.business.ref), compose.ID()}
+	ready := []resource.ID{resource.NetworkID(host, b.names.Network(naming.AgentNetwork)), resource.ImageID(host, b.built[generation.ImageBusiness].ref), compose.ID()}
 	for _, part := range order {
 		c := containers[part]
 		if part != fetching {
@@ -138,7 +139,7 @@ func (b *binder) registration(host, dir string, after []resource.ID) (resource.I
 	}
 	// The record names the code as well: a flow that was edited is registered again, for its
 	// parameters may have changed.
-	spec.Record = digest([]any{spec, b.business.ref})
+	spec.Record = digest([]any{spec, b.built[generation.ImageBusiness].ref})
 	text, err := json.Marshal(spec)
 	if err != nil {
 		return resource.ID{}, err

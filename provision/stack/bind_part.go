@@ -22,10 +22,12 @@ func (b *binder) input(h *inventory.Host) generation.Input {
 	if ip := b.inv.ServerIP(); ip != "" && h.Name != b.server.Name {
 		extra[b.inv.Hostname()] = ip
 	}
+	images := map[string]string{generation.ImagePostgres: b.stack.Postgres.Image}
+	for image, made := range b.built {
+		images[image] = made.ref
+	}
 	return generation.Input{
-		Stack: b.names, Host: h.Name, Images: map[string]string{
-			generation.ImagePostgres: b.stack.Postgres.Image, generation.ImagePrefect: b.prefect.ref, generation.ImageBusiness: b.business.ref, generation.ImageCaddy: b.caddy.ref,
-		},
+		Stack: b.names, Host: h.Name, Images: images,
 		TLS: b.inv.TLS.Mode, PublicURL: b.inv.URL, Settings: b.stack.Prefect.Settings, AgentHere: h.Has(inventory.RoleServer) && h.Has(inventory.RoleAgent),
 		CA: b.ownCA(), ExtraHosts: extra, Queues: b.stack.Queues(h), Concurrency: b.stack.Concurrency(h), StopGrace: b.stack.BusinessLogic.StopGrace,
 		Serve: b.serve(), APIAll: b.stack.BusinessLogic.API == APIAll, Proxy: b.inv.Site.Proxy, NoProxy: b.inv.Site.NoProxy,
@@ -47,14 +49,12 @@ func (b *binder) ownCA() bool { return b.inv.TLS.Mode == inventory.TLSInternal |
 func (b *binder) images(host, role string) {
 	for _, image := range b.parts.Roled(role).Images() {
 		switch image {
-		case generation.ImagePrefect:
-			b.image(host, b.prefect, b.stack.Prefect.Image)
-		case generation.ImageBusiness:
-			b.image(host, b.business, b.stack.Prefect.Image)
-		case generation.ImageCaddy:
-			b.image(host, b.caddy, b.stack.Prefect.Image, b.stack.Caddy.Image)
-		default:
+		case generation.ImagePostgres:
 			b.pulled(host, b.stack.Postgres.Image)
+		case generation.ImageCaddy:
+			b.image(host, b.built[image], b.stack.Prefect.Image, b.stack.Caddy.Image)
+		default:
+			b.image(host, b.built[image], b.stack.Prefect.Image)
 		}
 	}
 }

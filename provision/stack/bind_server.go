@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"provision/files"
+	"provision/files/generation"
 	"provision/files/naming"
 	"provision/inventory"
 	"provision/provision/resource"
@@ -208,8 +209,8 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 	}
 	config := caddyfile{&resource.File{
 		Host: host, Path: dir + "/caddy/Caddyfile", Content: text, Owner: "0:0", Mode: "0644",
-		After:    append([]resource.ID{resource.ImageID(host, b.caddy.ref), note.ID()}, append(identity, b.allTokens()...)...),
-		Validate: fmt.Sprintf(validateCaddyfile, dir, b.caddy.ref, b.uid("caddy")),
+		After:    append([]resource.ID{resource.ImageID(host, b.built[generation.ImageCaddy].ref), note.ID()}, append(identity, b.allTokens()...)...),
+		Validate: fmt.Sprintf(validateCaddyfile, dir, b.built[generation.ImageCaddy].ref, b.uid("caddy")),
 	}, digest, certificate}
 	b.add(note, config)
 	return note, config, nil
