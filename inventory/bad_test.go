@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"provision/inventory/strict"
 )
 
 // host is a server, for cases that are about something else. It takes three lines.
@@ -201,7 +203,7 @@ onprem.toml:10: site.no_proxy[1]: "a,b" is not a name, an address or a network; 
 
 	{
 		"secret in the file", host + "[sudo]\npassword = \"canary\"",
-		`onprem.toml:5: sudo.password: a secret does not belong in this file, which is read, copied and committed by many; ` + secretForms,
+		`onprem.toml:5: sudo.password: a secret does not belong in this file, which is read, copied and committed by many; ` + strict.SecretForms,
 	},
 	{"secret forms", host + "sudo.password.env = \"not a name: canary\"\n[digitalocean]\nname = \"a\"\nregion = \"fra1\"\nssh_keys = [\"id.pub\"]\nadmin_cidrs = [\"10.0.0.0/8\"]\ntoken = { command = \"pass show canary\" }", `
 onprem.toml:4: hosts.prefect.sudo: unknown key; known here: address, concurrency, host_key, identity_file, internal_address, jump, port, queues, roles, user
@@ -210,9 +212,9 @@ onprem.toml:10: digitalocean.token: command must be a list of strings, the progr
 		"secret with a bad name", host + "[sudo]\npassword = { env = \"canary!\" }",
 		`onprem.toml:5: sudo.password: env must be the name of an environment variable; for example { env = "SUDO_PASSWORD" }; the secret itself does not belong here`,
 	},
-	{"secret with two forms", host + "[sudo]\npassword = { env = \"A\", file = \"canary\" }", `onprem.toml:5: sudo.password: must have exactly one of env, file and command; ` + secretForms},
-	{"secret with an unknown form", host + "[sudo]\npassword = { value = \"canary\" }", `onprem.toml:5: sudo.password: unknown form of a secret; ` + secretForms},
-	{"secret without quotes", host + "[sudo]\npassword = canary", `onprem.toml:5: not TOML: the value is not well formed; ` + secretForms},
+	{"secret with two forms", host + "[sudo]\npassword = { env = \"A\", file = \"canary\" }", `onprem.toml:5: sudo.password: must have exactly one of env, file and command; ` + strict.SecretForms},
+	{"secret with an unknown form", host + "[sudo]\npassword = { value = \"canary\" }", `onprem.toml:5: sudo.password: unknown form of a secret; ` + strict.SecretForms},
+	{"secret without quotes", host + "[sudo]\npassword = canary", `onprem.toml:5: not TOML: the value is not well formed; ` + strict.SecretForms},
 
 	{"droplets without an account", "[droplets.a]\nroles = [\"server\"]", `onprem.toml:1: droplets.a: there is no [digitalocean] to create it in`},
 	{"account", "[digitalocean]\n[droplets.a]\nroles = [\"server\"]", `
@@ -302,7 +304,7 @@ func TestLoadOfNoFile(t *testing.T) {
 			t.Errorf("%s: %v", path, problems)
 		}
 	}
-	if (Problems{}).Err() != nil {
+	if (strict.Problems{}).Err() != nil {
 		t.Error("no problems are an error")
 	}
 }

@@ -14,16 +14,18 @@ import (
 	"time"
 
 	"golang.org/x/crypto/x509roots/fallback/bundle"
+
+	"provision/inventory/strict"
 )
 
 // pair checks that the certificate and the key belong together, are good for the url's host, and that those
 // who verify it can: browsers, and agents in their containers.
 func (c checker) pair(inv *Inventory, certificate, key string) {
-	chain, err := ReadFile(c.Path(certificate), MaxFile)
+	chain, err := strict.ReadFile(c.Path(certificate), MaxFile)
 	if err != nil {
 		return // reported with the file
 	}
-	private, err := ReadFile(c.Path(key), MaxFile)
+	private, err := strict.ReadFile(c.Path(key), MaxFile)
 	if err != nil {
 		return
 	}
@@ -32,7 +34,7 @@ func (c checker) pair(inv *Inventory, certificate, key string) {
 		text      []byte
 	}{{"tls.certificate", certificate, chain}, {"tls.key", key, private}} {
 		if why, hint := unreadablePEM(f.text); why != "" {
-			c.Add(f.key, Show(f.name)+" "+why, hint)
+			c.Add(f.key, strict.Show(f.name)+" "+why, hint)
 			return
 		}
 	}
@@ -40,15 +42,15 @@ func (c checker) pair(inv *Inventory, certificate, key string) {
 	if err != nil {
 		switch {
 		case len(pemCertificates(chain)) == 0:
-			c.Add("tls.certificate", Show(certificate)+" has no certificate in PEM form", "")
+			c.Add("tls.certificate", strict.Show(certificate)+" has no certificate in PEM form", "")
 		case brokenCertificate(chain) != nil:
-			c.Add("tls.certificate", Show(certificate)+" "+brokenCertificate(chain).Error(), "")
+			c.Add("tls.certificate", strict.Show(certificate)+" "+brokenCertificate(chain).Error(), "")
 		case strings.Contains(string(private), "ENCRYPTED"):
-			c.Add("tls.key", Show(key)+" is encrypted", "Caddy needs it without a passphrase")
+			c.Add("tls.key", strict.Show(key)+" is encrypted", "Caddy needs it without a passphrase")
 		case !strings.Contains(string(private), "PRIVATE KEY-----"):
-			c.Add("tls.key", Show(key)+" has no private key in PEM form", "")
+			c.Add("tls.key", strict.Show(key)+" has no private key in PEM form", "")
 		default:
-			c.Add("tls.key", fmt.Sprintf("%s is not the key of %s", Show(key), Show(certificate)), "the server's own certificate comes first in its file, then the chain")
+			c.Add("tls.key", fmt.Sprintf("%s is not the key of %s", strict.Show(key), strict.Show(certificate)), "the server's own certificate comes first in its file, then the chain")
 		}
 		return
 	}
@@ -67,14 +69,14 @@ func (c checker) pair(inv *Inventory, certificate, key string) {
 		}
 	}
 	if why, hint := refused(given, own, host, time.Now()); why != "" {
-		c.Add("tls.certificate", Show(certificate)+" "+why, hint)
+		c.Add("tls.certificate", strict.Show(certificate)+" "+why, hint)
 	}
 }
 
 // ownRoots are the certificates of site.ca_certificates; ok is false if one of them cannot be read.
 func (c checker) ownRoots(inv *Inventory) (own []*x509.Certificate, ok bool) {
 	for n, name := range inv.Site.CACertificates {
-		if c.settled[Key("site.ca_certificates", n)] {
+		if c.Settled(strict.Key("site.ca_certificates", n)) {
 			return nil, false
 		}
 		text, err := os.ReadFile(name)
@@ -203,14 +205,14 @@ func name(text string) string {
 	if text == "" {
 		return "an authority without a name"
 	}
-	return Show(text)
+	return strict.Show(text)
 }
 
 // names says what a certificate is for.
 func names(c *x509.Certificate) string {
 	var all []string
 	for _, n := range c.DNSNames {
-		all = append(all, Show(n))
+		all = append(all, strict.Show(n))
 	}
 	for _, ip := range c.IPAddresses {
 		all = append(all, ip.String())

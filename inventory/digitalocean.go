@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"provision/inventory/strict"
 )
 
 // DigitalOcean is the account that droplets are created in, and what they have in common.
@@ -19,7 +21,7 @@ type DigitalOcean struct {
 	// Name is in the names and tags of all that is created. Two inventories of one account need two.
 	Name string `toml:"name"`
 	// Token is an API token of the account. Without it the environment's DIGITALOCEAN_TOKEN, then its DIGITALOCEAN_ACCESS_TOKEN.
-	Token SecretRef `toml:"token"`
+	Token strict.SecretRef `toml:"token"`
 	// APIURL is another endpoint of the API. Without it the environment's DIGITALOCEAN_API_URL, then DigitalOcean's own.
 	APIURL string `toml:"api_url"`
 	// Region is where everything is created, for example "fra1".
@@ -120,7 +122,7 @@ var (
 )
 
 func (c checker) digitalocean(do *DigitalOcean) {
-	at := func(name string) string { return Key("digitalocean", name) }
+	at := func(name string) string { return strict.Key("digitalocean", name) }
 	if !c.Has(at("monitoring")) {
 		do.Monitoring = true
 	}
@@ -128,7 +130,7 @@ func (c checker) digitalocean(do *DigitalOcean) {
 	case do.Name == "":
 		c.Add(at("name"), "missing", `it is in the names and tags of all that is created: name = "prod"`)
 	case !cloudName.MatchString(do.Name):
-		c.Add(at("name"), Show(do.Name)+" is not a name for tags", "lower-case letters, digits and dashes, at most 32")
+		c.Add(at("name"), strict.Show(do.Name)+" is not a name for tags", "lower-case letters, digits and dashes, at most 32")
 	}
 	if u, ok := c.link(at("api_url"), do.APIURL, "https", "http"); ok && !SafeForToken(u) {
 		c.Add(at("api_url"), "the token would be sent in the clear", "write https://; http:// is for this machine alone")
@@ -141,7 +143,7 @@ func (c checker) digitalocean(do *DigitalOcean) {
 		c.Add(at("ssh_keys"), "missing: without a key nobody can log in", `ssh_keys = ["~/.ssh/id_ed25519.pub"]`)
 	}
 	for n := range do.SSHKeys {
-		c.content(Key(at("ssh_keys"), n), &do.SSHKeys[n], func(text []byte) error { _, err := publicKeys(text); return err })
+		c.content(strict.Key(at("ssh_keys"), n), &do.SSHKeys[n], func(text []byte) error { _, err := publicKeys(text); return err })
 	}
 	if len(do.AdminCIDRs) == 0 {
 		c.Add(at("admin_cidrs"), "missing: nobody could reach port 22", `the networks of the operators: admin_cidrs = ["203.0.113.7/32"]`)
@@ -152,11 +154,11 @@ func (c checker) digitalocean(do *DigitalOcean) {
 		}
 	}
 	if do.Resolver != "" && !resolverName.MatchString(do.Resolver) {
-		c.Add(at("resolver"), Show(do.Resolver)+" is not a DNS server", `write its address, for example "192.168.7.1" or "192.168.7.1:5353"`)
+		c.Add(at("resolver"), strict.Show(do.Resolver)+" is not a DNS server", `write its address, for example "192.168.7.1" or "192.168.7.1:5353"`)
 	}
 	do.Domain = strings.ToLower(strings.TrimSuffix(do.Domain, "."))
 	if do.Domain != "" && (!isDNSName(do.Domain) || !strings.Contains(do.Domain, ".")) {
-		c.Add(at("domain"), Show(do.Domain)+" is not a domain", "")
+		c.Add(at("domain"), strict.Show(do.Domain)+" is not a domain", "")
 	}
 }
 
@@ -179,7 +181,7 @@ func (c checker) volumes(inv *Inventory) {
 		}
 		name := inv.DigitalOcean.VolumeName(d.Names()[0])
 		if first := seen[name]; first != nil {
-			c.Add(Key(Key("droplets", d.Name), "volume"), fmt.Sprintf("is called %s, as that of %s: a volume's name has no dots", name, first.Name), "give one of the two another name")
+			c.Add(strict.Key(strict.Key("droplets", d.Name), "volume"), fmt.Sprintf("is called %s, as that of %s: a volume's name has no dots", name, first.Name), "give one of the two another name")
 		}
 		seen[name] = d
 	}
@@ -221,7 +223,7 @@ type PublicKey struct{ Text, Comment, Fingerprint string }
 func (d *DigitalOcean) PublicKeys() ([]PublicKey, error) {
 	var out []PublicKey
 	for _, name := range d.SSHKeys {
-		text, err := ReadFile(name, MaxFile)
+		text, err := strict.ReadFile(name, MaxFile)
 		if err != nil {
 			return nil, fmt.Errorf("read ssh_keys: %w", err)
 		}
@@ -249,13 +251,13 @@ func (c checker) slugs(table string, region, image, size *string, defaults ...st
 			continue
 		}
 		if len(*slug.value) > 128 || !cloudSlug.MatchString(*slug.value) {
-			c.Add(Key(table, slug.name), Show(*slug.value)+" is not a name that DigitalOcean uses", "`doctl compute "+slug.name+" list` shows them")
+			c.Add(strict.Key(table, slug.name), strict.Show(*slug.value)+" is not a name that DigitalOcean uses", "`doctl compute "+slug.name+" list` shows them")
 		}
 	}
 }
 
 func (c checker) droplet(d *Droplet, do *DigitalOcean) {
-	key := Key("droplets", d.Name)
+	key := strict.Key("droplets", d.Name)
 	c.name(key, d.Name)
 	if do == nil {
 		c.Add(key, "there is no [digitalocean] to create it in", "")
@@ -264,8 +266,8 @@ func (c checker) droplet(d *Droplet, do *DigitalOcean) {
 	c.slugs(key, &d.Region, &d.Image, &d.Size, do.Region, do.Image, do.Size)
 	c.role(key, &d.Roles)
 	c.work(key, d.Roles, d.Concurrency, d.Queues)
-	if c.Has(Key(key, "count")) && (d.Count < 1 || d.Count > maxCount) {
-		c.Add(Key(key, "count"), fmt.Sprintf("must be 1 to %d", maxCount), "remove the table to have none")
+	if c.Has(strict.Key(key, "count")) && (d.Count < 1 || d.Count > maxCount) {
+		c.Add(strict.Key(key, "count"), fmt.Sprintf("must be 1 to %d", maxCount), "remove the table to have none")
 	}
 	d.Count = max(d.Count, 0)
 	for _, name := range d.Names() {
@@ -274,13 +276,13 @@ func (c checker) droplet(d *Droplet, do *DigitalOcean) {
 		}
 	}
 	if d.Volume > 0 && d.Count > 1 {
-		c.Add(Key(key, "volume"), "is for one droplet, and there are several", "")
+		c.Add(strict.Key(key, "volume"), "is for one droplet, and there are several", "")
 	}
 	if n := len(do.VolumeName(d.Names()[0])); d.Volume > 0 && n > maxVolumeName {
-		c.Add(Key(key, "volume"), fmt.Sprintf("its name would have %d characters, and DigitalOcean allows %d", n, maxVolumeName), "choose shorter names")
+		c.Add(strict.Key(key, "volume"), fmt.Sprintf("its name would have %d characters, and DigitalOcean allows %d", n, maxVolumeName), "choose shorter names")
 	}
 	if d.ReservedIP && d.Count > 1 {
-		c.Add(Key(key, "reserved_ip"), "is for one droplet, and there are several", "")
+		c.Add(strict.Key(key, "reserved_ip"), "is for one droplet, and there are several", "")
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"provision/inventory/strict"
 )
 
 // Draft is an inventory in the making: a template in which answers take the place of the examples. What it says of an answer is
@@ -28,8 +30,8 @@ func NewDraft(layout Layout) *Draft {
 func (d *Draft) Text() string { return strings.Join(d.lines, "\n") }
 
 // Check reads the file as it stands and checks it like Load.
-func (d *Draft) Check() (*Inventory, Problems) {
-	doc, problems := Parse(d.File, []byte(d.Text()))
+func (d *Draft) Check() (*Inventory, strict.Problems) {
+	doc, problems := strict.Parse(d.File, []byte(d.Text()))
 	if problems != nil {
 		return nil, problems
 	}
@@ -38,7 +40,7 @@ func (d *Draft) Check() (*Inventory, Problems) {
 
 // Problem is the first mistake in the key or in an element of it, nil if there is none. A value that cannot be written at all is
 // one, too.
-func (d *Draft) Problem(key string) *Problem {
+func (d *Draft) Problem(key string) *strict.Problem {
 	inv, problems := d.Check()
 	for _, p := range problems {
 		if inv == nil || p.Key == key || strings.HasPrefix(p.Key, key+"[") {
@@ -51,7 +53,7 @@ func (d *Draft) Problem(key string) *Problem {
 // Set gives a key of the template another value; an empty string or list makes the key a comment. It panics on a key that the
 // template does not have.
 func (d *Draft) Set(key string, value any) {
-	table := parent(key)
+	table := strict.Parent(key)
 	name := strings.TrimPrefix(strings.TrimPrefix(key, table), ".")
 	n := d.find(table, name)
 	if n < 0 {

@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"provision/inventory/strict"
 )
 
 // FuzzLoad wants an answer to any text: no panic, every problem on one printable line with its file and line,
@@ -31,7 +33,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		for _, p := range problems {
 			line := p.String()
-			if p.Line < 1 || p.Line > 1+strings.Count(text, "\n") || p.File == "" || strings.ContainsFunc(line, Control) {
+			if p.Line < 1 || p.Line > 1+strings.Count(text, "\n") || p.File == "" || strings.ContainsFunc(line, strict.Control) {
 				t.Errorf("%q: %q", text, line)
 			}
 			if strings.Contains(line, canary) {

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"provision/inventory/strict"
 )
 
 // ssh checks the defaults of all hosts and makes their paths usable.
@@ -16,29 +18,29 @@ func (c checker) ssh(s *SSH) {
 	c.file("ssh.identity_file", &s.IdentityFile)
 	c.path("ssh.known_hosts", &s.KnownHosts)
 	if c.Has("ssh.host_key_checking") && !slices.Contains([]string{"strict", "accept-new"}, s.HostKeyChecking) {
-		c.Add("ssh.host_key_checking", Show(s.HostKeyChecking)+" is unknown here", `"strict" or "accept-new"; host keys are always verified`)
+		c.Add("ssh.host_key_checking", strict.Show(s.HostKeyChecking)+" is unknown here", `"strict" or "accept-new"; host keys are always verified`)
 	}
 	c.jump("ssh.jump", s.Jump)
 }
 
 // host checks one host and gives it the defaults.
 func (c checker) host(h *Host, defaults *SSH) {
-	key := Key("hosts", h.Name)
+	key := strict.Key("hosts", h.Name)
 	c.name(key, h.Name)
 	if h.Address == "" {
-		c.Add(Key(key, "address"), "missing", `where the host is reached: address = "10.0.0.11"`)
+		c.Add(strict.Key(key, "address"), "missing", `where the host is reached: address = "10.0.0.11"`)
 	} else {
-		c.address(Key(key, "address"), &h.Address)
+		c.address(strict.Key(key, "address"), &h.Address)
 	}
-	c.port(Key(key, "port"), h.Port)
-	c.user(Key(key, "user"), h.User)
-	c.file(Key(key, "identity_file"), &h.IdentityFile)
-	c.jump(Key(key, "jump"), h.Jump)
-	c.hostKey(Key(key, "host_key"), h.HostKey)
+	c.port(strict.Key(key, "port"), h.Port)
+	c.user(strict.Key(key, "user"), h.User)
+	c.file(strict.Key(key, "identity_file"), &h.IdentityFile)
+	c.jump(strict.Key(key, "jump"), h.Jump)
+	c.hostKey(strict.Key(key, "host_key"), h.HostKey)
 	if h.InternalAddress != "" {
 		addr, err := netip.ParseAddr(h.InternalAddress)
 		if err != nil || addr.Zone() != "" || addr.IsUnspecified() || addr.IsMulticast() {
-			c.Add(Key(key, "internal_address"), Show(h.InternalAddress)+" is not an IP address", "containers map the url's host to it, so a name will not do")
+			c.Add(strict.Key(key, "internal_address"), strict.Show(h.InternalAddress)+" is not an IP address", "containers map the url's host to it, so a name will not do")
 		} else {
 			h.InternalAddress = addr.Unmap().String()
 		}
@@ -48,7 +50,7 @@ func (c checker) host(h *Host, defaults *SSH) {
 
 	h.User = cmp.Or(h.User, defaults.User)
 	h.IdentityFile = cmp.Or(h.IdentityFile, defaults.IdentityFile)
-	if !c.Has(Key(key, "jump")) {
+	if !c.Has(strict.Key(key, "jump")) {
 		h.Jump = defaults.Jump
 	}
 	h.KnownHosts = defaults.KnownHosts
@@ -61,20 +63,20 @@ func (c checker) hostKey(key, text string) {
 		return
 	}
 	_, _, options, rest, err := ssh.ParseAuthorizedKey([]byte(text))
-	if err != nil || len(options) > 0 || len(rest) > 0 || strings.ContainsFunc(text, Control) {
+	if err != nil || len(options) > 0 || len(rest) > 0 || strings.ContainsFunc(text, strict.Control) {
 		c.Add(key, "not a host key", `the type and the key as in known_hosts, without the host: "ssh-ed25519 AAAA..."`)
 	}
 }
 
 // role checks the list of a host's or droplet's roles, which must be there even if it is empty.
 func (c checker) role(key string, roles *[]Role) {
-	list := Key(key, "roles")
+	list := strict.Key(key, "roles")
 	if !c.Has(list) {
 		c.Add(list, "missing", `what the host is for: roles = ["server"], ["agent"] or both; [] cleans it of the stack`)
 	}
 	for n, role := range *roles {
-		if c.OneOf(Key(list, n), string(role), string(RoleServer), string(RoleAgent)) && slices.Index(*roles, role) < n {
-			c.Add(Key(list, n), fmt.Sprintf("%q is named twice", role), "")
+		if c.OneOf(strict.Key(list, n), string(role), string(RoleServer), string(RoleAgent)) && slices.Index(*roles, role) < n {
+			c.Add(strict.Key(list, n), fmt.Sprintf("%q is named twice", role), "")
 		}
 	}
 	if *roles == nil {
@@ -84,16 +86,16 @@ func (c checker) role(key string, roles *[]Role) {
 
 // work checks what only agents have. A host that is being cleaned may keep it.
 func (c checker) work(key string, roles []Role, concurrency int, queues []string) {
-	if c.Has(Key(key, "concurrency")) && concurrency < 1 {
-		c.Add(Key(key, "concurrency"), "must be 1 or more", "how many flow runs the host executes at once")
+	if c.Has(strict.Key(key, "concurrency")) && concurrency < 1 {
+		c.Add(strict.Key(key, "concurrency"), "must be 1 or more", "how many flow runs the host executes at once")
 	}
-	c.Queues(Key(key, "queues"), queues)
+	Queues(c.Document, strict.Key(key, "queues"), queues)
 	if len(roles) == 0 || slices.Contains(roles, RoleAgent) {
 		return
 	}
 	for _, name := range []string{"concurrency", "queues"} {
-		if c.Has(Key(key, name)) {
-			c.Add(Key(key, name), "is for hosts with the agent role, which this one does not have", `add "agent" to its roles, or remove the key`)
+		if c.Has(strict.Key(key, name)) {
+			c.Add(strict.Key(key, name), "is for hosts with the agent role, which this one does not have", `add "agent" to its roles, or remove the key`)
 		}
 	}
 }
@@ -107,11 +109,11 @@ type member struct {
 func (i *Inventory) members() []member {
 	var all []member
 	for _, h := range i.Hosts {
-		all = append(all, member{Key("hosts", h.Name), h.Name, h.Roles})
+		all = append(all, member{strict.Key("hosts", h.Name), h.Name, h.Roles})
 	}
 	for _, d := range i.Droplets {
 		for _, name := range d.Names() {
-			all = append(all, member{Key("droplets", d.Name), name, d.Roles})
+			all = append(all, member{strict.Key("droplets", d.Name), name, d.Roles})
 		}
 	}
 	return all
@@ -151,7 +153,7 @@ func (c checker) addresses(inv *Inventory) {
 		}
 		machine := fmt.Sprintf("%s %d %s", h.Address, cmp.Or(h.Port, 22), h.Jump)
 		if first, ok := seen[machine]; ok {
-			c.Add(Key("hosts", h.Name, "address"), fmt.Sprintf("is the address and port of %q, too", first), "one machine is one host: give it both roles")
+			c.Add(strict.Key("hosts", h.Name, "address"), fmt.Sprintf("is the address and port of %q, too", first), "one machine is one host: give it both roles")
 			continue
 		}
 		seen[machine] = h.Name
@@ -169,15 +171,15 @@ func (c checker) roles(inv *Inventory) {
 		c.Add("hosts", "there is no host", hint)
 		return
 	}
-	server, used, told := "", false, c.unusable["hosts"] || c.unusable["droplets"]
+	server, used, told := "", false, c.Unusable("hosts") || c.Unusable("droplets")
 	for _, m := range members {
 		used = used || len(m.roles) > 0
-		told = told || c.unusable[m.key] || c.told(Key(m.key, "roles"))
+		told = told || c.Unusable(m.key) || c.Told(strict.Key(m.key, "roles"))
 		if !slices.Contains(m.roles, RoleServer) {
 			continue
 		}
 		if server != "" {
-			c.Add(Key(m.key, "roles"), fmt.Sprintf("there are two servers: %s and %s", server, m.name), "one host has the server role")
+			c.Add(strict.Key(m.key, "roles"), fmt.Sprintf("there are two servers: %s and %s", server, m.name), "one host has the server role")
 		}
 		server = m.name
 	}

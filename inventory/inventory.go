@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"provision/inventory/strict"
 )
 
 // Inventory is a file like onprem.toml after Load: checked, with defaults filled in and paths ready to open.
@@ -47,7 +49,7 @@ type Inventory struct {
 	// Load has put them among the Hosts, too.
 	Droplets []Droplet `toml:"droplets,named"`
 
-	doc *Document
+	doc *strict.Document
 }
 
 // Role is what a host is for.
@@ -120,7 +122,7 @@ type SSH struct {
 // Sudo says how login users other than root become root.
 type Sudo struct {
 	// Password for sudo; without it sudo must not ask for one.
-	Password SecretRef `toml:"password"`
+	Password strict.SecretRef `toml:"password"`
 }
 
 // Site is this network's ways out; all are optional.
@@ -218,8 +220,8 @@ func (i *Inventory) ServerIP() string {
 }
 
 // Problem is a mistake found later, at a key of this inventory, with its line.
-func (i *Inventory) Problem(key, problem, hint string) Problem {
-	p := Problem{File: i.File, Key: key, Problem: problem, Hint: hint}
+func (i *Inventory) Problem(key, problem, hint string) strict.Problem {
+	p := strict.Problem{File: i.File, Key: key, Problem: problem, Hint: hint}
 	if i.doc != nil { // not one that was put together without a file
 		p.Line = i.doc.Line(key)
 	}

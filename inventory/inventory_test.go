@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"provision/inventory/strict"
 )
 
 // loadText loads the text as DIR/onprem.toml. Problems come as lines without DIR.
@@ -19,8 +21,8 @@ func loadText(t testing.TB, dir, text string) (*Inventory, string) {
 	return inv, strings.ReplaceAll(problems.Error(), dir+string(filepath.Separator), "")
 }
 
-func parseAndLoad(path, text string) (*Inventory, Problems) {
-	doc, problems := Parse(path, []byte(text))
+func parseAndLoad(path, text string) (*Inventory, strict.Problems) {
+	doc, problems := strict.Parse(path, []byte(text))
 	if problems != nil {
 		return nil, problems
 	}

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"provision/inventory/strict"
 )
 
 // imagePrefix is a registry's host with or without a port, then path components as image names have them.
@@ -26,17 +28,19 @@ func (c checker) site(s *Site) {
 		}
 	}
 	for n := range s.CACertificates {
-		key := Key("site.ca_certificates", n)
+		key := strict.Key("site.ca_certificates", n)
 		if s.CACertificates[n] == "" {
 			c.Add(key, "is empty", "the path of a PEM file")
 		}
 		c.certificates(key, &s.CACertificates[n])
 	}
 	for n, entry := range s.NoProxy {
-		bad := func(r rune) bool { return Control(r) || unicode.IsSpace(r) || strings.ContainsRune(`,/\'"$`+"`", r) }
+		bad := func(r rune) bool {
+			return strict.Control(r) || unicode.IsSpace(r) || strings.ContainsRune(`,/\'"$`+"`", r)
+		}
 		_, err := netip.ParsePrefix(entry)
 		if err != nil && (entry == "" || strings.ContainsFunc(entry, bad)) {
-			c.Add(Key("site.no_proxy", n), Show(entry)+" is not a name, an address or a network", `one entry each, for example ".example.org" or "10.0.0.0/8"`)
+			c.Add(strict.Key("site.no_proxy", n), strict.Show(entry)+" is not a name, an address or a network", `one entry each, for example ".example.org" or "10.0.0.0/8"`)
 		}
 	}
 }

@@ -12,17 +12,13 @@ import (
 	"unicode"
 
 	"provision/files/naming"
+	"provision/inventory/strict"
 )
-
-// Control tells characters that have no place in any value: they can move a cursor, end a line, or hide the rest of it.
-func Control(r rune) bool {
-	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) || r == unicode.ReplacementChar
-}
 
 // clean refuses control characters.
 func (c checker) clean(key, value string) bool {
-	if strings.ContainsFunc(value, Control) {
-		c.refuse(key, "has control characters", "")
+	if strings.ContainsFunc(value, strict.Control) {
+		c.Refuse(key, "has control characters", "")
 		return false
 	}
 	return true
@@ -88,7 +84,7 @@ func (c checker) address(key string, address *string) {
 			hint = fmt.Sprintf("a port is written apart: port = %d", n)
 		}
 	}
-	c.Add(key, Show(*address)+" is neither an IP address nor a DNS name", hint)
+	c.Add(key, strict.Show(*address)+" is neither an IP address nor a DNS name", hint)
 }
 
 func (c checker) port(key string, port int) {
@@ -100,14 +96,14 @@ func (c checker) port(key string, port int) {
 // user accepts any login name that cannot be taken for an option or for something around it.
 func (c checker) user(key, user string) {
 	if user != "" && !isUser(user) {
-		c.Add(key, Show(user)+" is not a user's name", "")
+		c.Add(key, strict.Show(user)+" is not a user's name", "")
 	}
 }
 
 func isUser(user string) bool {
 	return user != "" && len(user) <= 128 && user[0] != '-' &&
 		!strings.ContainsFunc(user, func(r rune) bool {
-			return Control(r) || unicode.IsSpace(r) || strings.ContainsRune(`,:;'"$|&<>()`+"`", r)
+			return strict.Control(r) || unicode.IsSpace(r) || strings.ContainsRune(`,:;'"$|&<>()`+"`", r)
 		})
 }
 
@@ -118,7 +114,7 @@ func (c checker) jump(key, jump string) {
 	}
 	for hop := range strings.SplitSeq(jump, ",") {
 		if !isHop(hop) {
-			c.Add(key, Show(hop)+" is not a host to go through", "write [user@]host[:port], several with commas between; an IPv6 address in brackets")
+			c.Add(key, strict.Show(hop)+" is not a host to go through", "write [user@]host[:port], several with commas between; an IPv6 address in brackets")
 			return
 		}
 	}
@@ -154,7 +150,7 @@ func (c checker) link(key, text string, schemes ...string) (*url.URL, bool) {
 	hint := "for example " + schemes[0] + "://host.example.org"
 	u, err := url.Parse(text)
 	switch {
-	case err != nil || strings.ContainsFunc(text, func(r rune) bool { return Control(r) || unicode.IsSpace(r) }):
+	case err != nil || strings.ContainsFunc(text, func(r rune) bool { return strict.Control(r) || unicode.IsSpace(r) }):
 		c.Add(key, "not a URL", hint)
 	case u.User != nil:
 		c.Add(key, "a URL here must not hold a user or password: it would end up in images and logs", "")
@@ -189,33 +185,20 @@ func isURLPort(u *url.URL) bool {
 func Queue(name string) string {
 	switch {
 	case len(name) > 64 || !queueName.MatchString(name):
-		return Show(name) + " is not a queue's name: letters, digits, dots, dashes and underscores, at most 64, no dash first"
+		return strict.Show(name) + " is not a queue's name: letters, digits, dots, dashes and underscores, at most 64, no dash first"
 	case strings.HasPrefix(name, naming.HostQueuePrefix):
-		return Show(name) + " is a name for a host's own queue, which it polls in any case"
+		return strict.Show(name) + " is a name for a host's own queue, which it polls in any case"
 	}
 	return ""
 }
 
-// OneOf refuses a word that is not among the known ones.
-func (d *Document) OneOf(key, word string, known ...string) bool {
-	if slices.Contains(known, word) {
-		return true
-	}
-	hint := "known: " + strings.Join(known, ", ")
-	if near := Nearest(word, known); near != "" {
-		hint = fmt.Sprintf("did you mean %q?", near)
-	}
-	d.Add(key, Show(word)+" is unknown here", hint)
-	return false
-}
-
 // Queues checks a list of shared queues.
-func (d *Document) Queues(key string, queues []string) {
+func Queues(d *strict.Document, key string, queues []string) {
 	for n, queue := range queues {
 		if problem := Queue(queue); problem != "" {
-			d.Add(Key(key, n), problem, "")
+			d.Add(strict.Key(key, n), problem, "")
 		} else if slices.Index(queues, queue) < n {
-			d.Add(Key(key, n), Show(queue)+" is named twice", "")
+			d.Add(strict.Key(key, n), strict.Show(queue)+" is named twice", "")
 		}
 	}
 }

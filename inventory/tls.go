@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"provision/inventory/strict"
 )
 
 // MaxFile bounds certificates and keys; a whole system's bundle of roots has a quarter of a megabyte.
@@ -28,7 +30,7 @@ func (c checker) tls(inv *Inventory) {
 		{"key", t.Key, TLSFiles},
 	} {
 		if k.value != "" && t.Mode != k.mode {
-			c.Add(Key("tls", k.name), fmt.Sprintf("is for mode %q, and the mode is %q", k.mode, t.Mode), "")
+			c.Add(strict.Key("tls", k.name), fmt.Sprintf("is for mode %q, and the mode is %q", k.mode, t.Mode), "")
 		}
 	}
 	switch t.Mode {
@@ -37,7 +39,7 @@ func (c checker) tls(inv *Inventory) {
 	case TLSFiles:
 		for _, k := range []struct{ name, value string }{{"certificate", t.Certificate}, {"key", t.Key}} {
 			if k.value == "" {
-				c.Add(Key("tls", k.name), `missing, with mode "files"`, "the path of a PEM file")
+				c.Add(strict.Key("tls", k.name), `missing, with mode "files"`, "the path of a PEM file")
 			}
 		}
 	case TLSOff:
@@ -56,8 +58,8 @@ func (c checker) tls(inv *Inventory) {
 
 func (c checker) acme(t *TLS) {
 	if t.Email != "" {
-		if a, err := mail.ParseAddress(t.Email); err != nil || a.Address != t.Email || strings.ContainsFunc(t.Email, Control) {
-			c.Add("tls.email", Show(t.Email)+" is not an e-mail address", "")
+		if a, err := mail.ParseAddress(t.Email); err != nil || a.Address != t.Email || strings.ContainsFunc(t.Email, strict.Control) {
+			c.Add("tls.email", strict.Show(t.Email)+" is not an e-mail address", "")
 		}
 	}
 	c.link("tls.acme_ca", t.ACMECA, "https")
@@ -88,13 +90,13 @@ func (c checker) certificates(key string, path *string) {
 }
 
 func (c checker) content(key string, path *string, check func([]byte) error) bool {
-	shown := Show(*path)
+	shown := strict.Show(*path)
 	if c.path(key, path); *path == "" {
 		return false
 	}
-	text, err := ReadFile(*path, MaxFile)
+	text, err := strict.ReadFile(*path, MaxFile)
 	if err != nil {
-		c.Add(key, shown+" "+plainFileError(err), "")
+		c.Add(key, shown+" "+strict.PlainFileError(err), "")
 		return false
 	}
 	if err := check(text); err != nil {
@@ -110,7 +112,7 @@ func (c checker) url(inv *Inventory) {
 		if c.Has("url") {
 			c.Add("url", "is empty", "without the key it is made from the server's address")
 		}
-		if server := inv.Server(); server != nil && server.Address != "" && !c.settled[Key("hosts", server.Name, "address")] {
+		if server := inv.Server(); server != nil && server.Address != "" && !c.Settled(strict.Key("hosts", server.Name, "address")) {
 			inv.URL = defaultURL(inv.TLS.Mode, server.Address)
 		}
 		if inv.TLS.Mode == TLSACME {

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"provision/inventory"
+	"provision/inventory/strict"
 	"provision/provision/cloud"
 	"provision/provision/resource"
 	"provision/remote"
@@ -64,7 +64,7 @@ func Errors(err error) []*Error {
 		switch one := inner.(type) { //nolint:errorlint // the loop unwraps
 		case *Error:
 			return []*Error{one}
-		case inventory.Problems:
+		case strict.Problems:
 			var out []*Error
 			for _, p := range one {
 				hint := cmp.Or(p.Hint, "correct "+p.File+", then check it: provision validate")

@@ -7,14 +7,14 @@ import (
 	"slices"
 	"testing"
 
-	"provision/inventory"
+	"provision/inventory/strict"
 	"provision/provision"
 )
 
 // TestErrors: nothing that was joined is lost, however it is wrapped and whatever its type is.
 func TestErrors(t *testing.T) {
 	t.Parallel()
-	mistakes := inventory.Problems{{File: "a.toml", Problem: "one"}, {File: "a.toml", Problem: "two"}}
+	mistakes := strict.Problems{{File: "a.toml", Problem: "one"}, {File: "a.toml", Problem: "two"}}
 	step := &provision.Error{Code: provision.ExitStep, Host: "h", Cause: "failed"}
 	plain := errors.New("disk full")
 	for name, c := range map[string]struct {

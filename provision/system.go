@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"provision/inventory"
+	"provision/inventory/strict"
 	"provision/provision/cloud"
 	"provision/provision/cloud/clouds"
 	"provision/provision/resource"
@@ -53,7 +54,7 @@ func Load(ctx context.Context, inventoryPath, stackPath string) (*System, error)
 }
 
 func asUsage(err error) error {
-	var problems inventory.Problems
+	var problems strict.Problems
 	if errors.As(err, &problems) {
 		return problems
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"provision/inventory"
+	"provision/inventory/strict"
 	"provision/provision"
 )
 
@@ -31,7 +32,7 @@ func (a *answers) forgetDomain() {
 }
 
 // set puts an answer into the draft and says what is wrong with it.
-func (a *answers) set(i item, text string) *inventory.Problem {
+func (a *answers) set(i item, text string) *strict.Problem {
 	a.given[i.key] = text
 	keys := append([]string{i.key}, i.also...)
 	switch {
@@ -39,7 +40,7 @@ func (a *answers) set(i item, text string) *inventory.Problem {
 		addresses := words(text)
 		a.draft.Agents(addresses)
 		for n := range addresses {
-			keys = append(keys, inventory.Key("hosts", "worker-"+strconv.Itoa(n+1), "address"))
+			keys = append(keys, strict.Key("hosts", "worker-"+strconv.Itoa(n+1), "address"))
 		}
 	case i.list:
 		a.draft.Set(i.key, words(text))
@@ -55,7 +56,7 @@ func (a *answers) set(i item, text string) *inventory.Problem {
 }
 
 // asked is what a person who was asked is told: not where it stands, for there is no file yet.
-func asked(p *inventory.Problem) error {
+func asked(p *strict.Problem) error {
 	switch {
 	case p == nil:
 		return nil
@@ -66,7 +67,7 @@ func asked(p *inventory.Problem) error {
 }
 
 // refused tells what is wrong with a draft by the flags that would mend it, for there is no file yet.
-func refused(layout inventory.Layout, problems inventory.Problems) error {
+func refused(layout inventory.Layout, problems strict.Problems) error {
 	var errs []error
 	for _, p := range problems {
 		where, hint := p.Key, "provision init --help"

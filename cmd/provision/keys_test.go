@@ -39,7 +39,7 @@ const secretKeys = "A **secret** is never written into the file, only where it c
 // words for types that have a form of their own in a file.
 var typeWords = map[string]string{
 	"string": "string", "bool": "true or false", "int": "number", "any": "any", "time.Duration": "duration, `\"10s\"`", "netip.Prefix": "network, `\"10.0.0.0/24\"`",
-	"SecretRef": "secret", "inventory.SecretRef": "secret", "GiB": "size, `\"20GiB\"`", "Settings": "table", "Role": "string", "map[string]any": "table",
+	"strict.SecretRef": "secret", "GiB": "size, `\"20GiB\"`", "Settings": "table", "Role": "string", "map[string]any": "table",
 }
 
 // keys are the tables of a file, from the Go type of the whole and the packages that its types are in.

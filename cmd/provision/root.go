@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"provision/cmd/provision/ui"
-	"provision/inventory"
+	"provision/inventory/strict"
 	"provision/provision"
 	"provision/remote"
 )
@@ -87,7 +87,7 @@ Caddy on one host, agents and your flows on others. Run again, it changes only w
 		if errors.As(err, &unknown) {
 			var known []string
 			cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-			if near := inventory.Nearest(unknown.GetSpecifiedName(), known); near != "" {
+			if near := strict.Nearest(unknown.GetSpecifiedName(), known); near != "" {
 				hint = "did you mean: --" + near
 			}
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/invopop/jsonschema"
 
-	"provision/inventory"
+	"provision/inventory/strict"
 )
 
 // document is a file that has nothing but the value at the path of a key, in which * is a table's name and [] a list's only element.
@@ -41,7 +41,7 @@ func document(path string, value any) map[string]any {
 }
 
 // said is what the loader says about a document.
-func (f file) said(t *testing.T, document map[string]any) inventory.Problems {
+func (f file) said(t *testing.T, document map[string]any) strict.Problems {
 	t.Helper()
 	var text bytes.Buffer
 	if err := toml.NewEncoder(&text).Encode(document); err != nil {
@@ -73,7 +73,7 @@ func TestSameKeys(t *testing.T) {
 				t.Errorf("%s: %q takes any key", name, path)
 			}
 			problem, want := "", "unknown key; known here: "+strings.Join(known, ", ")
-			key := inventory.Key(at(path), stray)
+			key := strict.Key(at(path), stray)
 			if s.MaxProperties != nil { // a secret, with messages of its own
 				key, want = at(path), "unknown form of a secret; write "
 				for _, form := range known {
@@ -105,7 +105,7 @@ func TestSameKeys(t *testing.T) {
 	}
 }
 
-func about(problems inventory.Problems, key string) string {
+func about(problems strict.Problems, key string) string {
 	for _, p := range problems {
 		if p.Key == key {
 			return p.Problem + "; " + p.Hint
@@ -177,7 +177,7 @@ func TestEveryKeyIsExplained(t *testing.T) {
 			if path == "" || strings.HasSuffix(path, "*") || strings.HasSuffix(path, "[]") {
 				return
 			}
-			for _, word := range []string{"nil", "Load", "SecretRef", "0"} {
+			for _, word := range []string{"nil", "Load", "strict.SecretRef", "0"} {
 				if strings.Contains(" "+s.Description, " "+word+" ") {
 					t.Errorf("%s: %s speaks of Go: %s", name, path, s.Description)
 				}

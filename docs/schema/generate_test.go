@@ -18,6 +18,7 @@ import (
 
 	"provision/files/naming"
 	"provision/inventory"
+	"provision/inventory/strict"
 	"provision/provision/stack"
 )
 
@@ -28,17 +29,17 @@ type file struct {
 	schema, title string
 	into          reflect.Type
 	rules         map[string]rule
-	load          func(path string) inventory.Problems
+	load          func(path string) strict.Problems
 }
 
 var files = map[string]file{
 	"inventory": {
 		"../inventory.schema.json", "where provision brings up Prefect", reflect.TypeFor[inventory.Inventory](), inventoryRules,
-		func(path string) inventory.Problems { _, problems := inventory.Load(path); return problems },
+		func(path string) strict.Problems { _, problems := inventory.Load(path); return problems },
 	},
 	"stack": {
 		"../stack.schema.json", "what provision brings up", reflect.TypeFor[stack.Stack](), stackRules,
-		func(path string) inventory.Problems { _, problems := stack.Load(path); return problems },
+		func(path string) strict.Problems { _, problems := stack.Load(path); return problems },
 	},
 }
 

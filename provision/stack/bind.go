@@ -22,6 +22,7 @@ import (
 	"provision/files/generation"
 	"provision/files/naming"
 	"provision/inventory"
+	"provision/inventory/strict"
 	"provision/provision/cloud"
 	"provision/provision/resource"
 )
@@ -124,7 +125,7 @@ func (b *binder) add(rs ...resource.Resource) { b.out = append(b.out, rs...) }
 func (b *binder) certificates() ([]byte, error) {
 	var all []byte
 	for _, name := range b.inv.Site.CACertificates {
-		pem, err := inventory.ReadFile(name, inventory.MaxFile)
+		pem, err := strict.ReadFile(name, inventory.MaxFile)
 		if err != nil {
 			return nil, fmt.Errorf("read site.ca_certificates: %w", err)
 		}
@@ -140,7 +141,7 @@ func (b *binder) contexts() error {
 	}
 	name := func(kind string, c buildcontext.Context, err error) (built, error) {
 		if err != nil {
-			return built{}, inventory.Problems{{File: b.stack.where(), Problem: fmt.Sprintf("the build context of %s: %v", kind, err)}}
+			return built{}, strict.Problems{{File: b.stack.where(), Problem: fmt.Sprintf("the build context of %s: %v", kind, err)}}
 		}
 		return built{b.names.Image(kind) + ":" + c.Hash, c}, nil
 	}
@@ -364,16 +365,16 @@ func (b *binder) serve() bool { return b.stack.BusinessLogic.Execution == Execut
 func (b *binder) salt() string { return b.base + "/salt" }
 
 // given fetches a password of the user's once.
-func (b *binder) given(ref inventory.SecretRef, key string) (func(context.Context) (resource.Secret, error), func(string) string, error) {
+func (b *binder) given(ref strict.SecretRef, key string) (func(context.Context) (resource.Secret, error), func(string) string, error) {
 	if !ref.Set() {
 		return nil, nil, nil
 	}
 	value, err := ref.Resolve(b.ctx, b.stack.Dir)
 	if err != nil {
-		return nil, nil, inventory.Problems{b.stack.problem(key, err.Error(), "")}
+		return nil, nil, strict.Problems{b.stack.problem(key, err.Error(), "")}
 	}
 	if len(value) > longestPassword {
-		return nil, nil, inventory.Problems{b.stack.problem(key, fmt.Sprintf("a password cannot be longer than %d bytes", longestPassword), "give a shorter one")}
+		return nil, nil, strict.Problems{b.stack.problem(key, fmt.Sprintf("a password cannot be longer than %d bytes", longestPassword), "give a shorter one")}
 	}
 	return fixed(value)
 }

@@ -8,6 +8,7 @@ import (
 	"provision/files/generation"
 	"provision/files/naming"
 	"provision/inventory"
+	"provision/inventory/strict"
 	"provision/provision/resource"
 )
 
@@ -48,7 +49,7 @@ func (b *binder) agentRole(h *inventory.Host) error {
 			After: append([]resource.ID{caddyConfiguration(server)}, identity...),
 		}
 		if b.acmeRoot() {
-			content, err := inventory.ReadFile(b.inv.TLS.ACMECARoot, inventory.MaxFile)
+			content, err := strict.ReadFile(b.inv.TLS.ACMECARoot, inventory.MaxFile)
 			if err != nil {
 				return err
 			}

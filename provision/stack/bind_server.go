@@ -10,6 +10,7 @@ import (
 	"provision/files/generation"
 	"provision/files/naming"
 	"provision/inventory"
+	"provision/inventory/strict"
 	"provision/provision/resource"
 )
 
@@ -141,7 +142,7 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 	loaded := []resource.ID{hash.ID()}
 
 	fromFile := func(name, path string) error {
-		content, err := inventory.ReadFile(path, inventory.MaxFile)
+		content, err := strict.ReadFile(path, inventory.MaxFile)
 		if err != nil {
 			return err
 		}
@@ -171,7 +172,7 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 		if err := fromFile("site.key", tls.Key); err != nil {
 			return nil, caddyfile{}, err
 		}
-		text, err := inventory.ReadFile(tls.Certificate, inventory.MaxFile)
+		text, err := strict.ReadFile(tls.Certificate, inventory.MaxFile)
 		if err != nil {
 			return nil, caddyfile{}, err
 		}

@@ -10,7 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"provision/inventory"
+	"provision/inventory/strict"
 	"provision/provision/cloud/clouds"
 	"provision/provision/resource"
 )
@@ -85,7 +85,7 @@ func TestPasswordThatCannotBeHashed(t *testing.T) {
 		if got := fmt.Sprint(err); want == "" && err != nil || !strings.Contains(got, want) {
 			t.Errorf("%d bytes: %s", n, got)
 		}
-		var p inventory.Problems
+		var p strict.Problems
 		if want != "" && !errors.As(err, &p) { // which ends with 3
 			t.Errorf("%d bytes: %T", n, err)
 		}

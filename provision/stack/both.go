@@ -9,13 +9,14 @@ import (
 
 	"provision/files/naming"
 	"provision/inventory"
+	"provision/inventory/strict"
 	"provision/provision/platform"
 )
 
 // LoadBoth reads the inventory and its stack and reports the mistakes of both together, the inventory's first, then the stack's,
 // then those between the two. stackPath, if not empty, is taken in place of the stack that the inventory names.
 // What is not nil with problems is good for nothing but looking at.
-func LoadBoth(inventoryPath, stackPath string) (*inventory.Inventory, *Stack, inventory.Problems) {
+func LoadBoth(inventoryPath, stackPath string) (*inventory.Inventory, *Stack, strict.Problems) {
 	inv, problems := inventory.Load(inventoryPath)
 	named := stackPath == "" && inv != nil
 	if named {
@@ -30,7 +31,7 @@ func LoadBoth(inventoryPath, stackPath string) (*inventory.Inventory, *Stack, in
 		return inv, s, problems
 	}
 	for _, p := range Check(inv, s) {
-		about := func(q inventory.Problem) bool { return q.File == p.File && q.Line == p.Line && q.Key == p.Key }
+		about := func(q strict.Problem) bool { return q.File == p.File && q.Line == p.Line && q.Key == p.Key }
 		if !slices.ContainsFunc(problems, about) {
 			problems = append(problems, p)
 		}
@@ -39,28 +40,28 @@ func LoadBoth(inventoryPath, stackPath string) (*inventory.Inventory, *Stack, in
 }
 
 // Check finds the mistakes that show only when both files are known: queues that nobody polls, networks that hide hosts, and the key of a mirror that is not named.
-func Check(inv *inventory.Inventory, s *Stack) inventory.Problems {
+func Check(inv *inventory.Inventory, s *Stack) strict.Problems {
 	return slices.Concat(unpolled(inv, s), hidden(inv, s), keyWithoutMirror(inv, s))
 }
 
 // keyWithoutMirror is a key that Docker's own repository is not signed by.
-func keyWithoutMirror(inv *inventory.Inventory, s *Stack) inventory.Problems {
+func keyWithoutMirror(inv *inventory.Inventory, s *Stack) strict.Problems {
 	if s.Docker.Key == "" || slices.Contains(platform.Keys(), s.Docker.Key) || inv.Site.DockerRepository != "" {
 		return nil
 	}
-	return inventory.Problems{s.problem("docker.key", "the key is that of a mirror, and "+inv.File+" names none", "set site.docker_repository there, or remove docker.key for Docker's own repository and key")}
+	return strict.Problems{s.problem("docker.key", "the key is that of a mirror, and "+inv.File+" names none", "set site.docker_repository there, or remove docker.key for Docker's own repository and key")}
 }
 
 // problem is at the stack's own line, or without one for the built-in stack.
-func (s *Stack) problem(key, problem, hint string) inventory.Problem {
+func (s *Stack) problem(key, problem, hint string) strict.Problem {
 	if s.doc == nil {
-		return inventory.Problem{File: "built-in stack", Key: key, Problem: problem, Hint: hint}
+		return strict.Problem{File: "built-in stack", Key: key, Problem: problem, Hint: hint}
 	}
-	return inventory.Problem{File: s.File, Line: s.doc.Line(key), Key: key, Problem: problem, Hint: hint}
+	return strict.Problem{File: s.File, Line: s.doc.Line(key), Key: key, Problem: problem, Hint: hint}
 }
 
 // unpolled are deployments whose queue no agent host polls: their runs would wait for ever.
-func unpolled(inv *inventory.Inventory, s *Stack) inventory.Problems {
+func unpolled(inv *inventory.Inventory, s *Stack) strict.Problems {
 	var polled []string
 	for _, h := range inv.Hosts {
 		if !slices.Contains(h.Roles, inventory.RoleAgent) {
@@ -75,7 +76,7 @@ func unpolled(inv *inventory.Inventory, s *Stack) inventory.Problems {
 	slices.Sort(polled)
 	polled = slices.Compact(polled)
 
-	var problems inventory.Problems
+	var problems strict.Problems
 	for n, d := range s.Deployments {
 		if slices.Contains(polled, d.Queue) {
 			continue
@@ -83,19 +84,19 @@ func unpolled(inv *inventory.Inventory, s *Stack) inventory.Problems {
 		hint := "give a host the agent role"
 		if len(polled) > 0 {
 			hint = "polled: " + strings.Join(polled[:min(len(polled), 8)], ", ")
-			if near := inventory.Nearest(d.Queue, polled); near != "" {
+			if near := strict.Nearest(d.Queue, polled); near != "" {
 				hint = fmt.Sprintf("did you mean %q?", near)
 			}
 		}
-		problems = append(problems, s.problem(inventory.Key("deployments", n, "queue"),
-			fmt.Sprintf("no agent host of %s polls the queue %s", inv.File, inventory.Show(d.Queue)), hint))
+		problems = append(problems, s.problem(strict.Key("deployments", n, "queue"),
+			fmt.Sprintf("no agent host of %s polls the queue %s", inv.File, strict.Show(d.Queue)), hint))
 	}
 	return problems
 }
 
 // hidden are hosts with an address within a network of containers: these could not reach them.
-func hidden(inv *inventory.Inventory, s *Stack) inventory.Problems {
-	var problems inventory.Problems
+func hidden(inv *inventory.Inventory, s *Stack) strict.Problems {
+	var problems strict.Problems
 	for _, subnet := range s.Docker.Subnets.named() {
 		for _, h := range inv.Hosts {
 			for _, a := range []struct{ name, text string }{{"address", h.Address}, {"internal_address", h.InternalAddress}} {
@@ -103,7 +104,7 @@ func hidden(inv *inventory.Inventory, s *Stack) inventory.Problems {
 				if err != nil || !subnet.Contains(addr) {
 					continue
 				}
-				problems = append(problems, s.problem(inventory.Key("docker.subnets", subnet.name),
+				problems = append(problems, s.problem(strict.Key("docker.subnets", subnet.name),
 					fmt.Sprintf("%s has the %s %s of %s in it", subnet, a.name, addr, h.Name), "containers could not reach the host; choose another network"))
 			}
 		}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
-	"provision/inventory"
+	"provision/inventory/strict"
 )
 
 // poetry is what images are built with: the last one for Python 3.8. It writes and reads lock files of this version.
@@ -28,14 +28,14 @@ func (c checker) businessLogic(s *Stack) bool {
 	if b.Path == "" {
 		return false
 	}
-	if strings.ContainsFunc(b.Path, inventory.Control) {
+	if strings.ContainsFunc(b.Path, strict.Control) {
 		c.Add(key, "has control characters", "")
 		return false
 	}
 	shown := b.Path
 	b.Path = c.Path(b.Path)
 	if info, err := os.Stat(b.Path); err != nil || !info.IsDir() {
-		c.Add(key, inventory.Show(shown)+" is not a directory", "the directory of a Poetry project, the one with pyproject.toml")
+		c.Add(key, strict.Show(shown)+" is not a directory", "the directory of a Poetry project, the one with pyproject.toml")
 		return false
 	}
 	c.project(key, shown, b.Path, s.Prefect.Version)
@@ -55,13 +55,13 @@ func (c checker) project(key, shown, dir, prefect string) {
 	}
 	switch err := readTOML(filepath.Join(dir, "pyproject.toml"), &project); {
 	case errors.Is(err, os.ErrNotExist):
-		c.Add(key, inventory.Show(shown)+" has no pyproject.toml", run(`init --no-interaction --python ">=3.8,<3.9" --dependency prefect==`+prefect+" && poetry lock"))
+		c.Add(key, strict.Show(shown)+" has no pyproject.toml", run(`init --no-interaction --python ">=3.8,<3.9" --dependency prefect==`+prefect+" && poetry lock"))
 		return
 	case err != nil:
-		c.Add(key, fmt.Sprintf("pyproject.toml of %s: %s", inventory.Show(shown), err), "")
+		c.Add(key, fmt.Sprintf("pyproject.toml of %s: %s", strict.Show(shown), err), "")
 		return
 	case project.Tool.Poetry == nil:
-		c.Add(key, fmt.Sprintf("pyproject.toml of %s has no [tool.poetry], which Poetry %s needs", inventory.Show(shown), poetry), "Poetry 2 and [project] need a newer Python than 3.8")
+		c.Add(key, fmt.Sprintf("pyproject.toml of %s has no [tool.poetry], which Poetry %s needs", strict.Show(shown), poetry), "Poetry 2 and [project] need a newer Python than 3.8")
 		return
 	}
 
@@ -76,10 +76,10 @@ func (c checker) project(key, shown, dir, prefect string) {
 	}
 	switch err := readTOML(filepath.Join(dir, "poetry.lock"), &lock); {
 	case errors.Is(err, os.ErrNotExist):
-		c.Add(key, inventory.Show(shown)+" has no poetry.lock", run("lock"))
+		c.Add(key, strict.Show(shown)+" has no poetry.lock", run("lock"))
 		return
 	case err != nil:
-		c.Add(key, fmt.Sprintf("poetry.lock of %s: %s", inventory.Show(shown), err), run("lock"))
+		c.Add(key, fmt.Sprintf("poetry.lock of %s: %s", strict.Show(shown), err), run("lock"))
 		return
 	}
 	if v := lock.Metadata.LockVersion; v != lockVersion {
@@ -88,23 +88,23 @@ func (c checker) project(key, shown, dir, prefect string) {
 			written = "was written by Poetry 2"
 		}
 		c.Add(key, fmt.Sprintf("poetry.lock of %s %s (lock-version %s); images are built with Poetry %s, which writes %s",
-			inventory.Show(shown), written, inventory.Show(v), poetry, lockVersion), run("lock --no-update"))
+			strict.Show(shown), written, strict.Show(v), poetry, lockVersion), run("lock --no-update"))
 		return
 	}
 	for _, p := range lock.Package {
 		if strings.EqualFold(p.Name, "prefect") {
 			if p.Version != prefect {
-				c.Add(key, fmt.Sprintf("poetry.lock of %s has prefect %s, the stack has %s", inventory.Show(shown), inventory.Show(p.Version), prefect),
+				c.Add(key, fmt.Sprintf("poetry.lock of %s has prefect %s, the stack has %s", strict.Show(shown), strict.Show(p.Version), prefect),
 					run("add --lock prefect=="+prefect))
 			}
 			return
 		}
 	}
-	c.Add(key, fmt.Sprintf("poetry.lock of %s has no prefect", inventory.Show(shown)), run("add --lock prefect=="+prefect))
+	c.Add(key, fmt.Sprintf("poetry.lock of %s has no prefect", strict.Show(shown)), run("add --lock prefect=="+prefect))
 }
 
 func readTOML(path string, into any) error {
-	text, err := inventory.ReadFile(path, maxLock)
+	text, err := strict.ReadFile(path, maxLock)
 	var bad *os.PathError
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -114,7 +114,7 @@ func readTOML(path string, into any) error {
 	case err != nil:
 		return errors.New("cannot be read")
 	}
-	if line := inventory.TooDeep(string(text)); line > 0 {
+	if line := strict.TooDeep(string(text)); line > 0 {
 		return fmt.Errorf("line %d is nested too deep", line)
 	}
 	if _, err := toml.Decode(string(text), into); err != nil {

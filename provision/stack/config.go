@@ -12,6 +12,7 @@ import (
 	"provision/files/generation"
 	"provision/files/naming"
 	"provision/inventory"
+	"provision/inventory/strict"
 )
 
 // Stack is a file like stack.toml after Load: checked, with defaults filled in and paths ready to open.
@@ -42,7 +43,7 @@ type Stack struct {
 	// Docker says where the engine comes from and which networks it makes.
 	Docker Docker `toml:"docker"`
 
-	doc *inventory.Document
+	doc *strict.Document
 }
 
 // Prefect is its version, and the base of the images that are built.
@@ -72,7 +73,7 @@ type UI struct {
 	// User is the name to log in with.
 	User string `toml:"user"`
 	// Password to log in with; without it one is born on the server, and `provision credentials` shows it.
-	Password inventory.SecretRef `toml:"password"`
+	Password strict.SecretRef `toml:"password"`
 }
 
 // Agent has the defaults of all agent hosts.

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"provision/inventory"
+	"provision/inventory/strict"
 )
 
 var same = cmp.Options{cmpopts.IgnoreUnexported(Stack{}), cmpopts.EquateComparable(netip.Prefix{})}
@@ -25,8 +26,8 @@ func loadText(t testing.TB, dir, text string) (*Stack, string) {
 	return s, strings.ReplaceAll(problems.Error(), dir+string(filepath.Separator), "")
 }
 
-func parseAndLoad(path, text string) (*Stack, inventory.Problems) {
-	doc, problems := inventory.Parse(path, []byte(text))
+func parseAndLoad(path, text string) (*Stack, strict.Problems) {
+	doc, problems := strict.Parse(path, []byte(text))
 	if problems != nil {
 		return nil, problems
 	}

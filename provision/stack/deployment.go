@@ -12,6 +12,7 @@ import (
 
 	"provision/files/naming"
 	"provision/inventory"
+	"provision/inventory/strict"
 )
 
 var function = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -20,8 +21,8 @@ func (c checker) deployments(s *Stack, project bool) {
 	seen := map[[2]string]int{}
 	for n := range s.Deployments {
 		d := &s.Deployments[n]
-		key := inventory.Key("deployments", n)
-		at := func(name string) string { return inventory.Key(key, name) }
+		key := strict.Key("deployments", n)
+		at := func(name string) string { return strict.Key(key, name) }
 		if !c.Has(at("name")) {
 			d.Name = defaultName
 		}
@@ -33,7 +34,7 @@ func (c checker) deployments(s *Stack, project bool) {
 			case project:
 				c.inProject(at("flow"), d.Flow, path)
 			case path == "" && d.Flow != helloFlow:
-				c.Add(at("flow"), fmt.Sprintf("%s is not in the built-in project, which has %s alone", inventory.Show(d.Flow), helloFlow), "set [business_logic] path to the directory of your project")
+				c.Add(at("flow"), fmt.Sprintf("%s is not in the built-in project, which has %s alone", strict.Show(d.Flow), helloFlow), "set [business_logic] path to the directory of your project")
 			}
 		}
 		c.label(at("name"), d.Name, "a deployment's name")
@@ -46,11 +47,11 @@ func (c checker) deployments(s *Stack, project bool) {
 			c.schedule(at("schedule"), d.Schedule)
 		}
 		for n, tag := range d.Tags {
-			c.label(inventory.Key(at("tags"), n), tag, "a tag")
+			c.label(strict.Key(at("tags"), n), tag, "a tag")
 		}
 		id := [2]string{d.Flow, d.Name}
 		if first, ok := seen[id]; ok {
-			c.Add(key, fmt.Sprintf("%s has a deployment named %s already, in line %d", inventory.Show(d.Flow), inventory.Show(d.Name), c.Line(inventory.Key("deployments", first))), "give it another name")
+			c.Add(key, fmt.Sprintf("%s has a deployment named %s already, in line %d", strict.Show(d.Flow), strict.Show(d.Name), c.Line(strict.Key("deployments", first))), "give it another name")
 			continue
 		}
 		seen[id] = n
@@ -64,8 +65,8 @@ const (
 
 // label refuses what Prefect refuses in names, and what could not be read in a list of them.
 func (c checker) label(key, text, what string) {
-	if text == "" || len(text) > 128 || strings.TrimSpace(text) != text || strings.ContainsFunc(text, inventory.Control) || strings.ContainsAny(text, "/%&<>") {
-		c.Add(key, fmt.Sprintf("%s is not %s", inventory.Show(text), what), "1 to 128 characters, none of / % & < > among them")
+	if text == "" || len(text) > 128 || strings.TrimSpace(text) != text || strings.ContainsFunc(text, strict.Control) || strings.ContainsAny(text, "/%&<>") {
+		c.Add(key, fmt.Sprintf("%s is not %s", strict.Show(text), what), "1 to 128 characters, none of / % & < > among them")
 	}
 }
 
@@ -76,10 +77,10 @@ func (c checker) flow(key, flow string) bool {
 	switch {
 	case flow == "":
 		c.Add(key, "missing", hint)
-	case !ok || !function.MatchString(name) || !strings.HasSuffix(file, ".py") || strings.ContainsFunc(file, inventory.Control):
-		c.Add(key, inventory.Show(flow)+" is not a file and a function", hint)
+	case !ok || !function.MatchString(name) || !strings.HasSuffix(file, ".py") || strings.ContainsFunc(file, strict.Control):
+		c.Add(key, strict.Show(flow)+" is not a file and a function", hint)
 	case !local(file):
-		c.Add(key, inventory.Show(file)+" is not a path within the project", hint)
+		c.Add(key, strict.Show(file)+" is not a path within the project", hint)
 	default:
 		return true
 	}
@@ -89,12 +90,12 @@ func (c checker) flow(key, flow string) bool {
 func (c checker) inProject(key, flow, project string) {
 	file, _, _ := strings.Cut(flow, ":")
 	if info, err := os.Stat(filepath.Join(project, filepath.FromSlash(file))); err != nil || !info.Mode().IsRegular() {
-		c.Add(key, fmt.Sprintf("there is no file %s in the project", inventory.Show(file)), "")
+		c.Add(key, fmt.Sprintf("there is no file %s in the project", strict.Show(file)), "")
 	}
 }
 
 func (c checker) schedule(key string, s *Schedule) {
-	at := func(name string) string { return inventory.Key(key, name) }
+	at := func(name string) string { return strict.Key(key, name) }
 	cron, interval := c.Has(at("cron")), c.Has(at("interval"))
 	switch {
 	case cron && interval:
@@ -107,7 +108,7 @@ func (c checker) schedule(key string, s *Schedule) {
 	}
 	if cron {
 		if problem := cronProblem(s.Cron); problem == "" && neverComes(s.Cron) {
-			c.Add(at("cron"), fmt.Sprintf("%s never comes: none of its months has such a day", inventory.Show(s.Cron)), "")
+			c.Add(at("cron"), fmt.Sprintf("%s never comes: none of its months has such a day", strict.Show(s.Cron)), "")
 		} else if problem != "" {
 			c.Add(at("cron"), problem, `minute, hour, day of month, month, day of week: "0 6 * * *" is every day at six`)
 		}
@@ -132,12 +133,12 @@ func cronProblem(line string) string {
 	if slices.Contains([]string{"@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"}, line) {
 		return ""
 	}
-	if strings.ContainsFunc(line, inventory.Control) {
+	if strings.ContainsFunc(line, strict.Control) {
 		return "has control characters"
 	}
 	fields := strings.Fields(line)
 	if len(fields) != 5 {
-		return fmt.Sprintf("%s has %d fields, not 5", inventory.Show(line), len(fields))
+		return fmt.Sprintf("%s has %d fields, not 5", strict.Show(line), len(fields))
 	}
 	for n, f := range []struct {
 		what  string
@@ -160,7 +161,7 @@ func cronProblem(line string) string {
 		}
 		for item := range strings.SplitSeq(fields[n], ",") {
 			if !isCronItem(item, value) {
-				return fmt.Sprintf("%s is not a %s", inventory.Show(item), f.what)
+				return fmt.Sprintf("%s is not a %s", strict.Show(item), f.what)
 			}
 		}
 	}

@@ -11,21 +11,22 @@ import (
 	"github.com/distribution/reference"
 
 	"provision/inventory"
+	"provision/inventory/strict"
 )
 
 // Load reads and checks a stack file; "" gives the built-in stack. With problems the stack holds what could be read, or is nil if the file is not TOML.
-func Load(path string) (*Stack, inventory.Problems) {
+func Load(path string) (*Stack, strict.Problems) {
 	if path == "" {
 		return Default(), nil
 	}
-	doc, problems := inventory.Open(path)
+	doc, problems := strict.Open(path)
 	if problems != nil {
 		return nil, problems
 	}
 	return load(doc)
 }
 
-func load(doc *inventory.Document) (*Stack, inventory.Problems) {
+func load(doc *strict.Document) (*Stack, strict.Problems) {
 	s := Default()
 	s.File, s.Dir, s.doc = doc.File, doc.Dir, doc
 	doc.Decode(s)
@@ -35,19 +36,19 @@ func load(doc *inventory.Document) (*Stack, inventory.Problems) {
 	c.image("postgres.image", s.Postgres.Image)
 	c.image("caddy.image", s.Caddy.Image)
 	if !userName.MatchString(s.UI.User) {
-		c.Add("ui.user", inventory.Show(s.UI.User)+" is not a user's name", "letters, digits, dots, dashes, underscores and @, at most 64, no dash first")
+		c.Add("ui.user", strict.Show(s.UI.User)+" is not a user's name", "letters, digits, dots, dashes, underscores and @, at most 64, no dash first")
 	}
 	if s.Agent.Concurrency < 1 {
 		c.Add("agent.concurrency", "must be 1 or more", "how many flow runs one host executes at once")
 	}
-	c.Queues("agent.queues", s.Agent.Queues)
+	inventory.Queues(c.Document, "agent.queues", s.Agent.Queues)
 	c.deployments(s, c.businessLogic(s))
 	c.docker(&s.Docker)
 	return s, doc.Problems()
 }
 
 // checker adds a problem to the document for everything that is not as it should be.
-type checker struct{ *inventory.Document }
+type checker struct{ *strict.Document }
 
 var (
 	stackName   = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
@@ -61,7 +62,7 @@ var reservedNames = []string{"lock", "engine"}
 func (c checker) name(s *Stack) {
 	switch {
 	case !stackName.MatchString(s.Name):
-		c.Add("name", inventory.Show(s.Name)+" is not a stack's name", "lower-case letters, digits and dashes, at most 32, with a letter or digit first and last")
+		c.Add("name", strict.Show(s.Name)+" is not a stack's name", "lower-case letters, digits and dashes, at most 32, with a letter or digit first and last")
 	case slices.Contains(reservedNames, s.Name):
 		c.Add("name", fmt.Sprintf("%q is taken on the hosts by something else", s.Name), "")
 	}
@@ -72,9 +73,9 @@ func (c checker) image(key, image string) {
 	named, err := reference.ParseNormalizedNamed(image)
 	switch {
 	case err != nil:
-		c.Add(key, inventory.Show(image)+" is not an image", `for example "python:3.8-slim" or "registry.example.org/python:3.8-slim"`)
+		c.Add(key, strict.Show(image)+" is not an image", `for example "python:3.8-slim" or "registry.example.org/python:3.8-slim"`)
 	case reference.IsNameOnly(named):
-		c.Add(key, inventory.Show(image)+" has no tag, so it would be another image every time", "write the version behind a colon")
+		c.Add(key, strict.Show(image)+" has no tag, so it would be another image every time", "write the version behind a colon")
 	}
 }
 
@@ -83,13 +84,13 @@ func (c checker) docker(d *Docker) {
 	if d.Key != "" {
 		key := strings.TrimPrefix(strings.ToLower(strings.Join(strings.Fields(d.Key), "")), "0x")
 		if !fingerprint.MatchString(key) {
-			c.Add("docker.key", inventory.Show(d.Key)+" is not a fingerprint", "all 40 hexadecimal digits of the primary key, which `gpg --show-keys FILE` prints: a shorter id can be imitated")
+			c.Add("docker.key", strict.Show(d.Key)+" is not a fingerprint", "all 40 hexadecimal digits of the primary key, which `gpg --show-keys FILE` prints: a shorter id can be imitated")
 		}
 		d.Key = key
 	}
 	subnets := d.Subnets.named()
 	for n, subnet := range subnets {
-		key := inventory.Key("docker.subnets", subnet.name)
+		key := strict.Key("docker.subnets", subnet.name)
 		switch {
 		case !subnet.Addr().Is4():
 			c.Add(key, fmt.Sprintf("%s is not an IPv4 network", subnet), "")
@@ -102,7 +103,7 @@ func (c checker) docker(d *Docker) {
 			if subnet.Overlaps(other.Prefix) {
 				at := key
 				if !c.Has(at) { // the default stands in the way of what was given
-					at = inventory.Key("docker.subnets", other.name)
+					at = strict.Key("docker.subnets", other.name)
 				}
 				c.Add(at, fmt.Sprintf("%s (%s) overlaps %s (%s)", subnet, subnet.name, other, other.name), "each network needs its own")
 			}

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"provision/inventory"
+	"provision/inventory/strict"
 )
 
 // Settings are PREFECT_ settings as a container's environment has them.
@@ -32,7 +32,7 @@ func (s *Settings) DecodeTOML(value any) (problem, hint string) {
 		case float64:
 			(*s)[name] = strconv.FormatFloat(value, 'g', -1, 64)
 		default:
-			return fmt.Sprintf("%s must be a string, a number, or true or false", inventory.Key("", name)), ""
+			return fmt.Sprintf("%s must be a string, a number, or true or false", strict.Key("", name)), ""
 		}
 	}
 	return "", ""
@@ -46,20 +46,20 @@ var (
 func (c checker) prefect(p *Prefect) {
 	switch {
 	case !version.MatchString(p.Version):
-		c.Add("prefect.version", inventory.Show(p.Version)+" is not a version", fmt.Sprintf("all three numbers, as in %q", Default().Prefect.Version))
+		c.Add("prefect.version", strict.Show(p.Version)+" is not a version", fmt.Sprintf("all three numbers, as in %q", Default().Prefect.Version))
 	case p.Version != Default().Prefect.Version:
 		// The images' own lock file pins it.
 		c.Add("prefect.version", p.Version+" is not supported: this provision sets up Prefect "+Default().Prefect.Version, fmt.Sprintf("write %q", Default().Prefect.Version))
 	}
 	c.image("prefect.image", p.Image)
 	for _, name := range slices.Sorted(maps.Keys(p.Settings)) {
-		key := inventory.Key("prefect.settings", name)
+		key := strict.Key("prefect.settings", name)
 		switch {
 		case !settingName.MatchString(name):
 			c.Add(key, "is not a setting of Prefect", "they begin with PREFECT_")
 		case owned[name] != "":
 			c.Add(key, "is set by provision: "+owned[name], "")
-		case strings.ContainsFunc(p.Settings[name], inventory.Control):
+		case strings.ContainsFunc(p.Settings[name], strict.Control):
 			c.Add(key, "has control characters", "")
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"provision/files/buildcontext"
-	"provision/inventory"
+	"provision/inventory/strict"
 )
 
 const fewNames = 5
@@ -18,7 +18,7 @@ func secretive(c buildcontext.Context) []string {
 	}
 	var names []string
 	for _, name := range found[:min(len(found), fewNames)] {
-		names = append(names, inventory.Show(name))
+		names = append(names, strict.Show(name))
 	}
 	if more := len(found) - fewNames; more > 0 {
 		names = append(names, fmt.Sprintf("%d more", more))

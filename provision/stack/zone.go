@@ -9,7 +9,7 @@ import (
 	_ "time/tzdata" // the same answer on machines without a database of time zones
 
 	"provision/files"
-	"provision/inventory"
+	"provision/inventory/strict"
 )
 
 //go:embed zones.txt
@@ -40,16 +40,16 @@ func zoneProblem(name string) (problem, hint string) {
 	}
 	hint = `a name like "UTC" or "Europe/Berlin"`
 	if name == "" || name == "Local" {
-		return inventory.Show(name) + " is not a time zone", hint
+		return strict.Show(name) + " is not a time zone", hint
 	}
 	if n := slices.IndexFunc(zones, func(z string) bool { return strings.EqualFold(z, name) }); n >= 0 {
-		return inventory.Show(name) + " is not a time zone", fmt.Sprintf("write %q", zones[n])
+		return strict.Show(name) + " is not a time zone", fmt.Sprintf("write %q", zones[n])
 	}
 	if _, err := time.LoadLocation(name); err != nil {
-		return inventory.Show(name) + " is not a time zone", hint
+		return strict.Show(name) + " is not a time zone", hint
 	}
 	if former := formerNames[name]; former != "" {
 		hint = fmt.Sprintf("%q has the same time", former)
 	}
-	return fmt.Sprintf("%s is a time zone that Prefect %s does not know: its list is of 2020", inventory.Show(name), files.Generations[0].Prefect), hint
+	return fmt.Sprintf("%s is a time zone that Prefect %s does not know: its list is of 2020", strict.Show(name), files.Generations[0].Prefect), hint
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/inventory/strict"
 	"provision/provision/cloud"
 )
 
@@ -36,7 +37,7 @@ func asked(t *testing.T, answers ...http.HandlerFunc) (*Account, *atomic.Int32) 
 	if err := os.WriteFile(file, []byte(canaryToken+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a, err := open(t.Context(), &inventory.DigitalOcean{Token: inventory.SecretRef{File: file}, APIURL: server.URL}, "", cloud.Pace{Call: 5 * time.Second, Pause: time.Millisecond, Deadline: 30 * time.Second})
+	a, err := open(t.Context(), &inventory.DigitalOcean{Token: strict.SecretRef{File: file}, APIURL: server.URL}, "", cloud.Pace{Call: 5 * time.Second, Pause: time.Millisecond, Deadline: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +177,7 @@ func TestWhereTheTokenComesFrom(t *testing.T) {
 		t.Error(got)
 	}
 	t.Setenv("MINE", "mine")
-	d.Token, d.APIURL = inventory.SecretRef{Env: "MINE"}, "https://api.example.org"
+	d.Token, d.APIURL = strict.SecretRef{Env: "MINE"}, "https://api.example.org"
 	if got := token(); got != "mine api.example.org" {
 		t.Error(got)
 	}

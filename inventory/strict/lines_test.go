@@ -1,6 +1,8 @@
-package inventory
+package strict
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -46,9 +48,16 @@ func TestLocate(t *testing.T) {
 
 // FuzzLocate holds the line locator to the library's reading of any text that the library accepts: the same keys, all of them.
 func FuzzLocate(f *testing.F) {
-	for _, layout := range []Layout{LayoutSingle, LayoutDigitalOcean} {
-		_, text := Template(layout)
-		f.Add(text)
+	templates, err := filepath.Glob("../templates/*")
+	if err != nil || len(templates) == 0 {
+		f.Fatalf("no templates: %v", err)
+	}
+	for _, name := range templates {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
 	}
 	f.Add("a = [{b = \"\"\"\n\"\"\"}, 1]\n[[c]]\n[c.d.\"e f\"]\n[[c]]\nx.y = '''\n'''\n")
 	f.Add("a = {\n b = 1,\n}\n\"\\x41\" = \"\\e\"\n")
@@ -86,7 +95,7 @@ func paths(path string, value any, into map[string]bool) {
 			paths(Key(path, name), value, into)
 		}
 	}
-	if elements, ok := elementsOf(value); ok {
+	if elements, ok := Elements(value); ok {
 		for i, element := range elements {
 			paths(Key(path, i), element, into)
 		}
@@ -98,7 +107,7 @@ func TestParent(t *testing.T) {
 	for key, want := range map[string]string{
 		"": "", "a": "", "a.b": "a", "a[0]": "a", "a[0].b": "a[0]", `a."b.c"`: "a", `"b.c"`: "", `a."b\".c"`: "a", `a."b.c".d`: `a."b.c"`, `a."b[".c[1]`: `a."b[".c`,
 	} {
-		if got := parent(key); got != want {
+		if got := Parent(key); got != want {
 			t.Errorf("%s: %q, want %q", key, got, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package inventory
+package strict
 
 import (
 	"context"
@@ -9,6 +9,13 @@ import (
 	"testing"
 	"time"
 )
+
+func write(t testing.TB, dir, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
 
 func TestResolve(t *testing.T) {
 	t.Setenv("PROVISION_TEST_SECRET", "from the environment\n")

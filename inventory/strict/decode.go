@@ -1,4 +1,4 @@
-package inventory
+package strict
 
 import (
 	"fmt"
@@ -25,7 +25,8 @@ func (d *Document) Decode(into any) {
 	d.table("", d.tree, reflect.ValueOf(into).Elem())
 }
 
-func (d *Document) refuse(key, problem, hint string) {
+// Refuse adds a problem about a key without a usable value: nothing is said of what is below it.
+func (d *Document) Refuse(key, problem, hint string) {
 	d.Add(key, problem, hint)
 	d.unusable[key] = true
 }
@@ -63,10 +64,11 @@ func (d *Document) unknown(path, name string, value any, known []string) {
 		hint = fmt.Sprintf("did you mean %s?", near)
 		d.unusable[Key(path, near)] = !d.Has(Key(path, near))
 	}
-	if table, _ := value.(map[string]any); parent(path) == "hosts" && (table["address"] != nil || table["roles"] != nil) {
-		_, host, _ := strings.Cut(path, ".")
-		hint = fmt.Sprintf("a host's name with dots is written in quotes: [hosts.%q]", host+"."+name)
-		defer func() { d.unusable[path] = true }()
+	if d.Unknown != nil {
+		if meant := d.Unknown(path, name, value); meant != "" {
+			hint = meant
+			defer func() { d.unusable[path] = true }()
+		}
 	}
 	d.Add(key, "unknown key", hint)
 }
@@ -74,7 +76,7 @@ func (d *Document) unknown(path, name string, value any, known []string) {
 func (d *Document) named(key string, value any, into reflect.Value) {
 	tables, ok := value.(map[string]any)
 	if !ok {
-		d.refuse(key, "must be tables, not "+kindOf(value), fmt.Sprintf("write [%s.NAME]", key))
+		d.Refuse(key, "must be tables, not "+kindOf(value), fmt.Sprintf("write [%s.NAME]", key))
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(tables)) {
@@ -88,7 +90,7 @@ func (d *Document) named(key string, value any, into reflect.Value) {
 func (d *Document) value(key string, value any, into reflect.Value) {
 	if own, ok := into.Addr().Interface().(Decoder); ok {
 		if problem, hint := own.DecodeTOML(value); problem != "" {
-			d.refuse(key, problem, hint)
+			d.Refuse(key, problem, hint)
 		}
 		return
 	}
@@ -152,7 +154,7 @@ func (d *Document) value(key string, value any, into reflect.Value) {
 }
 
 func (d *Document) list(key string, value any, into reflect.Value) {
-	elements, ok := elementsOf(value)
+	elements, ok := Elements(value)
 	if !ok {
 		if into.Type().Elem().Kind() == reflect.Struct {
 			d.mismatch(key, fmt.Sprintf("tables, each under [[%s]]", key), value)
@@ -167,7 +169,7 @@ func (d *Document) list(key string, value any, into reflect.Value) {
 	}
 }
 
-func elementsOf(value any) ([]any, bool) {
+func Elements(value any) ([]any, bool) {
 	switch value := value.(type) {
 	case []any:
 		return value, true
@@ -190,11 +192,11 @@ func (d *Document) duration(key string, value any, into reflect.Value) {
 	span, err := time.ParseDuration(text)
 	switch {
 	case err != nil:
-		d.refuse(key, Show(text)+" is not a duration", `write a number with its unit: "30s", "15m", "24h"`)
+		d.Refuse(key, Show(text)+" is not a duration", `write a number with its unit: "30s", "15m", "24h"`)
 	case span <= 0:
-		d.refuse(key, "must be longer than nothing", "")
+		d.Refuse(key, "must be longer than nothing", "")
 	case span%time.Second != 0:
-		d.refuse(key, "must be whole seconds", "")
+		d.Refuse(key, "must be whole seconds", "")
 	default:
 		into.SetInt(int64(span))
 	}
@@ -212,11 +214,11 @@ func (d *Document) network(key string, value any, into reflect.Value) {
 		if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
 			hint = fmt.Sprintf("one address is %q", netip.PrefixFrom(addr, addr.BitLen()))
 		}
-		d.refuse(key, Show(text)+" is not a network", hint)
+		d.Refuse(key, Show(text)+" is not a network", hint)
 		return
 	}
 	if prefix != prefix.Masked() {
-		d.refuse(key, fmt.Sprintf("%q has bits set behind its prefix", text), fmt.Sprintf("did you mean %q?", prefix.Masked()))
+		d.Refuse(key, fmt.Sprintf("%q has bits set behind its prefix", text), fmt.Sprintf("did you mean %q?", prefix.Masked()))
 		return
 	}
 	into.Set(reflect.ValueOf(prefix))
@@ -232,15 +234,15 @@ func (d *Document) plain(key string, value any) any {
 		}
 		return table
 	case time.Time:
-		d.refuse(key, "a date or time has no form in JSON", "write it in quotes")
+		d.Refuse(key, "a date or time has no form in JSON", "write it in quotes")
 		return nil
 	case float64:
 		if math.IsNaN(value) || math.IsInf(value, 0) {
-			d.refuse(key, "this number has no form in JSON", "")
+			d.Refuse(key, "this number has no form in JSON", "")
 			return nil
 		}
 	}
-	elements, ok := elementsOf(value)
+	elements, ok := Elements(value)
 	if !ok {
 		return value
 	}
@@ -260,14 +262,14 @@ func (d *Document) mismatch(key, want string, value any) {
 	case want == "a duration":
 		hint = `write a number with its unit, in quotes: "10s"`
 	case want == "a string":
-		if _, isList := elementsOf(value); !isList {
+		if _, isList := Elements(value); !isList {
 			hint = "put it in quotes"
 		}
 	}
 	if _, isTable := value.(map[string]any); isTable {
 		hint = ""
 	}
-	d.refuse(key, fmt.Sprintf("must be %s, not %s", want, kindOf(value)), hint)
+	d.Refuse(key, fmt.Sprintf("must be %s, not %s", want, kindOf(value)), hint)
 }
 
 func kindOf(value any) string {

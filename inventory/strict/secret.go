@@ -1,4 +1,4 @@
-package inventory
+package strict
 
 import (
 	"context"
@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	secretForms = `write { env = "NAME" }, { file = "PATH" } or { command = ["PROGRAM", "ARGUMENT"] }`
+	// SecretForms is how a secret is named, as a hint.
+	SecretForms = `write { env = "NAME" }, { file = "PATH" } or { command = ["PROGRAM", "ARGUMENT"] }`
 	maxSecret   = 64 << 10
 	secretWait  = 2 * time.Minute // a password manager may ask its user for a passphrase
 )
@@ -33,11 +34,11 @@ func (s SecretRef) Set() bool { return s.Env != "" || s.File != "" || len(s.Comm
 func (s *SecretRef) DecodeTOML(value any) (problem, hint string) {
 	table, ok := value.(map[string]any)
 	if !ok {
-		return "a secret does not belong in this file, which is read, copied and committed by many", secretForms
+		return "a secret does not belong in this file, which is read, copied and committed by many", SecretForms
 	}
 	forms := slices.Sorted(maps.Keys(table))
 	if len(forms) != 1 {
-		return "must have exactly one of env, file and command", secretForms
+		return "must have exactly one of env, file and command", SecretForms
 	}
 	switch form := table[forms[0]]; forms[0] {
 	case "env":
@@ -51,7 +52,7 @@ func (s *SecretRef) DecodeTOML(value any) (problem, hint string) {
 			return "file must be a path", ""
 		}
 	case "command":
-		elements, _ := elementsOf(form)
+		elements, _ := Elements(form)
 		for _, element := range elements {
 			word, ok := element.(string)
 			if !ok || strings.ContainsRune(word, 0) {
@@ -65,7 +66,7 @@ func (s *SecretRef) DecodeTOML(value any) (problem, hint string) {
 			return "command must be a list of strings, the program first", `for example { command = ["pass", "show", "sudo"] }`
 		}
 	default:
-		return "unknown form of a secret", secretForms
+		return "unknown form of a secret", SecretForms
 	}
 	return "", ""
 }
@@ -110,9 +111,9 @@ func (s SecretRef) fetch(ctx context.Context, baseDir string) (string, error) {
 		}
 		return value, nil
 	case s.File != "":
-		value, err := ReadFile(from(baseDir, s.File), maxSecret)
+		value, err := ReadFile(From(baseDir, s.File), maxSecret)
 		if err != nil {
-			return "", fmt.Errorf("%s %s", s.place(), plainFileError(err))
+			return "", fmt.Errorf("%s %s", s.place(), PlainFileError(err))
 		}
 		return string(value), nil
 	case len(s.Command) > 0:
@@ -126,7 +127,7 @@ func (s SecretRef) run(ctx context.Context, baseDir string) (string, error) {
 	defer cancel()
 	program := s.Command[0]
 	if strings.HasPrefix(program, "~/") {
-		program = from(baseDir, program)
+		program = From(baseDir, program)
 	}
 	cmd := exec.CommandContext(ctx, program, s.Command[1:]...)
 	cmd.Dir = baseDir
@@ -145,7 +146,7 @@ func (s SecretRef) run(ctx context.Context, baseDir string) (string, error) {
 		case errors.Is(err, exec.ErrNotFound):
 			return "", fmt.Errorf("%s: there is no such program in PATH", s.place())
 		}
-		return "", fmt.Errorf("%s: %s", s.place(), plainFileError(err))
+		return "", fmt.Errorf("%s: %s", s.place(), PlainFileError(err))
 	}
 	return out.text.String(), nil
 }

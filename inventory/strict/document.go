@@ -1,4 +1,6 @@
-package inventory
+// Package strict reads TOML files that people write: every key is known or a problem, every problem has its line, and all of
+// them are found together.
+package strict
 
 import (
 	"errors"
@@ -24,6 +26,9 @@ type Document struct {
 	File string // as the caller named it
 	Dir  string // what relative paths in it count from
 
+	// Unknown says what was meant by a key below path that nothing reads; "" if that is not known. Nothing more is said of path then. It may be nil.
+	Unknown func(path, name string, value any) string
+
 	tree     map[string]any
 	lines    map[string]int
 	settled  map[string]bool // keys with a problem: a second one about the same key would only confuse
@@ -35,7 +40,7 @@ type Document struct {
 func Open(path string) (*Document, Problems) {
 	text, err := ReadFile(path, maxDocument)
 	if err != nil {
-		return nil, Problems{{File: path, Problem: plainFileError(err), Hint: "name another file; provision init --split writes a first one"}}
+		return nil, Problems{{File: path, Problem: PlainFileError(err), Hint: "name another file; provision init --split writes a first one"}}
 	}
 	return Parse(path, text)
 }
@@ -67,7 +72,7 @@ func syntaxProblem(path, text string, err error) Problem {
 	for part := range strings.SplitSeq(strings.ToLower(parse.LastKey), ".") {
 		if secretName(strings.Trim(part, `"'`)) {
 			p.Problem = "not TOML: the value is not well formed"
-			p.Hint = secretForms
+			p.Hint = SecretForms
 		}
 	}
 	return p
@@ -142,13 +147,13 @@ func (d *Document) Line(key string) int {
 		if line, ok := d.lines[key]; ok {
 			return line
 		}
-		key = parent(key)
+		key = Parent(key)
 	}
 	return 1
 }
 
-// parent is the path without its last part.
-func parent(key string) string {
+// Parent is the path without its last part.
+func Parent(key string) string {
 	if strings.HasSuffix(key, `"`) { // a quoted part may hold dots and brackets
 		for i := len(key) - 2; i >= 0; i-- {
 			if key[i] == '"' && (i == 0 || key[i-1] == '.') {
@@ -162,7 +167,7 @@ func parent(key string) string {
 
 // Add records a problem at the key. Of several at one key the first is kept, and nothing is added within a value that has the wrong type.
 func (d *Document) Add(key, problem, hint string) {
-	for k := key; k != ""; k = parent(k) {
+	for k := key; k != ""; k = Parent(k) {
 		if d.unusable[k] {
 			return
 		}
@@ -176,8 +181,14 @@ func (d *Document) Add(key, problem, hint string) {
 	d.problems = append(d.problems, Problem{File: d.File, Line: d.Line(key), Key: key, Problem: problem, Hint: hint})
 }
 
-// told says whether there is a problem with the key or something in it.
-func (d *Document) told(key string) bool {
+// Settled says that a problem about this very key was found.
+func (d *Document) Settled(key string) bool { return d.settled[key] }
+
+// Unusable says that the key has no usable value.
+func (d *Document) Unusable(key string) bool { return d.unusable[key] }
+
+// Told says whether there is a problem with the key or something in it.
+func (d *Document) Told(key string) bool {
 	for k := range d.settled {
 		if k == key || strings.HasPrefix(k, key+".") || strings.HasPrefix(k, key+"[") {
 			return true
@@ -194,10 +205,10 @@ func (d *Document) Path(path string) string {
 	if path == "" {
 		return ""
 	}
-	return from(d.Dir, path)
+	return From(d.Dir, path)
 }
 
-func from(dir, path string) string {
+func From(dir, path string) string {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		if home, err := os.UserHomeDir(); err == nil {
 			return filepath.Join(home, rest)
@@ -238,8 +249,8 @@ func ReadFile(path string, most int64) ([]byte, error) {
 	return text, nil
 }
 
-// plainFileError says what is wrong with a file without repeating its name, which the message around it has.
-func plainFileError(err error) string {
+// PlainFileError says what is wrong with a file without repeating its name, which the message around it has.
+func PlainFileError(err error) string {
 	var pathErr *os.PathError
 	switch {
 	case errors.Is(err, os.ErrNotExist):
