@@ -67,6 +67,9 @@ func TestArchitecture(t *testing.T) {
 			if (i == "os/signal" || i == "github.com/spf13/cobra") && from != 9 {
 				t.Errorf("%s imports %s, which is the command line's", p.ImportPath, i)
 			}
+			if i == "testing" && p.ImportPath != "provision/files/filestest" {
+				t.Errorf("%s imports testing, and is linked into the binary", p.ImportPath)
+			}
 			if ofGeneration(i) && p.ImportPath != "provision/files" {
 				t.Errorf("%s imports %s: a generation is known to the table alone", p.ImportPath, i)
 			}

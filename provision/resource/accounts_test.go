@@ -1,9 +1,11 @@
-package resource
+package resource_test
 
 import (
 	"slices"
 	"strings"
 	"testing"
+
+	. "provision/provision/resource"
 )
 
 func TestAccountsWithTheUserIDOfAContainer(t *testing.T) {
@@ -23,7 +25,7 @@ func TestAccountsWithTheUserIDOfAContainer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := a.Warn(world{facts: facts{a.ID(): yes("passwd", c.passwd)}})
+			got := a.Warn(world{Facts: facts{a.ID(): yes("passwd", c.passwd)}})
 			if len(got) != len(c.want) {
 				t.Fatalf("%q", got)
 			}
@@ -35,7 +37,7 @@ func TestAccountsWithTheUserIDOfAContainer(t *testing.T) {
 			}
 		})
 	}
-	if got := a.Warn(world{facts: facts{a.ID(): unknown("x")}}); len(got) != 0 {
+	if got := a.Warn(world{Facts: facts{a.ID(): unknown("x")}}); len(got) != 0 {
 		t.Errorf("nobody knows: %q", got)
 	}
 
@@ -43,12 +45,12 @@ func TestAccountsWithTheUserIDOfAContainer(t *testing.T) {
 	real := &Accounts{Host: "h", Of: map[string]string{"0": "PostgreSQL", "4294967": "Prefect"}}
 	s := NewScript("n")
 	real.Probe(s)
-	out, err := machine{}.Sh(t.Context(), s.String())
+	out, err := Machine{}.Sh(t.Context(), s.String())
 	if err != nil {
 		t.Fatal(err, out)
 	}
 	got, complete := s.Parse([]byte(out))
-	if warned := real.Warn(world{facts: got}); !complete || !slices.ContainsFunc(warned, func(w string) bool { return strings.Contains(w, "its account root has the user id 0") }) {
+	if warned := real.Warn(world{Facts: got}); !complete || !slices.ContainsFunc(warned, func(w string) bool { return strings.Contains(w, "its account root has the user id 0") }) {
 		t.Errorf("%q of %q", warned, out)
 	}
 }

@@ -1,6 +1,10 @@
-package resource
+package resource_test
 
-import "testing"
+import (
+	"testing"
+
+	. "provision/provision/resource"
+)
 
 func TestDiskDiff(t *testing.T) {
 	t.Parallel()
@@ -15,33 +19,33 @@ func TestDiskDiff(t *testing.T) {
 	gone := func(f Fact) Fact { f.Know = No; return f }
 	at := func(f Fact) facts { return facts{d.ID(): f} }
 	runDiff(t, d, []diffCase{
-		{name: "a host that does not exist", facts: at(no()), want: "add: the volume is formatted if it is blank"},
-		{name: "not attached", facts: at(unknown("the volume is not attached"))},
-		{name: "as it should be", facts: at(good())},
-		{name: "blank", facts: at(no("real", "/dev/sda", "fs", "")), want: "add: the volume is formatted if it is blank"},
-		{name: "blank where there was a database", facts: at(no("real", "/dev/sda", "fs", "", "born", "yes")), want: "refuse: the volume is blank", risk: Data},
-		{name: "the same, with new data", facts: at(no("real", "/dev/sda", "fs", "", "born", "yes")), options: []string{"new-data"}, want: "add: the volume is formatted"},
-		{name: "not mounted", facts: at(gone(good("source", ""))), want: "add: the volume is not mounted; its data stays"},
-		{name: "somebody's", facts: at(no("real", "/dev/sda", "fs", "xfs")), want: "refuse: there is xfs on the volume", risk: Data},
-		{name: "another one is mounted", facts: at(gone(good("source", "/dev/sdb"))), want: "refuse: /dev/sdb is mounted", risk: Data},
-		{name: "the directory is gone", facts: at(good("sub", "")), want: "refuse: the directory postgres", risk: Data},
-		{name: "not at boot", facts: at(good("fstab", "")), want: "change: it is not mounted at boot"},
-		{name: "grown", facts: at(good("sizes", "32212254720 5242880 4096 ")), want: "change: the volume has grown"},
+		{Name: "a host that does not exist", Facts: at(no()), Want: "add: the volume is formatted if it is blank"},
+		{Name: "not attached", Facts: at(unknown("the volume is not attached"))},
+		{Name: "as it should be", Facts: at(good())},
+		{Name: "blank", Facts: at(no("real", "/dev/sda", "fs", "")), Want: "add: the volume is formatted if it is blank"},
+		{Name: "blank where there was a database", Facts: at(no("real", "/dev/sda", "fs", "", "born", "yes")), Want: "refuse: the volume is blank", Risk: Data},
+		{Name: "the same, with new data", Facts: at(no("real", "/dev/sda", "fs", "", "born", "yes")), Options: []string{"new-data"}, Want: "add: the volume is formatted"},
+		{Name: "not mounted", Facts: at(gone(good("source", ""))), Want: "add: the volume is not mounted; its data stays"},
+		{Name: "somebody's", Facts: at(no("real", "/dev/sda", "fs", "xfs")), Want: "refuse: there is xfs on the volume", Risk: Data},
+		{Name: "another one is mounted", Facts: at(gone(good("source", "/dev/sdb"))), Want: "refuse: /dev/sdb is mounted", Risk: Data},
+		{Name: "the directory is gone", Facts: at(good("sub", "")), Want: "refuse: the directory postgres", Risk: Data},
+		{Name: "not at boot", Facts: at(good("fstab", "")), Want: "change: it is not mounted at boot"},
+		{Name: "grown", Facts: at(good("sizes", "32212254720 5242880 4096 ")), Want: "change: the volume has grown"},
 	})
 }
 
 func TestMetadataDiff(t *testing.T) {
 	t.Parallel()
 	m := &Metadata{Host: "a"}
-	sum := digest([]byte(metadataText))
+	sum := Digest([]byte(MetadataText))
 	at := func(f Fact) facts { return facts{m.ID(): f} }
 	runDiff(t, m, []diffCase{
-		{name: "open", facts: at(no()), want: "add: containers can read"},
-		{name: "not known", facts: at(unknown(""))},
-		{name: "closed", facts: at(yes("sum", sum, "enabled", "enabled", "rule", "yes"))},
-		{name: "another unit", facts: at(yes("sum", "x", "enabled", "enabled", "rule", "yes")), want: "change: its unit differs"},
-		{name: "not at boot", facts: at(yes("sum", sum, "enabled", "disabled", "rule", "yes")), want: "change: its unit is not started at boot"},
-		{name: "flushed", facts: at(yes("sum", sum, "enabled", "enabled")), want: "change: the rule is not in place"},
+		{Name: "open", Facts: at(no()), Want: "add: containers can read"},
+		{Name: "not known", Facts: at(unknown(""))},
+		{Name: "closed", Facts: at(yes("sum", sum, "enabled", "enabled", "rule", "yes"))},
+		{Name: "another unit", Facts: at(yes("sum", "x", "enabled", "enabled", "rule", "yes")), Want: "change: its unit differs"},
+		{Name: "not at boot", Facts: at(yes("sum", sum, "enabled", "disabled", "rule", "yes")), Want: "change: its unit is not started at boot"},
+		{Name: "flushed", Facts: at(yes("sum", sum, "enabled", "enabled")), Want: "change: the rule is not in place"},
 	})
 }
 
@@ -49,13 +53,13 @@ func TestADatabaseIsNotMovedSilently(t *testing.T) {
 	t.Parallel()
 	v := &Volume{Host: "a", Stack: "prefect", Name: "prefect-postgres", Birth: true, Moved: true, Disk: &Disk{Path: "/mnt/prefect-data", Sub: "postgres"}}
 	runDiff(t, v, []diffCase{
-		{name: "in its place", facts: facts{v.ID(): yes("born", "yes", "device", "/mnt/prefect-data/postgres\n")}},
-		{name: "on the droplet's own disk", facts: facts{v.ID(): yes("device", "\n")}, want: "refuse: the database lies on the machine's own disk, and should lie in /mnt/prefect-data/postgres", risk: Data},
+		{Name: "in its place", Facts: facts{v.ID(): yes("born", "yes", "device", "/mnt/prefect-data/postgres\n")}},
+		{Name: "on the droplet's own disk", Facts: facts{v.ID(): yes("device", "\n")}, Want: "refuse: the database lies on the machine's own disk, and should lie in /mnt/prefect-data/postgres", Risk: Data},
 	})
 	own := &Volume{Host: "a", Stack: "prefect", Name: "prefect-postgres", Birth: true, Moved: true}
 	runDiff(t, own, []diffCase{
-		{name: "the volume key was taken away", facts: facts{own.ID(): yes("device", "/mnt/prefect-data/postgres")}, want: "refuse: the database lies in /mnt/prefect-data/postgres", risk: Data},
-		{name: "not asked", facts: facts{own.ID(): yes("born", "yes")}},
-		{name: "never on one", facts: facts{own.ID(): yes("born", "yes", "device", "")}},
+		{Name: "the volume key was taken away", Facts: facts{own.ID(): yes("device", "/mnt/prefect-data/postgres")}, Want: "refuse: the database lies in /mnt/prefect-data/postgres", Risk: Data},
+		{Name: "not asked", Facts: facts{own.ID(): yes("born", "yes")}},
+		{Name: "never on one", Facts: facts{own.ID(): yes("born", "yes", "device", "")}},
 	})
 }

@@ -1,4 +1,4 @@
-package resource
+package resource_test
 
 import (
 	"os"
@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"text/template"
+
+	. "provision/provision/resource"
 )
 
 // A one-shot that ends between the listing and the look at what was listed makes `docker inspect`
@@ -52,7 +54,7 @@ esac`
 // listed is what the listing prints with the docker in a directory.
 func listed(t *testing.T, dir string, images []string) string {
 	t.Helper()
-	cmd := exec.Command("sh", "-c", "v() { printf '%s=%s\\n' \"$1\" \"$2\"; }\nV=no\n"+dockerListing("prefect", images)+":")
+	cmd := exec.Command("sh", "-c", "v() { printf '%s=%s\\n' \"$1\" \"$2\"; }\nV=no\n"+DockerListing("prefect", images)+":")
 	cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH")}
 	out, err := cmd.Output()
 	if err != nil {
@@ -86,7 +88,7 @@ func TestListingOfImages(t *testing.T) {
 	}
 	unlisted := engine()
 	delete(unlisted.Fields, "images")
-	w := world{facts: facts{EngineID("a"): unlisted, SystemID("a"): answer("disk", "x\n/dev/vda1 1 1 1048576 1% /\n")}}
+	w := world{Facts: facts{EngineID("a"): unlisted, SystemID("a"): answer("disk", "x\n/dev/vda1 1 1 1048576 1% /\n")}}
 	i, s := &BuiltImage{Host: "a", Ref: "i:1"}, &System{Host: "a", Image: "i:1", MinDisk: 3000}
 	if got := append(i.Diff(w), s.Diff(w)...); len(got) > 0 {
 		t.Errorf("%+v", got)
@@ -105,7 +107,7 @@ func TestListingThatIsNotWhole(t *testing.T) {
 		"no containers": {yes("networks", "", "volumes", ""), true},
 		"no engine":     {no(), false},
 	} {
-		if got := e.Doubt(world{facts: facts{e.ID(): c.fact}}); (got != "") != c.want {
+		if got := e.Doubt(world{Facts: facts{e.ID(): c.fact}}); (got != "") != c.want {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
@@ -131,11 +133,11 @@ func TestContainerWithoutHealthCheck(t *testing.T) {
 		Config          *config
 	}{"c0ffee", "/one", "sha256:1", 0, &state{Status: "running"}, &config{"x:1", map[string]string{}}}
 	var out strings.Builder
-	if err := template.Must(template.New("").Parse(containerFormat)).Execute(&out, oneShot); err != nil {
+	if err := template.Must(template.New("").Parse(ContainerFormat)).Execute(&out, oneShot); err != nil {
 		t.Fatal(err)
 	}
 	e := EngineID("a")
-	d, know := docker(world{facts: facts{e: yes("containers", out.String(), "networks", "", "volumes", "", "built", "", "images", "")}}, "a")
+	d, know := DockerOf(world{Facts: facts{e: yes("containers", out.String(), "networks", "", "volumes", "", "built", "", "images", "")}}, "a")
 	if c := d.Containers["one"]; know != Yes || c.ID != "c0ffee" || c.State != "running" || c.Health != "" {
 		t.Errorf("%v: %+v", know, c)
 	}

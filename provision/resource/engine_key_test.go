@@ -70,7 +70,7 @@ func TestOnlyTheExpectedKeyReachesTheHost(t *testing.T) {
 	}}
 	e := &Engine{Host: "h", Repository: "http://mirror.example.org/docker", Key: docker.fingerprint}
 	fam, _ := platform.Find("debian")
-	if err := e.official(t.Context(), r, fam, fam.Repository(e.Repository, platform.OSRelease(debian13))); err != nil {
+	if err := e.official(t.Context(), r, fam, fam.Repository(e.Repository, platform.OSRelease("ID=debian\nVERSION_ID=\"13\"\nVERSION_CODENAME=trixie\n"))); err != nil {
 		t.Fatal(err)
 	}
 	written := 0

@@ -1,9 +1,11 @@
-package resource
+package resource_test
 
 import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	. "provision/provision/resource"
 )
 
 // What the programs print on a real host: Debian's example of a workstation's nftables.conf, and ufw with its defaults and one port.
@@ -96,7 +98,7 @@ func TestWalled(t *testing.T) {
 		"iptables, dropped and written":    {"-P INPUT DROP\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n-A INPUT -j LOG\n", "", "input", true},
 		"cut off in the middle of a table": {"", ownRuleset[:strings.Index(ownRuleset, "chain forward")], "forward", false},
 	} {
-		if w, ok := walled(Record{Fields: map[string]string{"filter": c.filter, "ruleset": c.ruleset}}, c.hook, map[string]int{"input": 443}[c.hook]); ok != c.want {
+		if w, ok := Walled(Record{Fields: map[string]string{"filter": c.filter, "ruleset": c.ruleset}}, c.hook, map[string]int{"input": 443}[c.hook]); ok != c.want {
 			t.Errorf("%s: %t (%s)", name, ok, w)
 		}
 	}
@@ -123,7 +125,7 @@ func TestFirewallDiff(t *testing.T) {
 		"none":     {[]string{"filter", "-P INPUT ACCEPT\n"}, nil},
 	} {
 		text := ""
-		for _, change := range s.Diff(world{facts: facts{s.ID(): answer(c.facts...), EngineID("a"): no()}}) {
+		for _, change := range s.Diff(world{Facts: facts{s.ID(): answer(c.facts...), EngineID("a"): no()}}) {
 			text += change.Why + "\n" + change.Hint + "\n"
 		}
 		for _, w := range c.want {

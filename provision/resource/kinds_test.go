@@ -1,26 +1,28 @@
-package resource
+package resource_test
 
 import (
 	"strings"
 	"testing"
+
+	. "provision/provision/resource"
 )
 
 func TestFileDiff(t *testing.T) {
 	t.Parallel()
 	f := &File{Host: "h", Path: "/d/f", Content: []byte("one\ntwo\n"), Owner: "0:0", Mode: "0644"}
-	sum := digest(f.Content)
+	sum := Digest(f.Content)
 	runDiff(t, f, []diffCase{
-		{name: "unknown", facts: facts{f.ID(): unknown("x")}},
-		{name: "never asked"},
-		{name: "missing", facts: facts{f.ID(): no()}, want: "add: the file does not exist"},
-		{name: "same", facts: facts{f.ID(): yes("stat", "0:0 644", "sum", sum)}},
-		{name: "content", facts: facts{f.ID(): yes("stat", "0:0 644", "sum", "0", "content", "one\n")}, want: "change: the content differs"},
-		{name: "mode", facts: facts{f.ID(): yes("stat", "0:0 600", "sum", sum)}, want: "change: owner and mode are 0:0 600, should be 0:0 644"},
-		{name: "owner", facts: facts{f.ID(): yes("stat", "7:7 644", "sum", sum)}, want: "change: owner and mode are 7:7 644"},
-		{name: "link", facts: facts{f.ID(): yes("link", "/d/f")}, want: "change: it is a symbolic link"},
-		{name: "hostile stat", facts: facts{f.ID(): yes("stat", "\x1b[2J", "sum", sum)}, want: `change: owner and mode are \x1b[2J, should`},
+		{Name: "unknown", Facts: facts{f.ID(): unknown("x")}},
+		{Name: "never asked"},
+		{Name: "missing", Facts: facts{f.ID(): no()}, Want: "add: the file does not exist"},
+		{Name: "same", Facts: facts{f.ID(): yes("stat", "0:0 644", "sum", sum)}},
+		{Name: "content", Facts: facts{f.ID(): yes("stat", "0:0 644", "sum", "0", "content", "one\n")}, Want: "change: the content differs"},
+		{Name: "mode", Facts: facts{f.ID(): yes("stat", "0:0 600", "sum", sum)}, Want: "change: owner and mode are 0:0 600, should be 0:0 644"},
+		{Name: "owner", Facts: facts{f.ID(): yes("stat", "7:7 644", "sum", sum)}, Want: "change: owner and mode are 7:7 644"},
+		{Name: "link", Facts: facts{f.ID(): yes("link", "/d/f")}, Want: "change: it is a symbolic link"},
+		{Name: "hostile stat", Facts: facts{f.ID(): yes("stat", "\x1b[2J", "sum", sum)}, Want: `change: owner and mode are \x1b[2J, should`},
 	})
-	got := f.Diff(world{facts: facts{f.ID(): yes("sum", "0", "content", "one\n\x1b]0;x\a\n")}})[0].Diff
+	got := f.Diff(world{Facts: facts{f.ID(): yes("sum", "0", "content", "one\n\x1b]0;x\a\n")}})[0].Diff
 	if !strings.Contains(got, "+two\n") || !strings.Contains(got, `-\x1b]0;x\x07`) || strings.ContainsAny(got, "\x1b\a") {
 		t.Errorf("%q", got)
 	}
@@ -30,15 +32,15 @@ func TestVolumeDiff(t *testing.T) {
 	t.Parallel()
 	born := &Volume{Host: "h", Stack: "s", Name: "data", Birth: true}
 	runDiff(t, born, []diffCase{
-		{name: "there", facts: facts{born.ID(): yes("born", "yes")}},
-		{name: "there, without its mark", facts: facts{born.ID(): yes()}, want: "change: the mark that it was made is missing"},
-		{name: "unknown", facts: facts{born.ID(): unknown("x")}},
-		{name: "never there", facts: facts{born.ID(): no()}, want: "add: the volume does not exist"},
-		{name: "gone", facts: facts{born.ID(): no("born", "yes")}, want: "refuse: the volume was made here before and is gone", risk: Data},
-		{name: "gone, new data", facts: facts{born.ID(): no("born", "yes")}, options: []string{"new-data"}, want: "add: the volume does not exist"},
+		{Name: "there", Facts: facts{born.ID(): yes("born", "yes")}},
+		{Name: "there, without its mark", Facts: facts{born.ID(): yes()}, Want: "change: the mark that it was made is missing"},
+		{Name: "unknown", Facts: facts{born.ID(): unknown("x")}},
+		{Name: "never there", Facts: facts{born.ID(): no()}, Want: "add: the volume does not exist"},
+		{Name: "gone", Facts: facts{born.ID(): no("born", "yes")}, Want: "refuse: the volume was made here before and is gone", Risk: Data},
+		{Name: "gone, new data", Facts: facts{born.ID(): no("born", "yes")}, Options: []string{"new-data"}, Want: "add: the volume does not exist"},
 	})
 	other := &Volume{Host: "h", Stack: "s", Name: "cache"}
-	runDiff(t, other, []diffCase{{name: "without data of its own, without its mark", facts: facts{other.ID(): yes()}, want: "change: the mark that it was made is missing"}, {name: "without data of its own, gone", facts: facts{other.ID(): no("born", "yes")}, want: "add: the volume does not exist"}})
+	runDiff(t, other, []diffCase{{Name: "without data of its own, without its mark", Facts: facts{other.ID(): yes()}, Want: "change: the mark that it was made is missing"}, {Name: "without data of its own, gone", Facts: facts{other.ID(): no("born", "yes")}, Want: "add: the volume does not exist"}})
 }
 
 func TestIdentityDiff(t *testing.T) {
@@ -50,37 +52,37 @@ func TestIdentityDiff(t *testing.T) {
 	t.Run("server", func(t *testing.T) {
 		t.Parallel()
 		runDiff(t, server, []diffCase{
-			{name: "born here, killed before the volume", facts: facts{server.ID(): yes(born...), data: no()}},
-			{name: "was an agent", facts: facts{server.ID(): yes("id", one, "salt", "yes"), data: no()}, want: "refuse: this host was an agent of the stack (id 11111111)", risk: Data},
-			{name: "was an agent, new data", facts: facts{server.ID(): yes("id", one, "salt", "yes"), data: no()}, options: []string{"new-data"}, want: "replace: the stack begins with new data"},
-			{name: "was an agent, Docker is stopped", facts: facts{server.ID(): yes("id", one, "salt", "yes"), data: unknown("x")}},
-			{name: "the data is elsewhere", facts: facts{server.ID(): yes(born...), data: no(), EngineID("a"): engine("volumes", "data|s|/x\n")}, want: "refuse: this host has no data of the stack, but a has it (volume data)", risk: Data},
-			{name: "a volume of others elsewhere", facts: facts{server.ID(): yes(born...), data: no(), EngineID("a"): engine("volumes", "data||/x\n")}},
-			{name: "blank", facts: facts{SystemID("a"): yes(), server.ID(): no(), agent.ID(): no()}, want: "add: the host does not belong to a stack yet"},
-			{name: "ours", facts: facts{server.ID(): yes("id", one, "salt", "yes")}},
-			{name: "no salt", facts: facts{server.ID(): yes("id", one, "salt", "no")}, want: "change: the salt is missing"},
-			{name: "unknown", facts: facts{server.ID(): unknown("x")}},
-			{name: "another stack", facts: facts{server.ID(): no("other", "/var/lib/provision/x")}, want: "refuse: another stack lives on this host (/var/lib/provision/x)", risk: Data},
-			{name: "a hostile name", facts: facts{server.ID(): no("other", "\x1b[2J")}, want: `refuse: another stack lives on this host (\x1b[2J)`, risk: Data},
-			{name: "damaged", facts: facts{server.ID(): yes("id", "?")}, want: "refuse: the identity on the host is damaged: ?", risk: Data},
-			{name: "moved", facts: facts{SystemID("a"): yes(), server.ID(): no(), data: no(), agent.ID(): yes("id", one)}, want: "refuse: this host has no data of the stack, but a belongs to it (id 11111111)", risk: Data},
-			{name: "moved, Docker is stopped", facts: facts{SystemID("a"): yes(), server.ID(): no(), data: unknown("x"), agent.ID(): yes("id", one)}, want: "refuse: whether this host has the data of the stack is not known, and a belongs to it (id 11111111)", risk: Data},
-			{name: "blank, Docker is stopped", facts: facts{SystemID("a"): yes(), server.ID(): no(), data: unknown("x"), agent.ID(): no()}, want: "add: the host does not belong to a stack yet"},
-			{name: "the id is lost", facts: facts{server.ID(): no(), data: yes(), agent.ID(): yes("id", one)}, want: "add: "},
-			{name: "moved, new data", facts: facts{server.ID(): no(), agent.ID(): yes("id", one)}, options: []string{"new-data"}, want: "add: "},
-			{name: "the agent's identity cannot be read", facts: facts{SystemID("a"): yes(), server.ID(): no(), agent.ID(): unknown("x")}, want: "add: "},
-			{name: "the agent gives no answer", facts: facts{server.ID(): no(), data: no(), agent.ID(): unknown("x")}, want: "refuse: this host has no data of the stack, but whether a belongs to it, which cannot be reached, is not known", risk: Data},
-			{name: "the agent gives no answer, new data", facts: facts{server.ID(): no(), data: no(), agent.ID(): unknown("x")}, options: []string{"new-data"}, want: "add: "},
+			{Name: "born here, killed before the volume", Facts: facts{server.ID(): yes(born...), data: no()}},
+			{Name: "was an agent", Facts: facts{server.ID(): yes("id", one, "salt", "yes"), data: no()}, Want: "refuse: this host was an agent of the stack (id 11111111)", Risk: Data},
+			{Name: "was an agent, new data", Facts: facts{server.ID(): yes("id", one, "salt", "yes"), data: no()}, Options: []string{"new-data"}, Want: "replace: the stack begins with new data"},
+			{Name: "was an agent, Docker is stopped", Facts: facts{server.ID(): yes("id", one, "salt", "yes"), data: unknown("x")}},
+			{Name: "the data is elsewhere", Facts: facts{server.ID(): yes(born...), data: no(), EngineID("a"): engine("volumes", "data|s|/x\n")}, Want: "refuse: this host has no data of the stack, but a has it (volume data)", Risk: Data},
+			{Name: "a volume of others elsewhere", Facts: facts{server.ID(): yes(born...), data: no(), EngineID("a"): engine("volumes", "data||/x\n")}},
+			{Name: "blank", Facts: facts{SystemID("a"): yes(), server.ID(): no(), agent.ID(): no()}, Want: "add: the host does not belong to a stack yet"},
+			{Name: "ours", Facts: facts{server.ID(): yes("id", one, "salt", "yes")}},
+			{Name: "no salt", Facts: facts{server.ID(): yes("id", one, "salt", "no")}, Want: "change: the salt is missing"},
+			{Name: "unknown", Facts: facts{server.ID(): unknown("x")}},
+			{Name: "another stack", Facts: facts{server.ID(): no("other", "/var/lib/provision/x")}, Want: "refuse: another stack lives on this host (/var/lib/provision/x)", Risk: Data},
+			{Name: "a hostile name", Facts: facts{server.ID(): no("other", "\x1b[2J")}, Want: `refuse: another stack lives on this host (\x1b[2J)`, Risk: Data},
+			{Name: "damaged", Facts: facts{server.ID(): yes("id", "?")}, Want: "refuse: the identity on the host is damaged: ?", Risk: Data},
+			{Name: "moved", Facts: facts{SystemID("a"): yes(), server.ID(): no(), data: no(), agent.ID(): yes("id", one)}, Want: "refuse: this host has no data of the stack, but a belongs to it (id 11111111)", Risk: Data},
+			{Name: "moved, Docker is stopped", Facts: facts{SystemID("a"): yes(), server.ID(): no(), data: unknown("x"), agent.ID(): yes("id", one)}, Want: "refuse: whether this host has the data of the stack is not known, and a belongs to it (id 11111111)", Risk: Data},
+			{Name: "blank, Docker is stopped", Facts: facts{SystemID("a"): yes(), server.ID(): no(), data: unknown("x"), agent.ID(): no()}, Want: "add: the host does not belong to a stack yet"},
+			{Name: "the id is lost", Facts: facts{server.ID(): no(), data: yes(), agent.ID(): yes("id", one)}, Want: "add: "},
+			{Name: "moved, new data", Facts: facts{server.ID(): no(), agent.ID(): yes("id", one)}, Options: []string{"new-data"}, Want: "add: "},
+			{Name: "the agent's identity cannot be read", Facts: facts{SystemID("a"): yes(), server.ID(): no(), agent.ID(): unknown("x")}, Want: "add: "},
+			{Name: "the agent gives no answer", Facts: facts{server.ID(): no(), data: no(), agent.ID(): unknown("x")}, Want: "refuse: this host has no data of the stack, but whether a belongs to it, which cannot be reached, is not known", Risk: Data},
+			{Name: "the agent gives no answer, new data", Facts: facts{server.ID(): no(), data: no(), agent.ID(): unknown("x")}, Options: []string{"new-data"}, Want: "add: "},
 		})
 	})
 	t.Run("agent", func(t *testing.T) {
 		t.Parallel()
 		runDiff(t, agent, []diffCase{
-			{name: "blank", facts: facts{server.ID(): yes("id", one, "salt", "yes"), agent.ID(): no()}, want: "add: the host does not belong to a stack yet"},
-			{name: "same", facts: facts{server.ID(): yes("id", one), agent.ID(): yes("id", one, "salt", "yes")}},
-			{name: "another instance", facts: facts{server.ID(): yes("id", one), agent.ID(): yes("id", two, "salt", "yes")}, want: "refuse: this host belongs to another instance of the stack (id 22222222, the server has 11111111)", risk: Data},
-			{name: "joined", facts: facts{server.ID(): yes("id", one), agent.ID(): yes("id", two, "salt", "yes")}, options: []string{"new-data"}, want: "change: the id differs from the server's"},
-			{name: "the server gives no answer", facts: facts{server.ID(): unknown("x"), agent.ID(): yes("id", one, "salt", "yes")}},
+			{Name: "blank", Facts: facts{server.ID(): yes("id", one, "salt", "yes"), agent.ID(): no()}, Want: "add: the host does not belong to a stack yet"},
+			{Name: "same", Facts: facts{server.ID(): yes("id", one), agent.ID(): yes("id", one, "salt", "yes")}},
+			{Name: "another instance", Facts: facts{server.ID(): yes("id", one), agent.ID(): yes("id", two, "salt", "yes")}, Want: "refuse: this host belongs to another instance of the stack (id 22222222, the server has 11111111)", Risk: Data},
+			{Name: "joined", Facts: facts{server.ID(): yes("id", one), agent.ID(): yes("id", two, "salt", "yes")}, Options: []string{"new-data"}, Want: "change: the id differs from the server's"},
+			{Name: "the server gives no answer", Facts: facts{server.ID(): unknown("x"), agent.ID(): yes("id", one, "salt", "yes")}},
 		})
 	})
 }
@@ -93,41 +95,41 @@ func TestEngineDiff(t *testing.T) {
 		return engine(append([]string{"ours", "yes", "daemon", daemon, "settings", "local true "}, fields...)...)
 	}
 	runDiff(t, e, []diffCase{
-		{name: "none", facts: facts{e.ID(): no(), SystemID("h"): answer()}, want: "add: Docker is not installed"},
-		{name: "no answer at all", facts: facts{e.ID(): unknown("x")}},
-		{name: "stopped", facts: facts{e.ID(): fact(Unknown, "versions", "Cannot connect\nto the daemon")}, want: "change: the engine does not answer: Cannot connect", risk: Interrupts},
-		{name: "stopped, hostile", facts: facts{e.ID(): fact(Unknown, "versions", "\x1b[2J")}, want: `change: the engine does not answer: \x1b[2J`, risk: Interrupts},
-		{name: "works", facts: facts{e.ID(): ours()}},
-		{name: "of others", facts: facts{e.ID(): engine("daemon", "{}", "settings", "json-file false ")}},
-		{name: "old", facts: facts{e.ID(): engine("versions", "20.10.24 20.10.24")}, want: "refuse: Docker 20.10.24 with Compose 2.26.1 is too old", risk: Preflight},
-		{name: "no compose", facts: facts{e.ID(): engine("compose", "")}, want: "refuse: Docker 26.1.5 has no Compose 2", risk: Preflight},
-		{name: "no buildx", facts: facts{e.ID(): engine("lacks", "buildx", "packages", "installed docker-ce\n")}, want: "refuse: Docker 26.1.5 has no buildx", risk: Preflight},
-		{name: "a snap", facts: facts{e.ID(): fact(Unknown, "versions", "there is an engine socket but no docker command", "others", "snap", "lacks", "client")}, want: "refuse: Docker is a snap on this host", risk: Preflight},
-		{name: "a snap that is stopped", facts: facts{e.ID(): no("others", "snap")}, want: "refuse: Docker is a snap on this host", risk: Preflight},
-		{name: "podman", facts: facts{e.ID(): fact(Unknown, "versions", "unknown flag", "others", "podman", "lacks", "engine")}, want: "refuse: the command docker is Podman's on this host", risk: Preflight},
-		{name: "rootless, seen from root", facts: facts{e.ID(): fact(Unknown, "versions", "x", "others", "/run/user/1000/docker.sock")}, want: "refuse: an engine without root is in use on this host (/run/user/1000/docker.sock)", risk: Preflight},
-		{name: "rootless", facts: facts{e.ID(): engine("guard", "rootless")}, want: "refuse: the engine runs without root (rootless)", risk: Preflight},
-		{name: "userns-remap", facts: facts{e.ID(): engine("guard", "userns-remap")}, want: "refuse: the engine runs with userns-remap", risk: Preflight},
-		{name: "selinux", facts: facts{e.ID(): engine("guard", "selinux")}, want: "refuse: the engine confines containers with SELinux (selinux-enabled)", risk: Preflight},
-		{name: "no buildx on Rocky", facts: facts{e.ID(): engine("lacks", "buildx"), SystemID("h"): answer("os", "ID=\"rocky\"\nVERSION_ID=\"9.6\"\n")}, want: "refuse: Docker 26.1.5 has no buildx", risk: Preflight},
-		{name: "conflicts on Rocky", facts: facts{e.ID(): no("conflicts", "podman-docker runc "), SystemID("h"): answer("os", "ID=\"rocky\"\nVERSION_ID=\"9.6\"\n")}, want: "refuse: Docker's packages conflict with some that are installed: podman-docker, runc", risk: Preflight},
-		{name: "a command without an engine", facts: facts{e.ID(): fact(Unknown, "versions", "Cannot connect", "lacks", "engine")}, want: "refuse: there is a docker command on this host, but no engine: Cannot connect", risk: Preflight},
-		{name: "an engine without a command", facts: facts{e.ID(): fact(Unknown, "versions", "no docker command", "lacks", "client")}, want: "refuse: there is an engine on this host, but no docker command", risk: Preflight},
-		{name: "ours, without buildx", facts: facts{e.ID(): ours("lacks", "buildx")}, want: "change: the installation is not complete"},
-		{name: "Debian 11", facts: facts{e.ID(): no(), SystemID("h"): answer("os", "PRETTY_NAME=\"Debian GNU/Linux 11 (bullseye)\"\nID=debian\nVERSION_ID=\"11\"\n")}, want: "refuse: Debian GNU/Linux 11 (bullseye) is not among the systems that Docker is installed on: Debian 12, 13; Ubuntu 22.04, 24.04", risk: Preflight},
-		{name: "Docker's repository cannot be reached", facts: facts{e.ID(): no("unreachable", "E: Failed to fetch x"), SystemID("h"): answer()}, want: "refuse: Docker cannot be installed from /debian: Failed to fetch x", risk: Preflight},
-		{name: "Docker's repository shows no key", facts: facts{e.ID(): no("key", "PGh0bWw+"), SystemID("h"): answer()}, want: "refuse: Docker cannot be installed from /debian: its key: ", risk: Preflight},
-		{name: "compose 2.19", facts: facts{e.ID(): engine("compose", "2.19.9")}, want: "refuse: ", risk: Preflight},
-		{name: "compose 2.20", facts: facts{e.ID(): engine("compose", "v2.20.0")}},
-		{name: "ours, half installed", facts: facts{e.ID(): ours("compose", "")}, want: "change: the installation is not complete"},
-		{name: "ours, edited", facts: facts{e.ID(): ours("daemon", "{}")}, want: "change: daemon.json differs", risk: Interrupts},
-		{name: "ours, not restarted", facts: facts{e.ID(): ours("settings", "json-file false ")}, want: "reload: the engine runs with other settings", risk: Interrupts},
+		{Name: "none", Facts: facts{e.ID(): no(), SystemID("h"): answer()}, Want: "add: Docker is not installed"},
+		{Name: "no answer at all", Facts: facts{e.ID(): unknown("x")}},
+		{Name: "stopped", Facts: facts{e.ID(): fact(Unknown, "versions", "Cannot connect\nto the daemon")}, Want: "change: the engine does not answer: Cannot connect", Risk: Interrupts},
+		{Name: "stopped, hostile", Facts: facts{e.ID(): fact(Unknown, "versions", "\x1b[2J")}, Want: `change: the engine does not answer: \x1b[2J`, Risk: Interrupts},
+		{Name: "works", Facts: facts{e.ID(): ours()}},
+		{Name: "of others", Facts: facts{e.ID(): engine("daemon", "{}", "settings", "json-file false ")}},
+		{Name: "old", Facts: facts{e.ID(): engine("versions", "20.10.24 20.10.24")}, Want: "refuse: Docker 20.10.24 with Compose 2.26.1 is too old", Risk: Preflight},
+		{Name: "no compose", Facts: facts{e.ID(): engine("compose", "")}, Want: "refuse: Docker 26.1.5 has no Compose 2", Risk: Preflight},
+		{Name: "no buildx", Facts: facts{e.ID(): engine("lacks", "buildx", "packages", "installed docker-ce\n")}, Want: "refuse: Docker 26.1.5 has no buildx", Risk: Preflight},
+		{Name: "a snap", Facts: facts{e.ID(): fact(Unknown, "versions", "there is an engine socket but no docker command", "others", "snap", "lacks", "client")}, Want: "refuse: Docker is a snap on this host", Risk: Preflight},
+		{Name: "a snap that is stopped", Facts: facts{e.ID(): no("others", "snap")}, Want: "refuse: Docker is a snap on this host", Risk: Preflight},
+		{Name: "podman", Facts: facts{e.ID(): fact(Unknown, "versions", "unknown flag", "others", "podman", "lacks", "engine")}, Want: "refuse: the command docker is Podman's on this host", Risk: Preflight},
+		{Name: "rootless, seen from root", Facts: facts{e.ID(): fact(Unknown, "versions", "x", "others", "/run/user/1000/docker.sock")}, Want: "refuse: an engine without root is in use on this host (/run/user/1000/docker.sock)", Risk: Preflight},
+		{Name: "rootless", Facts: facts{e.ID(): engine("guard", "rootless")}, Want: "refuse: the engine runs without root (rootless)", Risk: Preflight},
+		{Name: "userns-remap", Facts: facts{e.ID(): engine("guard", "userns-remap")}, Want: "refuse: the engine runs with userns-remap", Risk: Preflight},
+		{Name: "selinux", Facts: facts{e.ID(): engine("guard", "selinux")}, Want: "refuse: the engine confines containers with SELinux (selinux-enabled)", Risk: Preflight},
+		{Name: "no buildx on Rocky", Facts: facts{e.ID(): engine("lacks", "buildx"), SystemID("h"): answer("os", "ID=\"rocky\"\nVERSION_ID=\"9.6\"\n")}, Want: "refuse: Docker 26.1.5 has no buildx", Risk: Preflight},
+		{Name: "conflicts on Rocky", Facts: facts{e.ID(): no("conflicts", "podman-docker runc "), SystemID("h"): answer("os", "ID=\"rocky\"\nVERSION_ID=\"9.6\"\n")}, Want: "refuse: Docker's packages conflict with some that are installed: podman-docker, runc", Risk: Preflight},
+		{Name: "a command without an engine", Facts: facts{e.ID(): fact(Unknown, "versions", "Cannot connect", "lacks", "engine")}, Want: "refuse: there is a docker command on this host, but no engine: Cannot connect", Risk: Preflight},
+		{Name: "an engine without a command", Facts: facts{e.ID(): fact(Unknown, "versions", "no docker command", "lacks", "client")}, Want: "refuse: there is an engine on this host, but no docker command", Risk: Preflight},
+		{Name: "ours, without buildx", Facts: facts{e.ID(): ours("lacks", "buildx")}, Want: "change: the installation is not complete"},
+		{Name: "Debian 11", Facts: facts{e.ID(): no(), SystemID("h"): answer("os", "PRETTY_NAME=\"Debian GNU/Linux 11 (bullseye)\"\nID=debian\nVERSION_ID=\"11\"\n")}, Want: "refuse: Debian GNU/Linux 11 (bullseye) is not among the systems that Docker is installed on: Debian 12, 13; Ubuntu 22.04, 24.04", Risk: Preflight},
+		{Name: "Docker's repository cannot be reached", Facts: facts{e.ID(): no("unreachable", "E: Failed to fetch x"), SystemID("h"): answer()}, Want: "refuse: Docker cannot be installed from /debian: Failed to fetch x", Risk: Preflight},
+		{Name: "Docker's repository shows no key", Facts: facts{e.ID(): no("key", "PGh0bWw+"), SystemID("h"): answer()}, Want: "refuse: Docker cannot be installed from /debian: its key: ", Risk: Preflight},
+		{Name: "compose 2.19", Facts: facts{e.ID(): engine("compose", "2.19.9")}, Want: "refuse: ", Risk: Preflight},
+		{Name: "compose 2.20", Facts: facts{e.ID(): engine("compose", "v2.20.0")}},
+		{Name: "ours, half installed", Facts: facts{e.ID(): ours("compose", "")}, Want: "change: the installation is not complete"},
+		{Name: "ours, edited", Facts: facts{e.ID(): ours("daemon", "{}")}, Want: "change: daemon.json differs", Risk: Interrupts},
+		{Name: "ours, not restarted", Facts: facts{e.ID(): ours("settings", "json-file false ")}, Want: "reload: the engine runs with other settings", Risk: Interrupts},
 	})
 	present := &Engine{Host: "h", Source: "present"}
-	runDiff(t, present, []diffCase{{name: "present, and is not", facts: facts{e.ID(): no()}, want: "refuse: Docker is not installed, and docker.source", risk: Preflight}})
+	runDiff(t, present, []diffCase{{Name: "present, and is not", Facts: facts{e.ID(): no()}, Want: "refuse: Docker is not installed, and docker.source", Risk: Preflight}})
 	distro := &Engine{Host: "h", Source: "distro"}
 	debian12 := answer("os", "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID=\"12\"\n")
-	runDiff(t, distro, []diffCase{{name: "distro without compose", facts: facts{e.ID(): no(), SystemID("h"): debian12}, want: "refuse: the packages of Debian GNU/Linux 12 (bookworm) have no Docker", risk: Preflight}})
+	runDiff(t, distro, []diffCase{{Name: "distro without compose", Facts: facts{e.ID(): no(), SystemID("h"): debian12}, Want: "refuse: the packages of Debian GNU/Linux 12 (bookworm) have no Docker", Risk: Preflight}})
 }
 
 func TestServiceDiff(t *testing.T) {
@@ -141,23 +143,23 @@ func TestServiceDiff(t *testing.T) {
 	good := container("sha256:1", "i:1", "running", "healthy", "def", "m")
 	d, own := EngineID("h"), yes("mounts", "m")
 	runDiff(t, s, []diffCase{
-		{name: "runs", facts: facts{d: good, s.ID(): own}},
-		{name: "the engine gives no answer", facts: facts{d: unknown("x"), s.ID(): own}},
-		{name: "no engine", facts: facts{d: no(), s.ID(): own}, want: "add: the container does not exist"},
-		{name: "none", facts: facts{d: engine(), s.ID(): own}, want: "add: the container does not exist"},
-		{name: "another definition", facts: facts{d: container("sha256:1", "i:1", "running", "healthy", "old", "m"), s.ID(): own}, want: "replace: its definition differs", risk: Interrupts},
-		{name: "another image", facts: facts{d: container("sha256:0", "i:0", "running", "healthy", "old", "m"), s.ID(): own}, want: "replace: it runs i:0, should run i:1", risk: Interrupts},
-		{name: "the image has moved", facts: facts{d: container("sha256:0", "i:1", "running", "healthy", "def", "m"), s.ID(): own}, want: "replace: its image has changed under the same name", risk: Interrupts},
-		{name: "a file was changed before", facts: facts{d: good, s.ID(): yes("mounts", "n")}, want: "replace: files that it reads at start have changed", risk: Interrupts},
-		{name: "a file changes", facts: facts{d: good, s.ID(): own}, pending: []ID{secret}, want: "replace: password, which it reads at start, changes", risk: Interrupts},
-		{name: "its network changes", facts: facts{d: good, s.ID(): own}, pending: []ID{NetworkID("h", "net")}, want: "replace: network net, which it is on, changes", risk: Interrupts},
-		{name: "stopped", facts: facts{d: container("sha256:1", "i:1", "exited", "", "def", "m"), s.ID(): own}, want: "change: it is exited, should be running"},
-		{name: "restarting", facts: facts{d: container("sha256:1", "i:1", "restarting", "", "def", "m"), s.ID(): own}, want: "change: it is restarting"},
-		{name: "unhealthy", facts: facts{d: container("sha256:1", "i:1", "running", "unhealthy", "def", "m"), s.ID(): own}, want: "await: its health check fails; it is replaced if it is not well", risk: Interrupts},
-		{name: "starting", facts: facts{d: container("sha256:1", "i:1", "running", "starting", "def", "m"), s.ID(): own}},
-		{name: "the image is fetched again", facts: facts{d: good, s.ID(): own}, pending: []ID{ImageID("h", "i:1")}},
-		{name: "hostile state", facts: facts{d: container("sha256:1", "i:1", "\x1b[2J", "", "def", "m"), s.ID(): own}, want: `change: it is \x1b[2J, should`},
-		{name: "a line that is none", facts: facts{d: engine("containers", "/p-x|c1|\n"), s.ID(): own}, want: "add: the container does not exist"},
+		{Name: "runs", Facts: facts{d: good, s.ID(): own}},
+		{Name: "the engine gives no answer", Facts: facts{d: unknown("x"), s.ID(): own}},
+		{Name: "no engine", Facts: facts{d: no(), s.ID(): own}, Want: "add: the container does not exist"},
+		{Name: "none", Facts: facts{d: engine(), s.ID(): own}, Want: "add: the container does not exist"},
+		{Name: "another definition", Facts: facts{d: container("sha256:1", "i:1", "running", "healthy", "old", "m"), s.ID(): own}, Want: "replace: its definition differs", Risk: Interrupts},
+		{Name: "another image", Facts: facts{d: container("sha256:0", "i:0", "running", "healthy", "old", "m"), s.ID(): own}, Want: "replace: it runs i:0, should run i:1", Risk: Interrupts},
+		{Name: "the image has moved", Facts: facts{d: container("sha256:0", "i:1", "running", "healthy", "def", "m"), s.ID(): own}, Want: "replace: its image has changed under the same name", Risk: Interrupts},
+		{Name: "a file was changed before", Facts: facts{d: good, s.ID(): yes("mounts", "n")}, Want: "replace: files that it reads at start have changed", Risk: Interrupts},
+		{Name: "a file changes", Facts: facts{d: good, s.ID(): own}, Pending: []ID{secret}, Want: "replace: password, which it reads at start, changes", Risk: Interrupts},
+		{Name: "its network changes", Facts: facts{d: good, s.ID(): own}, Pending: []ID{NetworkID("h", "net")}, Want: "replace: network net, which it is on, changes", Risk: Interrupts},
+		{Name: "stopped", Facts: facts{d: container("sha256:1", "i:1", "exited", "", "def", "m"), s.ID(): own}, Want: "change: it is exited, should be running"},
+		{Name: "restarting", Facts: facts{d: container("sha256:1", "i:1", "restarting", "", "def", "m"), s.ID(): own}, Want: "change: it is restarting"},
+		{Name: "unhealthy", Facts: facts{d: container("sha256:1", "i:1", "running", "unhealthy", "def", "m"), s.ID(): own}, Want: "await: its health check fails; it is replaced if it is not well", Risk: Interrupts},
+		{Name: "starting", Facts: facts{d: container("sha256:1", "i:1", "running", "starting", "def", "m"), s.ID(): own}},
+		{Name: "the image is fetched again", Facts: facts{d: good, s.ID(): own}, Pending: []ID{ImageID("h", "i:1")}},
+		{Name: "hostile state", Facts: facts{d: container("sha256:1", "i:1", "\x1b[2J", "", "def", "m"), s.ID(): own}, Want: `change: it is \x1b[2J, should`},
+		{Name: "a line that is none", Facts: facts{d: engine("containers", "/p-x|c1|\n"), s.ID(): own}, Want: "add: the container does not exist"},
 	})
 }
 
@@ -169,15 +171,15 @@ func TestPoolDiff(t *testing.T) {
 		return yes("json", `{"pool":`+pool+`,"queues":`+queues+`,"deployments":[],"registration":null}`)
 	}
 	runDiff(t, p, []diffCase{
-		{name: "no server yet", facts: facts{state: no()}, want: "add: the pool does not exist"},
-		{name: "the server gives no answer", facts: facts{state: unknown("x")}},
-		{name: "no JSON", facts: facts{state: yes("json", "Traceback")}},
-		{name: "an error in place of an answer", facts: facts{state: yes("json", `{"error":"refused"}`)}},
-		{name: "none", facts: facts{state: json("null", "[]")}, want: "add: the pool does not exist"},
-		{name: "same", facts: facts{state: json(`{"name":"provision"}`, `[{"name":"default"},{"name":"host-a"}]`)}},
-		{name: "queues of others stay", facts: facts{state: json(`{"name":"provision"}`, `[{"name":"default"},{"name":"host-a"},{"name":"theirs"}]`)}},
-		{name: "missing", facts: facts{state: json(`{"name":"provision"}`, `[{"name":"host-a"}]`)}, want: "change: queues are missing: default"},
-		{name: "gone", facts: facts{state: json(`{"name":"provision"}`, `[{"name":"default"},{"name":"host-a"},{"name":"host-\u001bb"}]`)}, want: `change: queues of hosts that are gone: host-\x1bb`},
+		{Name: "no server yet", Facts: facts{state: no()}, Want: "add: the pool does not exist"},
+		{Name: "the server gives no answer", Facts: facts{state: unknown("x")}},
+		{Name: "no JSON", Facts: facts{state: yes("json", "Traceback")}},
+		{Name: "an error in place of an answer", Facts: facts{state: yes("json", `{"error":"refused"}`)}},
+		{Name: "none", Facts: facts{state: json("null", "[]")}, Want: "add: the pool does not exist"},
+		{Name: "same", Facts: facts{state: json(`{"name":"provision"}`, `[{"name":"default"},{"name":"host-a"}]`)}},
+		{Name: "queues of others stay", Facts: facts{state: json(`{"name":"provision"}`, `[{"name":"default"},{"name":"host-a"},{"name":"theirs"}]`)}},
+		{Name: "missing", Facts: facts{state: json(`{"name":"provision"}`, `[{"name":"host-a"}]`)}, Want: "change: queues are missing: default"},
+		{Name: "gone", Facts: facts{state: json(`{"name":"provision"}`, `[{"name":"default"},{"name":"host-a"},{"name":"host-\u001bb"}]`)}, Want: `change: queues of hosts that are gone: host-\x1bb`},
 	})
 }
 
@@ -190,14 +192,14 @@ func TestRegistrationDiff(t *testing.T) {
 	}
 	const one, two = `{"entrypoint":"f.py:f","name":"one","tags":["provision:p"]}`, `{"entrypoint":"f.py:f","name":"two","tags":["provision:p"]}`
 	runDiff(t, g, []diffCase{
-		{name: "no server yet", facts: facts{state: no()}, want: "add: nothing is registered yet"},
-		{name: "the server gives no answer", facts: facts{state: unknown("x")}},
-		{name: "nothing", facts: facts{state: json("null", "[]")}, want: "add: nothing is registered yet"},
-		{name: "same", facts: facts{state: json(`"d1"`, "["+one+"]")}},
-		{name: "another list", facts: facts{state: json(`"d0"`, "["+one+"]")}, want: "change: another set of deployments is registered"},
-		{name: "deleted in the UI", facts: facts{state: json(`"d1"`, "[]")}, want: "change: missing in Prefect: f.py:f/one"},
-		{name: "too many", facts: facts{state: json(`"d1"`, "["+one+","+two+"]")}, want: "change: no longer wanted: f.py:f/two"},
-		{name: "of others", facts: facts{state: json(`"d1"`, "["+one+`,{"entrypoint":"x","name":"y","tags":[]}]`)}},
+		{Name: "no server yet", Facts: facts{state: no()}, Want: "add: nothing is registered yet"},
+		{Name: "the server gives no answer", Facts: facts{state: unknown("x")}},
+		{Name: "nothing", Facts: facts{state: json("null", "[]")}, Want: "add: nothing is registered yet"},
+		{Name: "same", Facts: facts{state: json(`"d1"`, "["+one+"]")}},
+		{Name: "another list", Facts: facts{state: json(`"d0"`, "["+one+"]")}, Want: "change: another set of deployments is registered"},
+		{Name: "deleted in the UI", Facts: facts{state: json(`"d1"`, "[]")}, Want: "change: missing in Prefect: f.py:f/one"},
+		{Name: "too many", Facts: facts{state: json(`"d1"`, "["+one+","+two+"]")}, Want: "change: no longer wanted: f.py:f/two"},
+		{Name: "of others", Facts: facts{state: json(`"d1"`, "["+one+`,{"entrypoint":"x","name":"y","tags":[]}]`)}},
 	})
 }
 
@@ -206,22 +208,22 @@ func TestCaddyDiff(t *testing.T) {
 	hash := SecretID("s", "/d/secrets/ui_password_hash")
 	note := &CaddyFiles{Host: "s", Path: "/d/mounts", Files: []ID{hash}, Content: func(d string) []byte { return []byte("mounts " + d) }}
 	runDiff(t, note, []diffCase{
-		{name: "unknown", facts: facts{note.ID(): unknown("x")}, pending: []ID{hash}},
-		{name: "missing", facts: facts{note.ID(): no("want", "w")}, want: "add: the file does not exist"},
-		{name: "same", facts: facts{note.ID(): yes("want", "w", "content", "mounts w")}},
-		{name: "differs", facts: facts{note.ID(): yes("want", "w", "content", "mounts v")}, want: "change: certificates or the password's hash have changed"},
-		{name: "a file changes", facts: facts{note.ID(): yes("want", "w", "content", "mounts w")}, pending: []ID{hash}, want: "change: ui_password_hash changes"},
+		{Name: "unknown", Facts: facts{note.ID(): unknown("x")}, Pending: []ID{hash}},
+		{Name: "missing", Facts: facts{note.ID(): no("want", "w")}, Want: "add: the file does not exist"},
+		{Name: "same", Facts: facts{note.ID(): yes("want", "w", "content", "mounts w")}},
+		{Name: "differs", Facts: facts{note.ID(): yes("want", "w", "content", "mounts v")}, Want: "change: certificates or the password's hash have changed"},
+		{Name: "a file changes", Facts: facts{note.ID(): yes("want", "w", "content", "mounts w")}, Pending: []ID{hash}, Want: "change: ui_password_hash changes"},
 	})
 	config := ID{"s", "file", "/d/Caddyfile"}
 	c := &CaddyLoaded{Host: "s", Container: "caddy", Digest: "d", Config: config, Files: note, Answer: func(d, f string) string { return d + " " + f }}
 	base := facts{note.ID(): yes("want", "w", "content", "mounts w")}
 	runDiff(t, c, []diffCase{
-		{name: "same", facts: base.with(c.ID(), yes("answer", "d w"))},
-		{name: "another", facts: base.with(c.ID(), yes("answer", "e w")), want: "reload: Caddy runs with another configuration"},
-		{name: "other files", facts: base.with(c.ID(), yes("answer", "d v")), want: "reload: Caddy runs with another configuration"},
-		{name: "no answer", facts: base.with(c.ID(), unknown("x"))},
-		{name: "the file changes", facts: base.with(c.ID(), yes("answer", "d w")), pending: []ID{config}, want: "reload: the Caddyfile changes"},
-		{name: "the note changes", facts: base.with(c.ID(), yes("answer", "d w")), pending: []ID{note.ID()}, want: "reload: certificates"},
-		{name: "a new container loads it itself", facts: base.with(c.ID(), yes("answer", "e w")), pending: []ID{config, ServiceID("s", "caddy")}},
+		{Name: "same", Facts: base.With(c.ID(), yes("answer", "d w"))},
+		{Name: "another", Facts: base.With(c.ID(), yes("answer", "e w")), Want: "reload: Caddy runs with another configuration"},
+		{Name: "other files", Facts: base.With(c.ID(), yes("answer", "d v")), Want: "reload: Caddy runs with another configuration"},
+		{Name: "no answer", Facts: base.With(c.ID(), unknown("x"))},
+		{Name: "the file changes", Facts: base.With(c.ID(), yes("answer", "d w")), Pending: []ID{config}, Want: "reload: the Caddyfile changes"},
+		{Name: "the note changes", Facts: base.With(c.ID(), yes("answer", "d w")), Pending: []ID{note.ID()}, Want: "reload: certificates"},
+		{Name: "a new container loads it itself", Facts: base.With(c.ID(), yes("answer", "e w")), Pending: []ID{config, ServiceID("s", "caddy")}},
 	})
 }

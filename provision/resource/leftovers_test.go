@@ -1,8 +1,10 @@
-package resource
+package resource_test
 
 import (
 	"strings"
 	"testing"
+
+	. "provision/provision/resource"
 )
 
 // What the data cannot be read without stays wherever the data may be: its volume is listed, or the mark
@@ -27,7 +29,7 @@ func TestLeftoversKeepTheKey(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var gone string
-			for _, c := range l.Diff(world{facts: facts{EngineID("h"): c.engine, l.ID(): yes("files", strings.Join(c.files, "\n")+"\n")}}) {
+			for _, c := range l.Diff(world{Facts: facts{EngineID("h"): c.engine, l.ID(): yes("files", strings.Join(c.files, "\n")+"\n")}}) {
 				gone += c.Diff
 			}
 			if strings.Contains(gone, key) == c.keeps || strings.Contains(gone, mark) || !strings.Contains(gone, token) {

@@ -1,4 +1,4 @@
-package resource
+package resource_test
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	. "provision/provision/resource"
 
 	"github.com/google/go-cmp/cmp"
 

@@ -1,4 +1,4 @@
-package resource
+package resource_test
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	. "provision/provision/resource"
 )
 
 // owned is a file's "UID:GID MODE".
@@ -97,12 +99,12 @@ func TestSecretDirectoryIsRoots(t *testing.T) {
 	probe := func() []Change {
 		s := NewScript("n")
 		f.Probe(s)
-		out, err := machine{}.Sh(t.Context(), s.String())
+		out, err := Machine{}.Sh(t.Context(), s.String())
 		if err != nil {
 			t.Fatal(err, out)
 		}
 		facts, _ := s.Parse([]byte(out))
-		return f.Diff(world{facts: facts})
+		return f.Diff(world{Facts: facts})
 	}
 	if got := probe(); len(got) != 0 {
 		t.Errorf("differs: %+v", got)
@@ -116,6 +118,6 @@ func TestSecretDirectoryIsRoots(t *testing.T) {
 }
 
 // getter is a machine that values are read from, too.
-type getter struct{ machine }
+type getter struct{ Machine }
 
 func (g getter) Get(ctx context.Context, script string) (string, error) { return g.Sh(ctx, script) }

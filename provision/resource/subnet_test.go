@@ -1,9 +1,11 @@
-package resource
+package resource_test
 
 import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	. "provision/provision/resource"
 
 	"pgregory.net/rapid"
 )
@@ -14,17 +16,17 @@ func TestFreeSubnet(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		taken := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) netip.Prefix {
-			space := rapid.SampledFrom(spaces).Draw(t, "space")
+			space := rapid.SampledFrom(Spaces).Draw(t, "space")
 			size := rapid.IntRange(space.Bits(), 30).Draw(t, "size of one that is taken")
 			within := rapid.Uint64Range(0, 1<<(32-space.Bits())-1).Draw(t, "within")
-			return netip.PrefixFrom(address(number(space.Addr())+within), size)
+			return netip.PrefixFrom(Address(Number(space.Addr())+within), size)
 		}), 0, 40).Draw(t, "taken")
 		size := rapid.IntRange(8, 28).Draw(t, "size")
-		got, ok := freeSubnet(taken, size)
+		got, ok := FreeSubnet(taken, size)
 		if !ok {
 			// Each that is taken is in the way of few: only one that is large can leave no room.
 			for at := range uint64(1) << min(size-8, 12) {
-				one := netip.PrefixFrom(address(10<<24+at<<(32-size)), size)
+				one := netip.PrefixFrom(Address(10<<24+at<<(32-size)), size)
 				if !overlapsAny(one, taken) {
 					t.Fatalf("%s is free beside %v, and was not found", one, taken)
 				}
@@ -67,7 +69,7 @@ func TestRoutesThatCount(t *testing.T) {
 		"another network":                        {table: line("eth1", "0000A8C0", "00000000", "0001", "0000FFFF")},
 		"what is no route at all":                {table: head + "eth0\tzz\t0\t0\t0\t0\t0\tzz\t0\t0\t0\n"},
 	} {
-		w := world{facts: facts{s.ID(): answer("routes", c.table), EngineID("a"): no()}}
+		w := world{Facts: facts{s.ID(): answer("routes", c.table), EngineID("a"): no()}}
 		changes := s.Diff(w)
 		if (len(changes) > 0) != (c.hint != "") {
 			t.Errorf("%s: %+v", name, changes)

@@ -1,8 +1,10 @@
-package resource
+package resource_test
 
 import (
 	"net/netip"
 	"testing"
+
+	. "provision/provision/resource"
 )
 
 const (
@@ -47,31 +49,31 @@ func TestSystemDiff(t *testing.T) {
 	ours := "net|9da1733b4401aaaa|10.210.0.0/24|false|prefect||false\n"
 	named := "net|0123456789abaaaa|10.210.0.0/24|false|prefect|br-9da1733b4401|false\n"
 	runDiff(t, s, []diffCase{
-		{name: "unknown", facts: facts{s.ID(): unknown("x")}},
-		{name: "fits", facts: facts{s.ID(): answer(), docker: no()}},
-		{name: "another system", facts: facts{s.ID(): answer("os", "ID=alpine\nPRETTY_NAME=\"Alpine Linux v3.22\"\n"), docker: no()}, want: "refuse: Alpine Linux v3.22 is not supported", risk: Preflight},
-		{name: "no os-release", facts: facts{s.ID(): answer("os", ""), docker: no()}, want: "refuse: none is not supported", risk: Preflight},
-		{name: "hostile os-release", facts: facts{s.ID(): answer("os", "ID=x\nPRETTY_NAME=\"\x1b]0;x\a\"\n"), docker: no()}, want: `refuse: \x1b]0;x\x07 is not supported`, risk: Preflight},
-		{name: "memory", facts: facts{s.ID(): answer("memory", "MemTotal: 500000 kB\n"), docker: no()}, want: "refuse: the host has 488 MiB of memory; its roles need 900", risk: Preflight},
-		{name: "memory not told", facts: facts{s.ID(): answer("memory", ""), docker: no()}},
-		{name: "disk", facts: facts{s.ID(): answer("disk", "x\n/dev/vda1 1 1 1048576 1% /\n"), docker: no()}, want: "refuse: 1024 MiB are free", risk: Preflight},
-		{name: "disk, the images are there", facts: facts{s.ID(): answer("disk", "x\n/dev/vda1 1 1 1048576 1% /\n"), docker: engine("images", "sha256:1|i:1\n")}},
-		{name: "disk, the engine gives no answer", facts: facts{s.ID(): answer("disk", "x\n/dev/vda1 1 1 1048576 1% /\n"), docker: unknown("x")}},
-		{name: "port", facts: facts{s.ID(): answer("listen", listen443, "listeners", `LISTEN 0 511 0.0.0.0:443 0.0.0.0:* users:(("nginx",pid=1,fd=6))`), docker: no()}, want: "refuse: port 443 is taken by nginx", risk: Preflight},
-		{name: "port is our own", facts: facts{s.ID(): answer("listen", listen443), docker: engine("containers", caddy)}},
-		{name: "port, the engine gives no answer", facts: facts{s.ID(): answer("listen", listen443), docker: unknown("x")}},
-		{name: "port on loopback", facts: facts{s.ID(): answer("listen", "   0: 0100007F:01BB 00000000:0000 0A 0\n"), docker: no()}},
-		{name: "overlap", facts: facts{s.ID(): answer("routes", row("eth1", "0000D20A", "0000FFFF")), docker: no()}, want: "refuse: the stack's network 10.210.0.0/24 overlaps 10.210.0.0/16 (interface eth1)", risk: Preflight},
-		{name: "default route", facts: facts{s.ID(): answer("routes", row("eth0", "00000000", "00000000")), docker: no()}},
-		{name: "our bridge", facts: facts{s.ID(): answer("routes", row("br-9da1733b4401", "0000D20A", "00FFFFFF")), docker: engine("networks", ours)}},
-		{name: "our bridge, with a name of its own", facts: facts{s.ID(): answer("routes", row("br-9da1733b4401", "0000D20A", "00FFFFFF")), docker: engine("networks", named)}},
-		{name: "a bridge of others", facts: facts{s.ID(): answer("routes", row("br-0123456789ab", "0000D20A", "00FFFFFF")), docker: engine("networks", ours)}, want: "refuse: the stack's network 10.210.0.0/24 overlaps", risk: Preflight},
-		{name: "a bridge, the engine gives no answer", facts: facts{s.ID(): answer("routes", row("br-9da1733b4401", "0000D20A", "00FFFFFF")), docker: unknown("x")}},
-		{name: "overlap, the engine gives no answer", facts: facts{s.ID(): answer("routes", row("eth1", "0000D20A", "0000FFFF")), docker: unknown("x")}, want: "refuse: the stack's network", risk: Preflight},
-		{name: "clock ahead", facts: facts{s.ID(): answer(OffsetField, "30"), server: answer(), docker: no()}, want: "refuse: the clock is 30s ahead of that of s; at most 10s can be", risk: Preflight},
-		{name: "clock behind", facts: facts{s.ID(): answer(OffsetField, "-30"), server: answer(), docker: no()}, want: "refuse: the clock is 30s behind that of s", risk: Preflight},
-		{name: "both clocks wrong alike", facts: facts{s.ID(): answer(OffsetField, "300"), server: answer(OffsetField, "301"), docker: no()}},
-		{name: "clock not told", facts: facts{s.ID(): answer(OffsetField, ""), server: answer(), docker: no()}},
-		{name: "several", facts: facts{s.ID(): answer("memory", "MemTotal: 500000 kB\n", OffsetField, "30"), server: answer(), docker: no()}, want: "refuse: the host has 488\nrefuse: the clock", risk: Preflight},
+		{Name: "unknown", Facts: facts{s.ID(): unknown("x")}},
+		{Name: "fits", Facts: facts{s.ID(): answer(), docker: no()}},
+		{Name: "another system", Facts: facts{s.ID(): answer("os", "ID=alpine\nPRETTY_NAME=\"Alpine Linux v3.22\"\n"), docker: no()}, Want: "refuse: Alpine Linux v3.22 is not supported", Risk: Preflight},
+		{Name: "no os-release", Facts: facts{s.ID(): answer("os", ""), docker: no()}, Want: "refuse: none is not supported", Risk: Preflight},
+		{Name: "hostile os-release", Facts: facts{s.ID(): answer("os", "ID=x\nPRETTY_NAME=\"\x1b]0;x\a\"\n"), docker: no()}, Want: `refuse: \x1b]0;x\x07 is not supported`, Risk: Preflight},
+		{Name: "memory", Facts: facts{s.ID(): answer("memory", "MemTotal: 500000 kB\n"), docker: no()}, Want: "refuse: the host has 488 MiB of memory; its roles need 900", Risk: Preflight},
+		{Name: "memory not told", Facts: facts{s.ID(): answer("memory", ""), docker: no()}},
+		{Name: "disk", Facts: facts{s.ID(): answer("disk", "x\n/dev/vda1 1 1 1048576 1% /\n"), docker: no()}, Want: "refuse: 1024 MiB are free", Risk: Preflight},
+		{Name: "disk, the images are there", Facts: facts{s.ID(): answer("disk", "x\n/dev/vda1 1 1 1048576 1% /\n"), docker: engine("images", "sha256:1|i:1\n")}},
+		{Name: "disk, the engine gives no answer", Facts: facts{s.ID(): answer("disk", "x\n/dev/vda1 1 1 1048576 1% /\n"), docker: unknown("x")}},
+		{Name: "port", Facts: facts{s.ID(): answer("listen", listen443, "listeners", `LISTEN 0 511 0.0.0.0:443 0.0.0.0:* users:(("nginx",pid=1,fd=6))`), docker: no()}, Want: "refuse: port 443 is taken by nginx", Risk: Preflight},
+		{Name: "port is our own", Facts: facts{s.ID(): answer("listen", listen443), docker: engine("containers", caddy)}},
+		{Name: "port, the engine gives no answer", Facts: facts{s.ID(): answer("listen", listen443), docker: unknown("x")}},
+		{Name: "port on loopback", Facts: facts{s.ID(): answer("listen", "   0: 0100007F:01BB 00000000:0000 0A 0\n"), docker: no()}},
+		{Name: "overlap", Facts: facts{s.ID(): answer("routes", row("eth1", "0000D20A", "0000FFFF")), docker: no()}, Want: "refuse: the stack's network 10.210.0.0/24 overlaps 10.210.0.0/16 (interface eth1)", Risk: Preflight},
+		{Name: "default route", Facts: facts{s.ID(): answer("routes", row("eth0", "00000000", "00000000")), docker: no()}},
+		{Name: "our bridge", Facts: facts{s.ID(): answer("routes", row("br-9da1733b4401", "0000D20A", "00FFFFFF")), docker: engine("networks", ours)}},
+		{Name: "our bridge, with a name of its own", Facts: facts{s.ID(): answer("routes", row("br-9da1733b4401", "0000D20A", "00FFFFFF")), docker: engine("networks", named)}},
+		{Name: "a bridge of others", Facts: facts{s.ID(): answer("routes", row("br-0123456789ab", "0000D20A", "00FFFFFF")), docker: engine("networks", ours)}, Want: "refuse: the stack's network 10.210.0.0/24 overlaps", Risk: Preflight},
+		{Name: "a bridge, the engine gives no answer", Facts: facts{s.ID(): answer("routes", row("br-9da1733b4401", "0000D20A", "00FFFFFF")), docker: unknown("x")}},
+		{Name: "overlap, the engine gives no answer", Facts: facts{s.ID(): answer("routes", row("eth1", "0000D20A", "0000FFFF")), docker: unknown("x")}, Want: "refuse: the stack's network", Risk: Preflight},
+		{Name: "clock ahead", Facts: facts{s.ID(): answer(OffsetField, "30"), server: answer(), docker: no()}, Want: "refuse: the clock is 30s ahead of that of s; at most 10s can be", Risk: Preflight},
+		{Name: "clock behind", Facts: facts{s.ID(): answer(OffsetField, "-30"), server: answer(), docker: no()}, Want: "refuse: the clock is 30s behind that of s", Risk: Preflight},
+		{Name: "both clocks wrong alike", Facts: facts{s.ID(): answer(OffsetField, "300"), server: answer(OffsetField, "301"), docker: no()}},
+		{Name: "clock not told", Facts: facts{s.ID(): answer(OffsetField, ""), server: answer(), docker: no()}},
+		{Name: "several", Facts: facts{s.ID(): answer("memory", "MemTotal: 500000 kB\n", OffsetField, "30"), server: answer(), docker: no()}, Want: "refuse: the host has 488\nrefuse: the clock", Risk: Preflight},
 	})
 }

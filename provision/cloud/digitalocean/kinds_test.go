@@ -36,29 +36,29 @@ func TestDropletDiff(t *testing.T) {
 	attached := yes("on", "7")
 	with := func(droplet resource.Fact) facts { return facts{d.ID(): droplet, volume.ID(): attached} }
 	runDiff(t, d, []diffCase{
-		{name: "not there", facts: with(no()), want: "add: the droplet does not exist: s-2vcpu-4gb, debian-13-x64, fra1"},
-		{name: "not known", facts: with(unknown("no answer"))},
-		{name: "as it should be", facts: with(have())},
-		{name: "half made", facts: with(have("status", "new", "birth", "bb")), want: "change: it was made and is not set up yet"},
-		{name: "active and not set up", facts: with(have("birth", "bb")), want: "change: it was made and is not set up yet"},
-		{name: "off", facts: with(have("status", "off")), want: "change: it is off, should be active"},
-		{name: "an old image without a name", facts: with(have("image", ""))},
-		{name: "another image", facts: with(have("image", "debian-12-x64")), want: "refuse: it was made from debian-12-x64", risk: resource.Data},
-		{name: "another region", facts: with(have("region", "nyc3")), want: "refuse: it is in nyc3, should be in fra1", risk: resource.Data},
-		{name: "two that are used", facts: with(have("used", "9\n")), want: "refuse: several droplets carry its tag: 7, 9", risk: resource.Data},
-		{name: "a tag is missing", facts: with(have("tags", strings.Replace(tags, "provision:prod:role:server\n", "", 1))), want: "change: it lacks the tag provision:prod:role:server"},
-		{name: "a role it lost", facts: with(have("tags", tags+"\nprovision:prod:role:agent")), want: "change: it should not have the tag provision:prod:role:agent"},
-		{name: "its volume is free", facts: facts{d.ID(): have(), volume.ID(): yes("on", "")}, want: "change: its volume is not attached"},
-		{name: "its volume is elsewhere", facts: facts{d.ID(): have(), volume.ID(): yes("on", "9")}, want: "change: its volume is attached to droplet 9"},
+		{Name: "not there", Facts: with(no()), Want: "add: the droplet does not exist: s-2vcpu-4gb, debian-13-x64, fra1"},
+		{Name: "not known", Facts: with(unknown("no answer"))},
+		{Name: "as it should be", Facts: with(have())},
+		{Name: "half made", Facts: with(have("status", "new", "birth", "bb")), Want: "change: it was made and is not set up yet"},
+		{Name: "active and not set up", Facts: with(have("birth", "bb")), Want: "change: it was made and is not set up yet"},
+		{Name: "off", Facts: with(have("status", "off")), Want: "change: it is off, should be active"},
+		{Name: "an old image without a name", Facts: with(have("image", ""))},
+		{Name: "another image", Facts: with(have("image", "debian-12-x64")), Want: "refuse: it was made from debian-12-x64", Risk: resource.Data},
+		{Name: "another region", Facts: with(have("region", "nyc3")), Want: "refuse: it is in nyc3, should be in fra1", Risk: resource.Data},
+		{Name: "two that are used", Facts: with(have("used", "9\n")), Want: "refuse: several droplets carry its tag: 7, 9", Risk: resource.Data},
+		{Name: "a tag is missing", Facts: with(have("tags", strings.Replace(tags, "provision:prod:role:server\n", "", 1))), Want: "change: it lacks the tag provision:prod:role:server"},
+		{Name: "a role it lost", Facts: with(have("tags", tags+"\nprovision:prod:role:agent")), Want: "change: it should not have the tag provision:prod:role:agent"},
+		{Name: "its volume is free", Facts: facts{d.ID(): have(), volume.ID(): yes("on", "")}, Want: "change: its volume is not attached"},
+		{Name: "its volume is elsewhere", Facts: facts{d.ID(): have(), volume.ID(): yes("on", "9")}, Want: "change: its volume is attached to droplet 9"},
 	})
 	// Another size is a change of its own, and a second one that nobody used is removed.
-	w := world{with(have("size", "s-1vcpu-1gb", "newborn", "9\n")), map[resource.ID]bool{}, map[string]bool{}}
+	w := world{Facts: with(have("size", "s-1vcpu-1gb", "newborn", "9\n")), Asked: map[string]bool{}}
 	got := d.Diff(w)
 	if len(got) != 2 || got[0].Act != resource.Refuse || got[0].Risk != resource.Data || !strings.Contains(got[0].Hint, "--resize") || got[1].Act != resource.Remove || got[1].ID.Name != "prefect 9" {
 		t.Errorf("%+v", got)
 	}
-	w.options["resize"] = true
-	w.facts[CloudAccountID()] = yes("catalog", `{"Sizes": [{"slug": "s-1vcpu-1gb", "price_monthly": 6}, {"slug": "s-2vcpu-4gb", "price_monthly": 24, "available": true, "regions": ["fra1"]}]}`)
+	w.Asked["resize"] = true
+	w.Facts[CloudAccountID()] = yes("catalog", `{"Sizes": [{"slug": "s-1vcpu-1gb", "price_monthly": 6}, {"slug": "s-2vcpu-4gb", "price_monthly": 24, "available": true, "regions": ["fra1"]}]}`)
 	if got = d.Diff(w); got[0].Act != resource.Modify || got[0].Risk != resource.Interrupts || !strings.HasPrefix(got[0].Note, "$6.00 to $24.00 a month; ") {
 		t.Errorf("%+v", got[0])
 	}
@@ -70,12 +70,12 @@ func TestCloudVolumeDiff(t *testing.T) {
 	v := &CloudVolume{D: do, Host: host}
 	at := func(f resource.Fact) facts { return facts{v.ID(): f} }
 	runDiff(t, v, []diffCase{
-		{name: "not there", facts: at(no()), want: "add: the volume does not exist: 20 GiB in fra1"},
-		{name: "not known", facts: at(unknown(""))},
-		{name: "as it should be", facts: at(yes("size", "20", "region", "fra1"))},
-		{name: "smaller", facts: at(yes("size", "10", "region", "fra1")), want: "change: it has 10 GiB, should have 20"},
-		{name: "larger", facts: at(yes("size", "30", "region", "fra1")), want: "refuse: the volume has 30 GiB, and a volume cannot shrink to 20", risk: resource.Data},
-		{name: "elsewhere", facts: at(yes("size", "20", "region", "nyc3")), want: "refuse: the volume with the data is in nyc3", risk: resource.Data},
+		{Name: "not there", Facts: at(no()), Want: "add: the volume does not exist: 20 GiB in fra1"},
+		{Name: "not known", Facts: at(unknown(""))},
+		{Name: "as it should be", Facts: at(yes("size", "20", "region", "fra1"))},
+		{Name: "smaller", Facts: at(yes("size", "10", "region", "fra1")), Want: "change: it has 10 GiB, should have 20"},
+		{Name: "larger", Facts: at(yes("size", "30", "region", "fra1")), Want: "refuse: the volume has 30 GiB, and a volume cannot shrink to 20", Risk: resource.Data},
+		{Name: "elsewhere", Facts: at(yes("size", "20", "region", "nyc3")), Want: "refuse: the volume with the data is in nyc3", Risk: resource.Data},
 	})
 }
 
@@ -90,16 +90,16 @@ func TestCloudFirewallDiff(t *testing.T) {
 		return facts{f.ID(): f.Look(&Listing{Firewalls: []godo.Firewall{{Name: "another"}, one}})}
 	}
 	runDiff(t, f, []diffCase{
-		{name: "not there", facts: facts{f.ID(): f.Look(&Listing{Firewalls: []godo.Firewall{{Name: "another"}}})}, want: "add: the firewall does not exist"},
-		{name: "not known", facts: facts{f.ID(): unknown("")}},
-		{name: "as it should be", facts: at(func(*godo.Firewall) {})},
-		{name: "all ports by their other names", facts: at(func(w *godo.Firewall) {
+		{Name: "not there", Facts: facts{f.ID(): f.Look(&Listing{Firewalls: []godo.Firewall{{Name: "another"}}})}, Want: "add: the firewall does not exist"},
+		{Name: "not known", Facts: facts{f.ID(): unknown("")}},
+		{Name: "as it should be", Facts: at(func(*godo.Firewall) {})},
+		{Name: "all ports by their other names", Facts: at(func(w *godo.Firewall) {
 			w.OutboundRules[0].PortRange, w.OutboundRules[1].PortRange, w.OutboundRules[2].PortRange = "1-65535", "all", ""
 		})},
-		{name: "another port", facts: at(func(w *godo.Firewall) { w.InboundRules[0].PortRange = "23" }), want: "change: it lets other things through"},
-		{name: "everyone", facts: at(func(w *godo.Firewall) { w.InboundRules[0].Sources = &godo.Sources{Addresses: everywhere} }), want: "change: it lets other things through"},
-		{name: "a tag's droplets", facts: at(func(w *godo.Firewall) { w.InboundRules[0].Sources.Tags = []string{"web"} }), want: "change: it lets other things through"},
-		{name: "for nobody", facts: at(func(w *godo.Firewall) { w.Tags = nil }), want: "change: it lets other things through"},
+		{Name: "another port", Facts: at(func(w *godo.Firewall) { w.InboundRules[0].PortRange = "23" }), Want: "change: it lets other things through"},
+		{Name: "everyone", Facts: at(func(w *godo.Firewall) { w.InboundRules[0].Sources = &godo.Sources{Addresses: everywhere} }), Want: "change: it lets other things through"},
+		{Name: "a tag's droplets", Facts: at(func(w *godo.Firewall) { w.InboundRules[0].Sources.Tags = []string{"web"} }), Want: "change: it lets other things through"},
+		{Name: "for nobody", Facts: at(func(w *godo.Firewall) { w.Tags = nil }), Want: "change: it lets other things through"},
 	})
 }
 
@@ -109,24 +109,24 @@ func TestReservedIPAndRecordDiff(t *testing.T) {
 	do.Domain = "example.org"
 	a := &ReservedIP{D: do, Host: host}
 	runDiff(t, a, []diffCase{
-		{name: "not there", facts: facts{a.ID(): no()}, want: "add: the droplet has no reserved IP"},
-		{name: "not known", facts: facts{a.ID(): unknown("")}},
-		{name: "as it should be", facts: facts{a.ID(): yes("ip", "203.0.113.3", "on", "7", "known", "true")}},
-		{name: "free", facts: facts{a.ID(): yes("ip", "203.0.113.3", "on", "", "known", "true")}, want: "change: 203.0.113.3 is not on the droplet"},
-		{name: "not remembered", facts: facts{a.ID(): yes("ip", "203.0.113.3", "on", "7", "known", "false")}, want: "change: 203.0.113.3 is on the droplet and not remembered"},
+		{Name: "not there", Facts: facts{a.ID(): no()}, Want: "add: the droplet has no reserved IP"},
+		{Name: "not known", Facts: facts{a.ID(): unknown("")}},
+		{Name: "as it should be", Facts: facts{a.ID(): yes("ip", "203.0.113.3", "on", "7", "known", "true")}},
+		{Name: "free", Facts: facts{a.ID(): yes("ip", "203.0.113.3", "on", "", "known", "true")}, Want: "change: 203.0.113.3 is not on the droplet"},
+		{Name: "not remembered", Facts: facts{a.ID(): yes("ip", "203.0.113.3", "on", "7", "known", "false")}, Want: "change: 203.0.113.3 is on the droplet and not remembered"},
 	})
 	n := &DNSRecord{D: do, Name: "prefect.example.org", Droplet: DropletID("prefect"), Address: a.ID()}
 	at := func(record resource.Fact) facts { return facts{n.ID(): record, a.ID(): yes("ip", "203.0.113.3")} }
 	runDiff(t, n, []diffCase{
-		{name: "not there", facts: at(no()), want: "add: the name leads nowhere yet"},
-		{name: "not known", facts: at(unknown(""))},
-		{name: "as it should be", facts: at(yes("data", "203.0.113.3"))},
-		{name: "elsewhere", facts: at(yes("data", "198.51.100.1")), want: "change: it leads to 198.51.100.1, should lead to 203.0.113.3", risk: resource.Interrupts},
-		{name: "the address comes later", facts: facts{n.ID(): yes("data", "198.51.100.1"), a.ID(): no()}, want: "change: it leads to 198.51.100.1, and the server gets", risk: resource.Interrupts},
-		{name: "twice the same", facts: at(yes("data", "203.0.113.3\n203.0.113.3")), want: "change: the same record is there twice"},
-		{name: "several", facts: at(yes("data", "203.0.113.3\n198.51.100.1")), want: "refuse: it leads to several addresses", risk: resource.Cloud},
-		{name: "another name", facts: at(yes("cname", "www.example.net.")), want: "refuse: it is another name for www.example.net.", risk: resource.Cloud},
-		{name: "no such domain", facts: at(yes("domain", "missing")), want: "refuse: the account does not manage the domain example.org", risk: resource.Cloud},
+		{Name: "not there", Facts: at(no()), Want: "add: the name leads nowhere yet"},
+		{Name: "not known", Facts: at(unknown(""))},
+		{Name: "as it should be", Facts: at(yes("data", "203.0.113.3"))},
+		{Name: "elsewhere", Facts: at(yes("data", "198.51.100.1")), Want: "change: it leads to 198.51.100.1, should lead to 203.0.113.3", Risk: resource.Interrupts},
+		{Name: "the address comes later", Facts: facts{n.ID(): yes("data", "198.51.100.1"), a.ID(): no()}, Want: "change: it leads to 198.51.100.1, and the server gets", Risk: resource.Interrupts},
+		{Name: "twice the same", Facts: at(yes("data", "203.0.113.3\n203.0.113.3")), Want: "change: the same record is there twice"},
+		{Name: "several", Facts: at(yes("data", "203.0.113.3\n198.51.100.1")), Want: "refuse: it leads to several addresses", Risk: resource.Cloud},
+		{Name: "another name", Facts: at(yes("cname", "www.example.net.")), Want: "refuse: it is another name for www.example.net.", Risk: resource.Cloud},
+		{Name: "no such domain", Facts: at(yes("domain", "missing")), Want: "refuse: the account does not manage the domain example.org", Risk: resource.Cloud},
 	})
 }
 
@@ -142,10 +142,10 @@ func TestPublicNameDiff(t *testing.T) {
 	n := &PublicName{D: do, Name: "prefect.example.org", Droplet: DropletID("prefect"), Caddy: resource.ServiceID("prefect", "prefect-caddy")}
 	at := func(engine resource.Fact) facts { return facts{resource.EngineID("prefect"): engine} }
 	runDiff(t, n, []diffCase{
-		{name: "a host that does not exist", facts: at(no()), want: "await: it has to lead to the server"},
-		{name: "no Caddy yet", facts: at(engine("")), want: "await: it has to lead to the server"},
-		{name: "Docker is stopped", facts: at(unknown("stopped"))},
-		{name: "Caddy is there", facts: at(engine("/prefect-caddy|c1|sha256:1|i:1|exited||0|1|false|2026-01-01T00:00:00Z|def|m|p|x\n"))},
+		{Name: "a host that does not exist", Facts: at(no()), Want: "await: it has to lead to the server"},
+		{Name: "no Caddy yet", Facts: at(engine("")), Want: "await: it has to lead to the server"},
+		{Name: "Docker is stopped", Facts: at(unknown("stopped"))},
+		{Name: "Caddy is there", Facts: at(engine("/prefect-caddy|c1|sha256:1|i:1|exited||0|1|false|2026-01-01T00:00:00Z|def|m|p|x\n"))},
 	})
 }
 
@@ -184,7 +184,7 @@ func TestARecordForIPv6IsNamed(t *testing.T) {
 		{six[:1], resource.Yes, ""},
 	} {
 		f := n.Look(&Listing{Domain: true, Records: c.records})
-		got := strings.Join(n.Warn(world{facts: facts{n.ID(): f}}), "\n")
+		got := strings.Join(n.Warn(world{Facts: facts{n.ID(): f}}), "\n")
 		if f.Know != c.know || (c.want == "") != (got == "") || !strings.HasPrefix(got, c.want) {
 			t.Errorf("%v %q, want %v %q", f.Know, got, c.know, c.want)
 		}
@@ -208,7 +208,7 @@ func TestDropletWarns(t *testing.T) {
 		{false, true, "", ""}, // a change, and no warning
 	} {
 		do.Monitoring, do.Backups = c.monitoring, c.backups
-		got := strings.Join(d.Warn(world{facts: facts{d.ID(): yes("status", "active", "features", c.features)}}), "\n")
+		got := strings.Join(d.Warn(world{Facts: facts{d.ID(): yes("status", "active", "features", c.features)}}), "\n")
 		if (c.want == "") != (got == "") || !strings.HasPrefix(got, c.want) {
 			t.Errorf("%+v: %q", c, got)
 		}
