@@ -23,7 +23,8 @@ type Caddyfile struct {
 	PublicURL string                   // scheme, host and optional port
 	UIUser    string                   // its bcrypt hash is the file secrets/caddy/ui_password_hash
 	Agents    []string                 // hosts with token files secrets/caddy/tokens/HOST.{poll,run}; their order does not matter
-	Tokens    []generation.TokenRoutes // what the holders of each kind of token may do
+	Routes    generation.Routes        // what may be asked for
+	Tokens    []generation.TokenRoutes // of Routes: what the holders of each kind of token may do
 
 	Email    string // acme
 	ACMECA   string // acme: url of another directory

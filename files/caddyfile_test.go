@@ -10,7 +10,7 @@ import (
 )
 
 func caddyVariants() map[string]Caddyfile {
-	base := Caddyfile{TLS: generation.TLSInternal, PublicURL: "https://prefect.example.org", UIUser: "admin", Agents: []string{"worker-1", "worker-2"}, Tokens: gen2.Generation.Tokens(false, false)}
+	base := Caddyfile{TLS: generation.TLSInternal, PublicURL: "https://prefect.example.org", UIUser: "admin", Agents: []string{"worker-1", "worker-2"}, Routes: gen2.Generation.Routes, Tokens: gen2.Generation.Routes.Tokens(false, false)}
 	with := func(change func(*Caddyfile)) Caddyfile {
 		c := base
 		change(&c)
@@ -26,8 +26,8 @@ func caddyVariants() map[string]Caddyfile {
 		"acme-plain": with(func(c *Caddyfile) { c.TLS = generation.TLSACME }),
 		"files":      with(func(c *Caddyfile) { c.TLS = generation.TLSFiles }),
 		"off":        with(func(c *Caddyfile) { c.TLS, c.PublicURL = generation.TLSOff, "http://192.0.2.7:4200" }),
-		"api-all":    with(func(c *Caddyfile) { c.Tokens = gen2.Generation.Tokens(true, false) }),
-		"serve":      with(func(c *Caddyfile) { c.Tokens = gen2.Generation.Tokens(false, true) }),
+		"api-all":    with(func(c *Caddyfile) { c.Tokens = gen2.Generation.Routes.Tokens(true, false) }),
+		"serve":      with(func(c *Caddyfile) { c.Tokens = gen2.Generation.Routes.Tokens(false, true) }),
 		"no-agents":  with(func(c *Caddyfile) { c.Agents = nil }),
 		"odd-user":   with(func(c *Caddyfile) { c.UIUser = `o'brien "ops" \` }),
 	}

@@ -39,7 +39,7 @@ func (m *meter) upload(done, total int64) *Progress {
 }
 
 // The lines that docker pull draws on a terminal, those of docker build with BUILDKIT_PROGRESS=plain,
-// and among them those of files/gen2/prefect/received.py.
+// and among them what steps of the images tell of what they have received.
 var (
 	pullLine  = regexp.MustCompile(`^([0-9a-f]{12}): (?:(Pulling fs layer|Waiting|Verifying Checksum)|(Already exists|Download complete|Pull complete)|(Downloading|Extracting)(?: +(?:\[.*\] +)?` + bytesOf + `/` + bytesOf + `| .*)?)$`)
 	wholeLine = regexp.MustCompile(`^building in (\d{1,4}) steps$`) // of resource.BuiltImage

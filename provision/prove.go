@@ -62,7 +62,7 @@ func (p *Pass) smoke(ctx context.Context, host string) error {
 	server, stack := p.System.Inventory.Server().Name, p.System.Stack.Names()
 	p.emit(Event{Type: "verify", Host: host, State: "start", Text: "a run of the built-in flow (an agent polls every 15 s)"})
 	// The answer says how the run ended, whatever the program's status is; without an answer the smoke test fails below.
-	out, err := p.root(ctx, server, "smoke", resource.SmokeScript(stack.Container("server"), host)+" || true", 6*time.Minute)
+	out, err := p.root(ctx, server, "smoke", resource.SmokeScript(stack.Container("server"), p.System.Stack.Generation().Glue.Smoke, host)+" || true", 6*time.Minute)
 	if err != nil {
 		return err
 	}

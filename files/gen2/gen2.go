@@ -13,10 +13,30 @@ const resultBlock = "local-file-system/provision-results"
 
 // Generation is that of Prefect 2.
 var Generation = generation.Generation{
-	Prefect: prefectVersion,
-	Parts:   generation.Parts{caddyPart, serverPart, postgresPart, migratePart, agentPart, businessPart, describePart},
-	Tokens:  tokens,
-	Build:   build,
+	Prefect:  prefectVersion,
+	Python:   "python:3.8-slim",
+	Postgres: "postgres:13.3",
+	Ended: []generation.Ended{
+		{Name: "Prefect " + prefectVersion},
+		{Name: "Python 3.8", Image: "python:3.8"},
+		{Name: "PostgreSQL 13", Image: "postgres:13"},
+	},
+	Parts: generation.Parts{caddyPart, serverPart, postgresPart, migratePart, agentPart, businessPart, describePart},
+	Glue: generation.Glue{
+		Observe:  "python -m provision_glue.observe",
+		Pool:     "python -m provision_glue.pool",
+		Register: "python -m provision_glue.register",
+		Smoke:    "python -m provision_glue.smoke",
+		Check:    "/opt/provision/entrypoint python -m provision_glue.check",
+		Smokes:   "provision_glue.flows.smoke",
+	},
+	Routes:      routes,
+	Owned:       owned,
+	Zones:       zones,
+	Project:     checkProject,
+	ProjectHint: "the directory of a Poetry project, the one with pyproject.toml",
+	Hello:       "hello.py:hello",
+	Build:       build,
 }
 
 // Users of the containers. An account of a host with one of these numbers is warned of.

@@ -12,6 +12,18 @@ const (
 	segment = `[^/]+`
 )
 
+var routes = generation.Routes{
+	Server: "server:4200",
+	API:    "^/api/",
+	Probes: "^/api/(health|ready)$",
+	Closed: []string{"/api/admin/database", "/api/admin/database/*"},
+	// The graph of a run compiles functions, and blocks have logos on other sites.
+	Foreign: []string{"/docs", "/docs/*", "/redoc"},
+	Policy: "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob: https:; font-src 'self' data:; " +
+		"worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+	Tokens: tokens,
+}
+
 // tokens are the two kinds. Where flows are fetched by what executes them (serve), the run token does the work of both.
 func tokens(all, serve bool) []generation.TokenRoutes {
 	poll, run := pollRoutes(), runRoutes()

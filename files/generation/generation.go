@@ -6,11 +6,49 @@ import "provision/files/buildcontext"
 type Generation struct {
 	// Prefect is the version that the images are locked to, as stack files name it.
 	Prefect string
-	Parts   Parts
-	// Tokens says what the holder of each kind of token may do at the API: with all, flows may do everything; with serve, what executes flows fetches them.
-	Tokens func(all, serve bool) []TokenRoutes
+	// Python and Postgres are the images of stack files that name no others.
+	Python, Postgres string
+	// Ended are what gets no more updates from its makers.
+	Ended []Ended
+	Parts Parts
+	// Glue are the programs that provision runs in the containers.
+	Glue Glue
+	// Routes says what may be asked for at the entrance, and by whom.
+	Routes Routes
+	// Owned are the settings of Prefect that the stack stands on, with what provision does about them.
+	Owned map[string]string
+	// Zones are the time zones that schedules may have.
+	Zones Zones
+	// Project says what is wrong with the project of the user's flows in dir, which is shown as the user wrote it; "" if nothing is.
+	Project func(dir, shown string) (problem, hint string)
+	// ProjectHint is what such a directory is, and Hello the entrypoint of the flow in the built-in project.
+	ProjectHint, Hello string
 	// Build gives the build context of one of the images that are built on hosts. It reads the user's project.
 	Build func(image string, in BuildInput) (buildcontext.Context, error)
+}
+
+// Ended is something that gets no more updates from its makers.
+type Ended struct {
+	Name  string
+	Image string // part of the name of an image that has it; "" is the generation itself
+}
+
+// Glue are programs of the images, as a shell runs them. What they take and answer is the same in all generations.
+type Glue struct {
+	Observe  string // in the server: --stack STACK --pool POOL; it answers with what is registered, as JSON
+	Pool     string // in the server: the pool and its queues, as JSON
+	Register string // in the server: the deployments and their flows on standard input, as JSON
+	Smoke    string // in the server: AGENT-HOST --timeout SECONDS; it answers how the run went, as JSON
+	Check    string // on agent hosts: [--deep]; it answers what the API says to the host's token, as JSON
+	// Smokes is the entrypoint of the flow that Smoke runs.
+	Smokes string
+}
+
+// Zones are time zones.
+type Zones struct {
+	Names  []string
+	Year   int               // of the list
+	Former map[string]string // names in the list for zones that have been named or made since: with its rules they have the same time
 }
 
 // BuildInput is what images are built from.

@@ -1,5 +1,17 @@
 package generation
 
+// Routes are what may be asked for at the entrance. The paths are Caddy's.
+type Routes struct {
+	Server  string   // name and port of the server in its network
+	API     string   // a regular expression that begins the paths of the API
+	Probes  string   // a regular expression of paths that everybody may ask for
+	Closed  []string // paths that nobody may ask for
+	Foreign []string // pages that bring scripts of another site
+	Policy  string   // the content security policy of all other pages
+	// Tokens says what the holder of each kind of token may do at the API: with all, flows may do everything; with serve, what executes flows fetches them.
+	Tokens func(all, serve bool) []TokenRoutes
+}
+
 // TokenRoutes is what the holder of one kind of token may do at the API. Everything else is refused: a token that may write deployments, blocks or pools
 // can run code on every agent host.
 type TokenRoutes struct {

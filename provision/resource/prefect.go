@@ -15,6 +15,7 @@ import (
 type PrefectState struct {
 	Host, Container string
 	Stack, Pool     string
+	Ask             string // generation.Glue.Observe
 }
 
 var (
@@ -30,14 +31,14 @@ func (p *PrefectState) Needs() []ID { return []ID{ServiceID(p.Host, p.Container)
 
 func (p *PrefectState) Probe(s *Script) {
 	inside(s)
-	s.Beside(p.ID(), fmt.Sprintf(`if inside %s python -m provision_glue.observe --stack %s --pool %s; then if [ $rc -eq 0 ]; then v json "$x"; yes; else unknown "$x"; fi; fi`,
-		remote.Quote(p.Container), remote.Quote(p.Stack), remote.Quote(p.Pool)))
+	s.Beside(p.ID(), fmt.Sprintf(`if inside %s %s --stack %s --pool %s; then if [ $rc -eq 0 ]; then v json "$x"; yes; else unknown "$x"; fi; fi`,
+		remote.Quote(p.Container), p.Ask, remote.Quote(p.Stack), remote.Quote(p.Pool)))
 }
 
 func (p *PrefectState) Diff(World) []Change                    { return nil }
 func (p *PrefectState) Do(context.Context, *Run, Change) error { return nil }
 
-// observed is the answer of provision_glue.observe.
+// observed is the answer of PrefectState.Ask.
 type observed struct {
 	Error       string `json:"error"`
 	Pool        part   `json:"pool"`
@@ -144,6 +145,7 @@ type Pool struct {
 	Queues          []string // shared ones
 	Own             []string // one for each agent host
 	OwnPrefix       string   // what the names of such queues begin with: those of hosts that are gone are removed
+	Make            string   // generation.Glue.Pool
 }
 
 var _ Resource = (*Pool)(nil)
@@ -203,7 +205,7 @@ func (p *Pool) Do(ctx context.Context, r *Run, _ Change) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.Sh(ctx, p.Host, fmt.Sprintf("timeout 120 docker exec %s python -m provision_glue.pool %s", remote.Quote(p.Container), remote.Quote(string(spec))))
+	_, err = r.Sh(ctx, p.Host, fmt.Sprintf("timeout 120 docker exec %s %s %s", remote.Quote(p.Container), p.Make, remote.Quote(string(spec))))
 	return err
 }
 
@@ -222,6 +224,7 @@ type Registration struct {
 	Digest    string   // of them and of the flows' code: what the record says when all is registered
 	Names     []string // ENTRYPOINT/NAME of each
 	Tag       string   // on every deployment of ours
+	Register  string   // generation.Glue.Register
 	After     []ID
 }
 
@@ -304,8 +307,8 @@ func (g *Registration) Do(ctx context.Context, r *Run, _ Change) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.Sh(ctx, g.Server, fmt.Sprintf("t=%s\ntimeout 600 docker exec -i %s python -m provision_glue.register <\"$t\"\nrm -f \"$t\"\n",
-		remote.Quote(path), remote.Quote(g.Container)))
+	_, err = r.Sh(ctx, g.Server, fmt.Sprintf("t=%s\ntimeout 600 docker exec -i %s %s <\"$t\"\nrm -f \"$t\"\n",
+		remote.Quote(path), remote.Quote(g.Container), g.Register))
 	return err
 }
 

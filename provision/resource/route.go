@@ -14,6 +14,7 @@ import (
 type Route struct {
 	Host, Container string
 	Queue           string
+	Ask             string // generation.Glue.Check
 	After           []ID
 }
 
@@ -28,16 +29,13 @@ func (r *Route) Needs() []ID                            { return append([]ID{Ser
 func (r *Route) Diff(World) []Change                    { return nil }
 func (r *Route) Do(context.Context, *Run, Change) error { return nil }
 
-// agentCheck is the command that asks.
-const agentCheck = "/opt/provision/entrypoint python -m provision_glue.check"
-
 func (r *Route) Probe(s *Script) {
 	inside(s)
 	// Whatever comes back is an answer for Check; nothing is planned from it.
-	s.Beside(r.ID(), fmt.Sprintf(`if inside %s %s; then v json "$x"; else v json ''; fi; yes`, remote.Quote(r.Container), agentCheck))
+	s.Beside(r.ID(), fmt.Sprintf(`if inside %s %s; then v json "$x"; else v json ''; fi; yes`, remote.Quote(r.Container), r.Ask))
 }
 
-// routeAnswer is the answer of provision_glue.check.
+// routeAnswer is the answer of Route.Ask.
 type routeAnswer struct {
 	OK    bool              `json:"ok"`
 	Error string            `json:"error"`
@@ -75,7 +73,7 @@ func (r *Route) Check(w World) []Problem {
 // Prove is the part of verify that is too much for every pass: what a token opens and what it does
 // not.
 func (r *Route) Prove() (script string) {
-	return fmt.Sprintf("timeout 60 docker exec %s %s --deep || true", remote.Quote(r.Container), agentCheck)
+	return fmt.Sprintf("timeout 60 docker exec %s %s --deep || true", remote.Quote(r.Container), r.Ask)
 }
 
 // Proved reads the answer to Prove: what was tried and went as it should, or what is wrong.
@@ -96,14 +94,14 @@ func (r *Route) Proved(answer string) (tried, problem string) {
 	return tried, ""
 }
 
-// The names of two attempts in provision_glue.check. The write is not tried where flows may do it.
+// The names of two attempts of Route.Ask. The write is not tried where flows may do it.
 const (
 	wrongToken = "token with one character changed"
 	write      = "write to deployments"
 )
 
 // SmokeScript runs the built-in flow on one agent host, from inside the server's container, and
-// prints the outcome.
-func SmokeScript(server, host string) string {
-	return fmt.Sprintf("timeout 300 docker exec %s python -m provision_glue.smoke %s --timeout 240", remote.Quote(server), remote.Quote(host))
+// prints the outcome. The command is generation.Glue.Smoke.
+func SmokeScript(server, command, host string) string {
+	return fmt.Sprintf("timeout 300 docker exec %s %s %s --timeout 240", remote.Quote(server), command, remote.Quote(host))
 }

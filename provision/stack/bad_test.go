@@ -189,15 +189,6 @@ func TestProject(t *testing.T) {
 	}
 }
 
-func TestShellWord(t *testing.T) {
-	t.Parallel()
-	for path, want := range map[string]string{"flows": "flows", "../my flows": "'../my flows'", "it's": `'it'\''s'`, "$(x)": "'$(x)'", "-x": "'-x'"} {
-		if got := shellWord(path); got != want {
-			t.Errorf("%q: %s, want %s", path, got, want)
-		}
-	}
-}
-
 func TestLoadBothReportsBothTogether(t *testing.T) {
 	t.Parallel()
 	const hosts = "[hosts.prefect]\naddress = \"10.0.0.11\"\ninternal_address = \"10.210.1.9\"\nroles = [\"server\"]\n[hosts.worker-1]\naddress = \"10.210.2.7\"\nroles = [\"agent\"]\nqueues = [\"heavy\"]\n"

@@ -84,7 +84,7 @@ func (b *binder) agentRole(h *inventory.Host) error {
 			}
 			c.After = append(c.After, registration)
 		}
-		b.add(c, &resource.Route{Host: host, Container: c.Container, Queue: naming.HostQueue(host), After: api})
+		b.add(c, &resource.Route{Host: host, Container: c.Container, Queue: naming.HostQueue(host), Ask: b.stack.Generation().Glue.Check, After: api})
 	}
 	return nil
 }
@@ -113,13 +113,14 @@ func (b *binder) registration(host, dir string, after []resource.ID) (resource.I
 		Deployments []deployment `json:"deployments"`
 	}{Stack: b.stack.Name, Pool: naming.Pool, Agents: b.agents, Deployments: []deployment{}}
 	var names []string
+	glue := b.stack.Generation().Glue
 	listed := b.stack.Deployments
 	if len(listed) == 0 && b.stack.BusinessLogic.Path == "" {
 		queue := naming.HostQueue(host)
 		if shared := b.stack.Queues(b.inv.Agents()[0]); len(shared) > 0 {
 			queue = shared[0]
 		}
-		listed = []Deployment{{Flow: "hello.py:hello", Name: "default", Queue: queue}}
+		listed = []Deployment{{Flow: b.stack.Generation().Hello, Name: "default", Queue: queue}}
 	}
 	for _, d := range listed {
 		one := deployment{Flow: d.Flow, Name: d.Name, Queue: d.Queue, Parameters: d.Parameters, Tags: d.Tags}
@@ -136,7 +137,7 @@ func (b *binder) registration(host, dir string, after []resource.ID) (resource.I
 		names = append(names, d.Flow+"/"+d.Name)
 	}
 	for _, a := range b.agents {
-		names = append(names, "provision_glue.flows.smoke/"+a)
+		names = append(names, glue.Smokes+"/"+a)
 	}
 	// The record names the code as well: a flow that was edited is registered again, for its
 	// parameters may have changed.
@@ -147,7 +148,7 @@ func (b *binder) registration(host, dir string, after []resource.ID) (resource.I
 	}
 	r := &resource.Registration{
 		Host: host, Server: b.server.Name, Container: b.names.Container("server"), Project: b.names.Project(naming.RoleAgent), Dir: dir, Pool: resource.PoolID(b.server.Name, naming.Pool),
-		Spec: text, Digest: spec.Record, Names: names, Tag: b.names.Tag(), After: after,
+		Spec: text, Digest: spec.Record, Names: names, Tag: b.names.Tag(), Register: glue.Register, After: after,
 	}
 	b.add(r)
 	return r.ID(), nil

@@ -77,7 +77,7 @@ func (b *binder) serverRole(h *inventory.Host) error {
 		case "postgres":
 			b.add(&resource.DatabaseLogin{Host: host, Container: c.Container, Password: password.ID()})
 		case "server":
-			b.add(&resource.PrefectState{Host: host, Container: c.Container, Stack: name, Pool: naming.Pool}, b.pool(c))
+			b.add(&resource.PrefectState{Host: host, Container: c.Container, Stack: name, Pool: naming.Pool, Ask: b.stack.Generation().Glue.Observe}, b.pool(c))
 		case "caddy":
 			b.add(&resource.CaddyLoaded{
 				Host: host, Container: c.Container, Digest: caddyConfig.digest, Config: caddyConfig.ID(), Files: caddyFiles,
@@ -98,7 +98,10 @@ func (b *binder) pool(server *resource.Service) *resource.Pool {
 			queues[q] = true
 		}
 	}
-	return &resource.Pool{Host: server.Host, Container: server.Container, Name: naming.Pool, Queues: sorted(queues), Own: own, OwnPrefix: naming.HostQueuePrefix}
+	return &resource.Pool{
+		Host: server.Host, Container: server.Container, Name: naming.Pool, Queues: sorted(queues), Own: own, OwnPrefix: naming.HostQueuePrefix,
+		Make: b.stack.Generation().Glue.Pool,
+	}
 }
 
 var majorTag = regexp.MustCompile(`:(\d+)[^/]*$`)
@@ -194,9 +197,10 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 			b.add(&resource.SecretFile{Host: host, Path: id.Name, UID: b.uid("caddy"), Generate: resource.RandomHex, After: identity})
 		}
 	}
+	routes := b.stack.Generation().Routes
 	text, digest, err := files.Caddyfile{
 		TLS: tls.Mode, PublicURL: b.inv.URL, UIUser: b.stack.UI.User, Agents: b.agents,
-		Tokens: b.stack.Generation().Tokens(b.stack.BusinessLogic.API == APIAll, b.serve()), Email: tls.Email, ACMECA: tls.ACMECA, ACMERoot: tls.ACMECARoot != "",
+		Routes: routes, Tokens: routes.Tokens(b.stack.BusinessLogic.API == APIAll, b.serve()), Email: tls.Email, ACMECA: tls.ACMECA, ACMERoot: tls.ACMECARoot != "",
 	}.Render()
 	if err != nil {
 		return nil, caddyfile{}, err

@@ -1,22 +1,10 @@
 package stack
 
 import (
-	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
-	"github.com/BurntSushi/toml"
-
 	"provision/inventory/strict"
-)
-
-// poetry is what images are built with: the last one for Python 3.8. It writes and reads lock files of this version.
-const (
-	poetry      = "1.8.5"
-	lockVersion = "2.0"
-	maxLock     = 32 << 20
 )
 
 // businessLogic says whether the project's files can be looked at.
@@ -35,105 +23,11 @@ func (c checker) businessLogic(s *Stack) bool {
 	shown := b.Path
 	b.Path = c.Path(b.Path)
 	if info, err := os.Stat(b.Path); err != nil || !info.IsDir() {
-		c.Add(key, strict.Show(shown)+" is not a directory", "the directory of a Poetry project, the one with pyproject.toml")
+		c.Add(key, strict.Show(shown)+" is not a directory", s.Generation().ProjectHint)
 		return false
 	}
-	c.project(key, shown, b.Path, s.Prefect.Version)
+	if problem, hint := s.Generation().Project(b.Path, shown); problem != "" {
+		c.Add(key, problem, hint)
+	}
 	return true
-}
-
-// project checks what can be known of a Poetry project without running Poetry. Only its first mistake is of use to anyone:
-// the command that mends it writes the lock file anew.
-func (c checker) project(key, shown, dir, prefect string) {
-	run := func(command string) string {
-		return fmt.Sprintf("with Poetry %s and a Python 3.8 run: cd %s && poetry %s", poetry, shellWord(shown), command)
-	}
-	var project struct {
-		Tool struct {
-			Poetry map[string]any `toml:"poetry"`
-		} `toml:"tool"`
-	}
-	switch err := readTOML(filepath.Join(dir, "pyproject.toml"), &project); {
-	case errors.Is(err, os.ErrNotExist):
-		c.Add(key, strict.Show(shown)+" has no pyproject.toml", run(`init --no-interaction --python ">=3.8,<3.9" --dependency prefect==`+prefect+" && poetry lock"))
-		return
-	case err != nil:
-		c.Add(key, fmt.Sprintf("pyproject.toml of %s: %s", strict.Show(shown), err), "")
-		return
-	case project.Tool.Poetry == nil:
-		c.Add(key, fmt.Sprintf("pyproject.toml of %s has no [tool.poetry], which Poetry %s needs", strict.Show(shown), poetry), "Poetry 2 and [project] need a newer Python than 3.8")
-		return
-	}
-
-	var lock struct {
-		Package []struct {
-			Name    string `toml:"name"`
-			Version string `toml:"version"`
-		} `toml:"package"`
-		Metadata struct {
-			LockVersion string `toml:"lock-version"`
-		} `toml:"metadata"`
-	}
-	switch err := readTOML(filepath.Join(dir, "poetry.lock"), &lock); {
-	case errors.Is(err, os.ErrNotExist):
-		c.Add(key, strict.Show(shown)+" has no poetry.lock", run("lock"))
-		return
-	case err != nil:
-		c.Add(key, fmt.Sprintf("poetry.lock of %s: %s", strict.Show(shown), err), run("lock"))
-		return
-	}
-	if v := lock.Metadata.LockVersion; v != lockVersion {
-		written := "was written by another Poetry"
-		if strings.HasPrefix(v, "2.") {
-			written = "was written by Poetry 2"
-		}
-		c.Add(key, fmt.Sprintf("poetry.lock of %s %s (lock-version %s); images are built with Poetry %s, which writes %s",
-			strict.Show(shown), written, strict.Show(v), poetry, lockVersion), run("lock --no-update"))
-		return
-	}
-	for _, p := range lock.Package {
-		if strings.EqualFold(p.Name, "prefect") {
-			if p.Version != prefect {
-				c.Add(key, fmt.Sprintf("poetry.lock of %s has prefect %s, the stack has %s", strict.Show(shown), strict.Show(p.Version), prefect),
-					run("add --lock prefect=="+prefect))
-			}
-			return
-		}
-	}
-	c.Add(key, fmt.Sprintf("poetry.lock of %s has no prefect", strict.Show(shown)), run("add --lock prefect=="+prefect))
-}
-
-func readTOML(path string, into any) error {
-	text, err := strict.ReadFile(path, maxLock)
-	var bad *os.PathError
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return err
-	case errors.As(err, &bad):
-		return bad.Err
-	case err != nil:
-		return errors.New("cannot be read")
-	}
-	if line := strict.TooDeep(string(text)); line > 0 {
-		return fmt.Errorf("line %d is nested too deep", line)
-	}
-	if _, err := toml.Decode(string(text), into); err != nil {
-		var parse toml.ParseError
-		if errors.As(err, &parse) {
-			return fmt.Errorf("line %d is not TOML", parse.Position.Line)
-		}
-		return errors.New("is not what Poetry writes")
-	}
-	return nil
-}
-
-// shellWord is the path as it can be pasted into a shell.
-func shellWord(path string) string {
-	plain := func(r rune) bool {
-		return r == '/' || r == '.' || r == '_' || r == '-' || r == '~' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
-	}
-	if strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 && !strings.HasPrefix(path, "-") {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

@@ -163,11 +163,12 @@ const (
 
 // Default is the built-in stack.
 func Default() *Stack {
+	first := files.Generations[0]
 	return &Stack{
 		Dir:      ".",
 		Name:     "prefect",
-		Prefect:  Prefect{Version: "2.20.25", Image: "python:3.8-slim", Settings: Settings{}},
-		Postgres: Postgres{Image: "postgres:13.3"},
+		Prefect:  Prefect{Version: first.Prefect, Image: first.Python, Settings: Settings{}},
+		Postgres: Postgres{Image: first.Postgres},
 		Caddy:    Caddy{Image: "caddy:2"},
 		UI:       UI{User: "admin"},
 		Agent:    Agent{Concurrency: 10, Queues: []string{defaultQueue}},

@@ -217,7 +217,7 @@ func TestOwnWorkOverTheStacks(t *testing.T) {
 
 func TestBuiltInProjectHasItsFlow(t *testing.T) {
 	t.Parallel()
-	file, function, _ := strings.Cut(helloFlow, ":")
+	file, function, _ := strings.Cut(Default().Generation().Hello, ":")
 	text, err := os.ReadFile(filepath.Join("../../files/gen2/prefect/hello", file))
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"provision/files/generation"
 	"provision/files/naming"
 	"provision/inventory"
 	"provision/inventory/strict"
@@ -33,8 +34,8 @@ func (c checker) deployments(s *Stack, project bool) {
 			switch path := s.BusinessLogic.Path; {
 			case project:
 				c.inProject(at("flow"), d.Flow, path)
-			case path == "" && d.Flow != helloFlow:
-				c.Add(at("flow"), fmt.Sprintf("%s is not in the built-in project, which has %s alone", strict.Show(d.Flow), helloFlow), "set [business_logic] path to the directory of your project")
+			case path == "" && d.Flow != s.Generation().Hello:
+				c.Add(at("flow"), fmt.Sprintf("%s is not in the built-in project, which has %s alone", strict.Show(d.Flow), s.Generation().Hello), "set [business_logic] path to the directory of your project")
 			}
 		}
 		c.label(at("name"), d.Name, "a deployment's name")
@@ -44,7 +45,7 @@ func (c checker) deployments(s *Stack, project bool) {
 			}
 		}
 		if d.Schedule != nil {
-			c.schedule(at("schedule"), d.Schedule)
+			c.schedule(at("schedule"), s.Generation(), d.Schedule)
 		}
 		for n, tag := range d.Tags {
 			c.label(strict.Key(at("tags"), n), tag, "a tag")
@@ -58,10 +59,7 @@ func (c checker) deployments(s *Stack, project bool) {
 	}
 }
 
-const (
-	defaultName = "default"
-	helloFlow   = "hello.py:hello" // of the built-in project
-)
+const defaultName = "default"
 
 // label refuses what Prefect refuses in names, and what could not be read in a list of them.
 func (c checker) label(key, text, what string) {
@@ -94,7 +92,7 @@ func (c checker) inProject(key, flow, project string) {
 	}
 }
 
-func (c checker) schedule(key string, s *Schedule) {
+func (c checker) schedule(key string, known generation.Generation, s *Schedule) {
 	at := func(name string) string { return strict.Key(key, name) }
 	cron, interval := c.Has(at("cron")), c.Has(at("interval"))
 	switch {
@@ -121,7 +119,7 @@ func (c checker) schedule(key string, s *Schedule) {
 	if s.Timezone == "" && !c.Has(at("timezone")) {
 		return
 	}
-	if problem, hint := zoneProblem(s.Timezone); problem != "" {
+	if problem, hint := zoneProblem(known, s.Timezone); problem != "" {
 		c.Add(at("timezone"), problem, hint)
 	}
 }

@@ -8,14 +8,10 @@ import (
 // EndOfLife says, in one line, which parts of the stack get no more updates from their makers.
 func EndOfLife(s *Stack) []string {
 	var old []string
-	if strings.HasPrefix(s.Prefect.Version, "2.") {
-		old = append(old, "Prefect "+s.Prefect.Version)
-	}
-	if strings.Contains(s.Prefect.Image, "python:3.8") {
-		old = append(old, "Python 3.8")
-	}
-	if strings.Contains(s.Postgres.Image, "postgres:13") {
-		old = append(old, "PostgreSQL 13")
+	for _, e := range s.Generation().Ended {
+		if strings.Contains(s.Prefect.Image, e.Image) || strings.Contains(s.Postgres.Image, e.Image) {
+			old = append(old, e.Name)
+		}
 	}
 	if old == nil {
 		return nil

@@ -32,7 +32,7 @@ func load(doc *strict.Document) (*Stack, strict.Problems) {
 	doc.Decode(s)
 	c := checker{doc}
 	c.name(s)
-	c.prefect(&s.Prefect)
+	c.prefect(s)
 	c.image("postgres.image", s.Postgres.Image)
 	c.image("caddy.image", s.Caddy.Image)
 	if !userName.MatchString(s.UI.User) {
@@ -73,7 +73,7 @@ func (c checker) image(key, image string) {
 	named, err := reference.ParseNormalizedNamed(image)
 	switch {
 	case err != nil:
-		c.Add(key, strict.Show(image)+" is not an image", `for example "python:3.8-slim" or "registry.example.org/python:3.8-slim"`)
+		c.Add(key, strict.Show(image)+" is not an image", fmt.Sprintf("for example %q or %q", Default().Prefect.Image, "registry.example.org/"+Default().Prefect.Image))
 	case reference.IsNameOnly(named):
 		c.Add(key, strict.Show(image)+" has no tag, so it would be another image every time", "write the version behind a colon")
 	}

@@ -225,8 +225,7 @@ func (d *docker) stages(p *proc, df dockerfile, entries []tarEntry) (base string
 					return "", nil, err
 				}
 			}
-			// What files/gen2/prefect/received.py says in it.
-			if l[0] == "RUN" && strings.Contains(l[1], "/received.py ") {
+			if l[0] == "RUN" && counting(l[1]) {
 				p.errorf("#%d 0.100 received %d bytes\n", vertex, (k+1)<<20)
 			}
 			p.sleep(buildTime / time.Duration(steps))

@@ -3,6 +3,7 @@ package remotetest
 import (
 	"maps"
 	"slices"
+	"time"
 )
 
 // Prefect tells what the Prefect server on this host holds; nil if there is no database.
@@ -98,5 +99,30 @@ func (h *Host) SetRunning(agent string, n int) {
 		if v.database != nil {
 			v.database.running[agent] = n
 		}
+	}
+}
+
+// poll lets all running agents that reach this database ask for work. A queue that is not there they
+// cannot make: their token does not let them.
+func (f *Fleet) poll(db *database) {
+	for _, h := range f.Hosts() {
+		for _, c := range h.docker.containers {
+			words := c.Config.Cmd
+			if !c.State.Running || c.State.Restarting || !polling(words) {
+				continue
+			}
+			for i, w := range words {
+				if w == "--work-queue" && i+1 < len(words) && db.pool != "" {
+					db.asked(words[i+1], h.now())
+				}
+			}
+		}
+	}
+}
+
+// asked notes a poll. The token of an agent makes no queues.
+func (db *database) asked(queue string, at time.Time) {
+	if _, ok := db.queues[queue]; ok {
+		db.queues[queue] = at
 	}
 }

@@ -6,7 +6,7 @@ try:
 except ImportError:
     pendulum = None
 
-LIST = os.path.join(os.path.dirname(__file__), "..", "..", "..", "provision", "stack", "zones.txt")
+LIST = os.path.join(os.path.dirname(__file__), "..", "..", "zones.txt")
 
 
 @unittest.skipUnless(pendulum and pendulum.__version__ == "2.1.2", "no pendulum of the lock")

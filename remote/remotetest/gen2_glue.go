@@ -52,31 +52,6 @@ func observeGlue(p *proc, args []string) int {
 	return 0
 }
 
-// poll lets all running agents that reach this database ask for work. A queue that is not there they
-// cannot make: their token does not let them.
-func (f *Fleet) poll(db *database) {
-	for _, h := range f.Hosts() {
-		for _, c := range h.docker.containers {
-			words := c.Config.Cmd
-			if !c.State.Running || c.State.Restarting || !strings.Contains(strings.Join(words, " "), "prefect agent start ") {
-				continue
-			}
-			for i, w := range words {
-				if w == "--work-queue" && i+1 < len(words) && db.pool != "" {
-					db.asked(words[i+1], h.now())
-				}
-			}
-		}
-	}
-}
-
-// asked notes a poll. The token of an agent makes no queues.
-func (db *database) asked(queue string, at time.Time) {
-	if _, ok := db.queues[queue]; ok {
-		db.queues[queue] = at
-	}
-}
-
 func poolGlue(p *proc, args []string) int {
 	var spec struct {
 		Pool   string

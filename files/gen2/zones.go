@@ -1,0 +1,29 @@
+package gen2
+
+import (
+	_ "embed"
+	"strings"
+
+	"provision/files/generation"
+)
+
+//go:embed zones.txt
+var zonesText string
+
+// zones are the time zones that the locked Prefect accepts.
+var zones = generation.Zones{
+	Names: readZones(),
+	Year:  2020,
+	Former: map[string]string{
+		"Europe/Kyiv": "Europe/Kiev", "Pacific/Kanton": "Pacific/Enderbury", "America/Ciudad_Juarez": "America/Denver", "America/Coyhaique": "America/Punta_Arenas",
+	},
+}
+
+func readZones() (names []string) {
+	for line := range strings.Lines(zonesText) {
+		if name := strings.TrimSpace(line); !strings.HasPrefix(name, "#") {
+			names = append(names, name)
+		}
+	}
+	return names
+}

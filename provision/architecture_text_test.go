@@ -1,0 +1,82 @@
+package provision
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"provision/files"
+)
+
+// sources are the files of the product, without tests, by their path in the repository: what users and hosts get, and the simulated hosts.
+func sources(t *testing.T) map[string]string {
+	t.Helper()
+	root := ".."
+	list := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard")
+	list.Dir = root
+	out, err := list.Output()
+	if err != nil {
+		t.Skipf("no list of the files: %v", err)
+	}
+	all := map[string]string{}
+	for name := range strings.Lines(string(out)) {
+		name = strings.TrimSpace(name)
+		top, _, _ := strings.Cut(name, "/")
+		if !slices.Contains([]string{"cmd", "files", "inventory", "provision", "remote"}, top) || strings.HasSuffix(name, "_test.go") || strings.Contains(name, "/testdata/") {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			continue // removed and not committed
+		}
+		all[name] = string(text)
+	}
+	if len(all) < 300 {
+		t.Fatalf("only %d files were looked at", len(all))
+	}
+	return all
+}
+
+// found are the lines that match, as FILE:LINE: TEXT, outside of the folders and files that own what is looked for.
+func found(all map[string]string, pattern string, owners ...string) (places []string) {
+	look := regexp.MustCompile(pattern)
+	for name, text := range all {
+		if slices.ContainsFunc(owners, func(o string) bool { return strings.HasPrefix(name, o) }) || !look.MatchString(text) {
+			continue
+		}
+		for n, line := range strings.Split(text, "\n") {
+			if look.MatchString(line) {
+				places = append(places, name+":"+strconv.Itoa(n+1)+": "+strings.TrimSpace(line))
+			}
+		}
+	}
+	slices.Sort(places)
+	return places
+}
+
+// TestArchitectureGenerations: what is true of one generation of Prefect stands in its folder, and in its row of the simulated hosts.
+func TestArchitectureGenerations(t *testing.T) {
+	t.Parallel()
+	all := sources(t)
+	for _, g := range files.Generations {
+		major, _, _ := strings.Cut(g.Prefect, ".")
+		owners := []string{"files/gen" + major + "/", "remote/remotetest/gen" + major}
+		for _, pattern := range []string{
+			`\bv?` + regexp.QuoteMeta(g.Prefect) + `\b`, `\bPrefect ` + major + `\b`, regexp.QuoteMeta(g.Python), regexp.QuoteMeta(g.Postgres), regexp.QuoteMeta(g.Routes.Server),
+			`Python 3\.8|>=3\.8`, `Poetry [0-9]|poetry\.lock|1\.8\.5`,
+			`provision_glue|provision_guard|provision-bridge|received\.py`, `prefect agent |"agent start|prefect server `, `/api/`,
+		} {
+			if len(found(all, pattern, owners[1:]...)) == 0 {
+				t.Errorf("%s: nothing has %q, not even files/gen%s: the pattern is of no use", g.Prefect, pattern, major)
+			}
+			for _, place := range found(all, pattern, owners...) {
+				t.Errorf("of Prefect %s, and outside of files/gen%s: %s", g.Prefect, major, place)
+			}
+		}
+	}
+}
