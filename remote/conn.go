@@ -173,7 +173,7 @@ func (c *Conn) unheard(op string, err error) *Error {
 	}
 	e := &Error{
 		Host: c.hop.label, Op: op, Kind: Privilege,
-		Err:  fmt.Errorf("the server let %s log in and ended the connection when it was asked to run a command; nothing was run", c.hop.user),
+		Err:  fmt.Errorf("the server let %s log in and ended the connection when it was to run a command; nothing was run", c.hop.user),
 		Hint: "see the server's own words: journalctl -u ssh -n 20",
 	}
 	if c.hop.user == "root" {
@@ -228,7 +228,7 @@ func (c *Conn) channel(ctx context.Context, op string) (*ssh.Session, func(), er
 	select {
 	case slots <- struct{}{}:
 	case <-c.gone:
-		return nil, nil, c.lost(op, nil)
+		return nil, nil, c.unheard(op, nil)
 	case <-ctx.Done():
 		return nil, nil, c.abandoned(ctx, op)
 	}
@@ -239,7 +239,7 @@ func (c *Conn) channel(ctx context.Context, op string) (*ssh.Session, func(), er
 	}
 	if c.isGone() {
 		free()
-		return nil, nil, c.lost(op, nil)
+		return nil, nil, c.unheard(op, nil)
 	}
 	giveUp := time.Now().Add(busyPeriod)
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {

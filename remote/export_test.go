@@ -14,6 +14,9 @@ func PretendUser(c *Conn, user string) { c.hop.user = user }
 // Keepalive watches c more closely than it does by itself.
 func Keepalive(c *Conn, every, limit time.Duration) { go c.keepalive(every, limit) }
 
+// Gone is closed when c has ended.
+func Gone(c *Conn) <-chan struct{} { return c.gone }
+
 // StaleTurn is how long a connection of d may wait for its turn to ask before it is made anew.
 func StaleTurn(d *Dialer, after time.Duration) { d.staleTurn = after }
 

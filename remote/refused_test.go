@@ -69,16 +69,26 @@ func TestRefusedLogins(t *testing.T) {
 	}
 }
 
-// TestForcedCommandsOnly: the login succeeds, and a command ends it. Nothing was run, which is known.
+// TestForcedCommandsOnly: the login succeeds, and the server ends it, before or when the first command is sent. Nothing was run,
+// which is known.
 func TestForcedCommandsOnly(t *testing.T) {
 	t.Parallel()
 	if login(t) != "root" {
 		t.Skip("needs root")
 	}
-	s := startSSHD(t, "PermitRootLogin forced-commands-only")
-	c := dial(t, s.dialer(t), s.target())
-	_, err := c.Run(ctx(t), remote.Command{Script: "echo hi", Root: true})
-	wantError(t, err, remote.Privilege, "nothing was run", "PermitRootLogin forced-commands-only")
+	for _, ended := range []bool{false, true} {
+		s := startSSHD(t, "PermitRootLogin forced-commands-only")
+		c := dial(t, s.dialer(t), s.target())
+		if ended {
+			select {
+			case <-remote.Gone(c):
+			case <-ctx(t).Done():
+				t.Fatal("the server does not end the connection")
+			}
+		}
+		_, err := c.Run(ctx(t), remote.Command{Script: "echo hi", Root: true})
+		wantError(t, err, remote.Privilege, "nothing was run", "PermitRootLogin forced-commands-only")
+	}
 }
 
 // TestRSA: SHA-512 first, then SHA-256, never SHA-1; from files, agents and certificates.
