@@ -3,7 +3,6 @@ package provision_test
 import (
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -71,7 +70,7 @@ func arrangeCloud(t testing.TB, o digitaloceantest.Options, droplets string) *pr
 	}
 	p.write(filepath.Join(dir, "id_ed25519.pub"), string(ssh.MarshalAuthorizedKey(signer.PublicKey())))
 	p.write(filepath.Join(dir, "token"), cloudToken+"\n")
-	p.write(p.config, "")
+	p.write(p.config, fmt.Sprintf("Host %s\n  Port %d\n", remotetest.OwnAddress, remotetest.OwnPort))
 	p.call("POST", "/v2/domains", `{"name": "example.org"}`)
 	p.declare(droplets)
 	return p
@@ -130,7 +129,7 @@ func (p *production) boot(d digitaloceantest.Droplet) (digitaloceantest.Machine,
 	defer p.mu.Unlock()
 	p.booted++
 	o := p.blank
-	o.HostKey, o.Address, o.CloudInit = []byte(data.Keys.Private), fmt.Sprintf("127.0.%d.%d", 10+p.booted/200, 1+p.booted%200), 2
+	o.HostKey, o.Address, o.CloudInit = []byte(data.Keys.Private), remotetest.OwnAddress, 2
 	if p.foreign {
 		o.HostKey = nil
 	}
@@ -147,12 +146,7 @@ func (p *production) boot(d digitaloceantest.Droplet) (digitaloceantest.Machine,
 			p.plug(h, v)
 		}
 	}
-	config, err := os.ReadFile(p.config)
-	if err != nil {
-		return digitaloceantest.Machine{}, err
-	}
-	p.write(p.config, string(config)+fmt.Sprintf("Host %s\n  Port %d\n", o.Address, h.Port()))
-	return digitaloceantest.Machine{Address: o.Address}, nil
+	return digitaloceantest.Machine{Address: h.IP()}, nil
 }
 
 // plug puts a volume into a machine; the lock is held.

@@ -78,6 +78,10 @@ func settle(t *testing.T, options remotetest.HostOptions, texts ...string) *plac
 		}
 		p.leads(a, "127.0.0.1", h)
 	}
+	// Droplets come while the program runs, which reads this file once. Every other address leads to where nobody listens: no test
+	// dials into the network.
+	fmt.Fprintf(&p.config, "Host %[1]s\n  Port %[2]d\nHost * !%[1]s\n  HostName 127.0.0.1\n  Port 1\n", remotetest.OwnAddress, remotetest.OwnPort)
+	p.write(filepath.Join(p.home, ".ssh", "config"), p.config.String())
 	p.write(filepath.Join(p.home, ".ssh", "known_hosts"), p.fleet.KnownHosts())
 	p.cloud = digitaloceantest.New(digitaloceantest.Options{Boot: p.boot, Gone: p.gone, ActionLooks: -1})
 	t.Cleanup(p.cloud.Close)
@@ -116,8 +120,6 @@ func (p *place) copies(from string) {
 // leads makes SSH find a host at an address.
 func (p *place) leads(address, real string, h *remotetest.Host) {
 	fmt.Fprintf(&p.config, "Host %s\n  HostName %s\n  Port %d\n", address, real, h.Port())
-	// Every other address leads to where nobody listens: no test dials into the network.
-	p.write(filepath.Join(p.home, ".ssh", "config"), p.config.String()+"Host *\n  HostName 127.0.0.1\n  Port 1\n")
 }
 
 // domain gives the account a domain.
@@ -149,8 +151,7 @@ func (p *place) boot(d digitaloceantest.Droplet) (digitaloceantest.Machine, erro
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at := fmt.Sprintf("127.0.9.%d", len(p.machines)+1)
-	h, err := p.fleet.Host(fmt.Sprintf("%s-%d", d.Name, d.ID), remotetest.HostOptions{HostKey: []byte(data.Keys.Private), Address: at, CloudInit: 1})
+	h, err := p.fleet.Host(fmt.Sprintf("%s-%d", d.Name, d.ID), remotetest.HostOptions{HostKey: []byte(data.Keys.Private), Address: remotetest.OwnAddress, CloudInit: 1})
 	if err != nil {
 		return digitaloceantest.Machine{}, err
 	}
@@ -163,8 +164,7 @@ func (p *place) boot(d digitaloceantest.Droplet) (digitaloceantest.Machine, erro
 			h.Attach("scsi-0DO_Volume_"+v.Name, p.disks[v.ID])
 		}
 	}
-	p.leads(at, at, h)
-	return digitaloceantest.Machine{Address: at}, nil
+	return digitaloceantest.Machine{Address: h.IP()}, nil
 }
 
 func (p *place) gone(d digitaloceantest.Droplet) {

@@ -44,7 +44,6 @@ func makeCloud(ts *testscript.TestScript, neg bool, args []string) {
 	l := labOf(ts)
 	var mu sync.Mutex
 	machines := map[int]*remotetest.Host{}
-	home := ts.Getenv("HOME")
 	boot := func(d digitaloceantest.Droplet) (digitaloceantest.Machine, error) {
 		var data struct {
 			Keys struct {
@@ -56,8 +55,7 @@ func makeCloud(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		address := fmt.Sprintf("127.0.20.%d", d.ID%250+1)
-		h, err := l.fleet.Host(d.Name, remotetest.HostOptions{HostKey: []byte(data.Keys.Private), Address: address})
+		h, err := l.fleet.Host(d.Name, remotetest.HostOptions{HostKey: []byte(data.Keys.Private), Address: remotetest.OwnAddress})
 		if err != nil {
 			return digitaloceantest.Machine{}, err
 		}
@@ -67,13 +65,7 @@ func makeCloud(ts *testscript.TestScript, neg bool, args []string) {
 				h.Attach("scsi-0DO_Volume_"+v.Name, &remotetest.Disk{})
 			}
 		}
-		config, err := os.OpenFile(home+"/.ssh/config", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-		if err != nil {
-			return digitaloceantest.Machine{}, err
-		}
-		defer config.Close()
-		_, err = fmt.Fprintf(config, "Host %s\n  Port %d\n", address, h.Port())
-		return digitaloceantest.Machine{Address: address}, err
+		return digitaloceantest.Machine{Address: h.IP()}, nil
 	}
 	gone := func(d digitaloceantest.Droplet) {
 		mu.Lock()
@@ -82,7 +74,9 @@ func makeCloud(ts *testscript.TestScript, neg bool, args []string) {
 			h.Close()
 		}
 	}
+	home := ts.Getenv("HOME")
 	ts.Check(os.MkdirAll(home+"/.ssh", 0o700))
+	ts.Check(os.WriteFile(home+"/.ssh/config", fmt.Appendf(nil, "Host %s\n  Port %d\n", remotetest.OwnAddress, remotetest.OwnPort), 0o600))
 	l.cloud = digitaloceantest.New(digitaloceantest.Options{Boot: boot, Gone: gone, ActionLooks: -1})
 	ts.Defer(func() {
 		if unknown := l.cloud.Unknown(); len(unknown) > 0 {

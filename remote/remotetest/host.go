@@ -3,15 +3,19 @@ package remotetest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gliderlabs/ssh"
@@ -48,7 +52,7 @@ type HostOptions struct {
 	// SFTPSize changes what the SFTP server says of a file's size.
 	SFTPSize func(path string, size int64) int64
 
-	Address     string        // to listen on; default 127.0.0.1
+	Address     string        // to listen on; default 127.0.0.1, and a free port there
 	Latency     time.Duration // of one round trip
 	MaxSessions int           // default 10, as sshd has it
 	ClockOffset time.Duration
@@ -65,6 +69,9 @@ type HostOptions struct {
 	// CloudInit is how often `cloud-init status` says that it is still running; 0: there is none.
 	CloudInit int
 }
+
+// IP is the address that sshd listens on.
+func (h *Host) IP() string { return h.addr.IP.String() }
 
 // Port is a TCP port that something else listens on.
 type Port struct {
@@ -310,11 +317,31 @@ func (h *Host) Close() {
 	h.work.Wait()
 }
 
+// OwnAddress as an address of a host to listen on is one that no other host has, of this process or of another, and OwnPort
+// there: so that an ssh_config can say where such hosts are before there are any.
+const (
+	OwnAddress = "127.*"
+	OwnPort    = 2222
+)
+
 func (h *Host) listen() error {
-	l, err := net.Listen("tcp", net.JoinHostPort(h.options.Address, "0"))
+	l, err := listenOn(h.options.Address)
 	if err != nil {
 		return err
 	}
 	h.listener, h.addr = l, l.Addr().(*net.TCPAddr)
 	return h.serve(l)
+}
+
+func listenOn(address string) (net.Listener, error) {
+	if address != OwnAddress {
+		return net.Listen("tcp", net.JoinHostPort(address, "0"))
+	}
+	for {
+		ip := net.IPv4(127, byte(16+rand.IntN(200)), byte(rand.IntN(256)), byte(1+rand.IntN(250)))
+		l, err := net.Listen("tcp", net.JoinHostPort(ip.String(), strconv.Itoa(OwnPort)))
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return l, err
+		}
+	}
 }
