@@ -111,6 +111,7 @@ unpacked() {
 	while read -r p; do
 		case $(dpkg-query -W -f '${db:Status-Status}' "${p:-.}" 2>/dev/null) in ''|not-installed|config-files) ;; *) left="$left $p" ;; esac
 	done <"$N"
+	# shellcheck disable=SC2086 # names of packages
 	[ -z "$left" ] || heard dpkg --remove --force-remove-reinstreq $left || echo "these packages could not be removed again:$left: $cause" >&2
 	rm -f "$N"
 }
@@ -125,6 +126,7 @@ while h=$(holder /var/lib/dpkg/lock-frontend) || h=$(holder /var/lib/dpkg/lock) 
 	[ $((n % 3)) -ne 0 ] || echo "waiting for the package lock: $h holds it"
 	n=$((n + 1)); sleep 5
 done
+# shellcheck disable=SC2010 # dpkg gives them names of digits
 if [ -n "$(dpkg --audit 2>/dev/null)" ] || ls /var/lib/dpkg/updates 2>/dev/null | grep -q '^[0-9][0-9]*$'; then
 	echo "finishing an interrupted package installation"
 	heard dpkg --configure -a || { why=$cause; unpacked; [ -z "$(dpkg --audit 2>/dev/null)" ] || die "an interrupted package installation cannot be finished: $why"; }

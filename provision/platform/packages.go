@@ -100,12 +100,12 @@ while command -v cloud-init >/dev/null && s=$(cloud-init status 2>/dev/null || t
 done
 `
 
-// Look is the part of a blank host's record that tells what stands in the way of packages: the host's own package
+// Look defines look, the part of a blank host's record that tells what stands in the way of packages: the host's own package
 // sources where they cannot be read and, where Docker's repository is the only way, what keeps it from being added, what
 // it shows as its key, or why it shows nothing. Nothing is written but below a directory of its own in /tmp.
 func Look(below, source string) string {
 	if source == "present" {
-		return ":"
+		return "look() { :; }"
 	}
 	var functions strings.Builder
 	var rows, otherwise []string
@@ -133,11 +133,10 @@ func Look(below, source string) string {
 	}
 	return functions.String() + `look() {
 [ -r /etc/os-release ] || return
-ID= VERSION_ID= m= there= only=yes; . /etc/os-release
+ID='' VERSION_ID='' m='' there='' only=yes; . /etc/os-release
 case $ID in ` + strings.Join(rows, " ") + ` *) return ;; esac
 ` + only + `
 b=` + remote.Quote(strings.TrimSuffix(below, "/")) + `/$p
 look_$m
-[ -z "${t:-}" ] || rm -rf "$t"; }
-look`
+[ -z "${t:-}" ] || rm -rf "$t"; }`
 }

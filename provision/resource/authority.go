@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"provision/files/pki"
-	"provision/remote"
 )
 
 // Authority is the stack's own certificate authority: a root whose key exists nowhere, and the
@@ -50,19 +49,9 @@ func AuthorityFiles(dir, note string) (paths []string) {
 // Paths are the three of the authority and the note about them.
 func (a *Authority) Paths() []string { return AuthorityFiles(a.Dir, a.Note) }
 
-const authorityNote = `authoritynote() { for x in root.crt intermediate.crt intermediate.key; do sha256sum <"$1/$x"; done | sha256sum | cut -c1-64; }`
-
 func (a *Authority) Probe(s *Script) {
-	s.Once("authoritynote", authorityNote)
-	s.Record(a.ID(), fmt.Sprintf(`d=%s note=%s next=%s
-if [ -d "$d" ] && [ -f "$d/root.crt" ]; then
-	f root; head -c 16384 "$d/root.crt"
-	[ ! -f "$d/intermediate.crt" ] || { f intermediate; head -c 16384 "$d/intermediate.crt"; }
-	[ -f "$note" ] && [ "$(cat "$note")" = "$(authoritynote "$d" 2>/dev/null)" ] && v whole yes
-	[ -f "$next/root.crt" ] && v next yes
-	v keymode "$(stat -c '%%u %%a' "$d/intermediate.key" 2>/dev/null)"
-	yes
-else no; fi`, remote.Quote(a.Dir), remote.Quote(a.Note), remote.Quote(a.Next)))
+	s.Once("authoritynote", scripts.With("authority_note"))
+	s.Record(a.ID(), scripts.With("authority_probe", "d", a.Dir, "note", a.Note, "next", a.Next))
 }
 
 // ends says when the authority ends, and what the server's clock says now. ok is false where one of
@@ -124,33 +113,22 @@ func (a *Authority) copied(w World) bool {
 
 // Do makes an authority, or (Modify) gives its place to the one that stands beside it.
 func (a *Authority) Do(ctx context.Context, r *Run, c Change) error {
-	script := `secretdir "$d" "$u" ` + secretDirMode + `; mkdir -p "${note%/*}"
-`
+	values := []string{"act", string(c.Act), "d", a.Dir, "note", a.Note, "next", a.Next, "u", a.UID, "mode", secretDirMode}
 	if c.Act == Modify {
-		for _, f := range authorityFiles {
-			script += fmt.Sprintf("t=$(mktemp \"$d/.provision.XXXXXX\"); cat \"$next/%[1]s\" >\"$t\"; put \"$t\" \"$d/%[1]s\" \"$u:$u\" 0400\n", f)
-		}
+		values = append(values, "root", "", "intermediate", "", "key", "")
 	} else {
-		if c.Act == Add { // meanwhile it may have been put back, from beside the data
-			script += "if [ -f \"$d/root.crt\" ] && [ \"$(cat \"$note\" 2>/dev/null)\" = \"$(authoritynote \"$d\")\" ]; then exit 0; fi\n"
-		}
 		files, err := newAuthority(ctx, r, a.Host, a.Name)
 		if err != nil {
 			return err
 		}
-		for n := len(files) - 1; n >= 0; n-- { // the root last: without it there is no authority
-			script += fmt.Sprintf("t=$(mktemp \"$d/.provision.XXXXXX\"); printf '%%s' %s >\"$t\"; put \"$t\" \"$d/%s\" \"$u:$u\" 0400\n", remote.Quote(files[n]), authorityFiles[n])
-		}
+		values = append(values, files...)
 	}
-	_, err := r.Sh(ctx, a.Host, fmt.Sprintf(`d=%s note=%s next=%s u=%s
-%s
-%st=$(mktemp "${note%%/*}/.provision.XXXXXX"); authoritynote "$d" >"$t"; put "$t" "$note" 0:0 0400
-rm -rf "$next"`, remote.Quote(a.Dir), remote.Quote(a.Note), remote.Quote(a.Next), remote.Quote(a.UID), authorityNote, script))
+	_, err := r.Sh(ctx, a.Host, scripts.With("authority_note")+scripts.With("authority_change", values...))
 	r.forget(NextAuthorityID(a.Host))
 	return err
 }
 
-// newAuthority makes the content of authorityFiles, dated by the clock of the host that will use it.
+// newAuthority makes an authority, as the values root, intermediate and key of a script, dated by the clock of the host that will use it.
 func newAuthority(ctx context.Context, r *Run, host, name string) ([]string, error) {
 	clock, err := r.Get(ctx, host, "date +%s")
 	if err != nil {
@@ -164,7 +142,7 @@ func newAuthority(ctx context.Context, r *Run, host, name string) ([]string, err
 	if err != nil {
 		return nil, fmt.Errorf("make the certificate authority: %w", err)
 	}
-	return []string{string(ca.Root), string(ca.Intermediate), string(ca.Key)}, nil
+	return []string{"root", string(ca.Root), "intermediate", string(ca.Intermediate), "key", string(ca.Key)}, nil
 }
 
 // Check says when an authority is at its end although it could have been followed by another.

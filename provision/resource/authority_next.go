@@ -34,13 +34,9 @@ func (n NextAuthority) Paths() (paths []string) {
 	return paths
 }
 
-const roots = `roots() { cat "$1/root.crt"; [ ! -f "$2/root.crt" ] || cat "$2/root.crt"; }`
-
 func (n NextAuthority) Probe(s *Script) {
-	s.Once("roots", roots)
-	s.Record(n.ID(), fmt.Sprintf(`d=%s next=%s
-if [ -f "$d/root.crt" ]; then sum=$({ printf '%%s' "$N"; roots "$d" "$next"; } | sha256sum); v sum "${sum%%%% *}"; yes; else no; fi`,
-		remote.Quote(n.Present.Dir), remote.Quote(n.Present.Next)))
+	s.Once("roots", scripts.With("authority_roots"))
+	s.Record(n.ID(), scripts.With("authority_next_probe", "d", n.Present.Dir, "next", n.Present.Next))
 }
 
 // renewBefore is how long before its end an authority is followed by a new one.
@@ -63,18 +59,13 @@ func (n NextAuthority) Do(ctx context.Context, r *Run, _ Change) error {
 	if err != nil {
 		return err
 	}
-	// The directory appears under its name when all of it is there.
-	script := fmt.Sprintf("next=%s; t=$next.new\nrm -rf \"$t\"; mkdir \"$t\"; chmod 0700 \"$t\"\n", remote.Quote(n.Present.Next))
-	for i, f := range authorityFiles {
-		script += fmt.Sprintf("printf '%%s' %s >\"$t/%s\"; sync \"$t/%[2]s\"\n", remote.Quote(files[i]), f)
-	}
-	_, err = r.Sh(ctx, n.Present.Host, script+"rm -rf \"$next\"; mv \"$t\" \"$next\"; sync \"${next%/*}\"\n")
+	_, err = r.Sh(ctx, n.Present.Host, scripts.With("authority_next_change", append(files, "next", n.Present.Next)...))
 	r.forget(n.ID())
 	return err
 }
 
 // Read returns the root certificate, and that of the authority that is to follow.
 func (n NextAuthority) Read(ctx context.Context, r *Run) (Secret, error) {
-	out, err := r.Get(ctx, n.Present.Host, fmt.Sprintf("%s\nroots %s %s", roots, remote.Quote(n.Present.Dir), remote.Quote(n.Present.Next)))
+	out, err := r.Get(ctx, n.Present.Host, remote.Args(n.Present.Dir, n.Present.Next)+scripts.With("authority_roots")+`roots "$@"`)
 	return NewSecret(out), err
 }

@@ -3,7 +3,6 @@ package resource
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"path"
 	"strings"
 
@@ -42,23 +41,22 @@ func (c *CaddyFiles) Paths() []string {
 
 func (c *CaddyFiles) named() string { return path.Dir(c.Path) + "/authority" }
 
-// authorityName prints the name of the authority whose directory is the argument.
-const authorityName = authorityNote + `
-authorityname() { authoritynote "$1" | cut -c1-16; }`
-
-// The time of the last change counts too: a file that was changed and changed back around a restart
-// may have been loaded in between.
-const caddyDigest = `caddydigest() { { cat "$1"; find "$2" -maxdepth 1 -type f ! -name '.provision.*' | sort | while IFS= read -r x; do stat -c '%n %Z' "$x"; sha256sum <"$x"; done; } | sha256sum | cut -c1-64; }`
-
 func (c *CaddyFiles) Probe(s *Script) {
-	s.Once("caddydigest", caddyDigest)
-	name := ""
+	s.Once("caddydigest", scripts.With("caddy_digest"))
 	if c.Authority != nil {
-		s.Once("authorityname", authorityName)
-		name = fmt.Sprintf("v name \"$(authorityname %s 2>/dev/null)\"\n[ ! -f %s ] || { f named; head -c 4096 %[2]s; }\n", remote.Quote(c.Authority.Dir), remote.Quote(c.named()))
+		s.Once("authoritynote", scripts.With("authority_note"))
+		s.Once("authorityname", scripts.With("authority_name"))
 	}
-	s.Record(c.ID(), name+fmt.Sprintf(`v want "$(caddydigest %s %s 2>/dev/null)"
-if [ -f %s ]; then f content; head -c 4096 %s; yes; else no; fi`, remote.Quote(c.Salt), remote.Quote(c.Dir), remote.Quote(c.Path), remote.Quote(c.Path)))
+	s.Record(c.ID(), scripts.With("caddy_files_probe", c.values()...))
+}
+
+// values are what both of its scripts take.
+func (c *CaddyFiles) values() []string {
+	values := []string{"p", c.Path, "salt", c.Salt, "dir", c.Dir, "authority", "", "named", ""}
+	if c.Authority != nil {
+		values = append(values[:6], "authority", c.Authority.Dir, "named", c.named())
+	}
+	return values
 }
 
 func (c *CaddyFiles) Diff(w World) []Change {
@@ -84,23 +82,12 @@ func (c *CaddyFiles) Diff(w World) []Change {
 }
 
 func (c *CaddyFiles) Do(ctx context.Context, r *Run, _ Change) error {
-	named := ""
+	var named []string
 	if c.Authority != nil {
-		named = fmt.Sprintf("%s\nname=$(authorityname %s)\nt=$(mktemp \"${f%%/*}/.provision.XXXXXX\")\n", authorityName, remote.Quote(c.Authority.Dir))
-		for n, text := range strings.Split(string(c.Named("\x00")), "\x00") {
-			if n > 0 {
-				named += "printf '%s' \"$name\" >>\"$t\"\n"
-			}
-			named += "printf '%s' " + remote.Quote(text) + " >>\"$t\"\n"
-		}
-		named += fmt.Sprintf("put \"$t\" %s 0:0 0644\n", remote.Quote(c.named()))
+		named = strings.Split(string(c.Named("\x00")), "\x00")
 	}
 	before, after, _ := strings.Cut(string(c.Content("\x00")), "\x00")
-	_, err := r.Sh(ctx, c.Host, fmt.Sprintf(`%s
-f=%s; (umask 022; mkdir -p "${f%%/*}")
-rm -f "${f%%/*}"/.provision.*
-%st=$(mktemp "${f%%/*}/.provision.XXXXXX")
-printf '%%s%%s%%s' %s "$(caddydigest %s %s)" %s >"$t"; put "$t" "$f" 0:0 0644`,
-		caddyDigest, remote.Quote(c.Path), named, remote.Quote(before), remote.Quote(c.Salt), remote.Quote(c.Dir), remote.Quote(after)))
+	_, err := r.Sh(ctx, c.Host, remote.Args(named...)+scripts.With("authority_note")+scripts.With("authority_name")+scripts.With("caddy_digest")+
+		scripts.With("caddy_files_change", append(c.values(), "before", before, "after", after)...))
 	return err
 }

@@ -35,13 +35,13 @@ try:
     with t.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5), server_hostname=sys.argv[2]) as c: print("\n" + base64.b64encode(c.getpeercert(True)).decode(), end="")
 except OSError as e: print("\n!" + str(e)[:300].replace("\n", " "), end="")`
 
-// ask is the command line that prints what Caddy has loaded and, on a second line, the certificate that
+// ask is the command that prints what Caddy has loaded and, on a second line, the certificate that
 // it shows, or "!" and why there is none.
-func (c *CaddyLoaded) ask() string {
+func (c *CaddyLoaded) ask() []string {
 	if c.Certificate == nil {
-		return fmt.Sprintf("%s python3 -ISc %s", remote.Quote(c.Container), remote.Quote(askCaddy))
+		return []string{c.Container, "python3", "-ISc", askCaddy}
 	}
-	return fmt.Sprintf("%s python3 -ISc %s %d %s", remote.Quote(c.Container), remote.Quote(askCaddy+askCertificate), c.Certificate.Port, remote.Quote(c.Certificate.Name))
+	return []string{c.Container, "python3", "-ISc", askCaddy + askCertificate, strconv.Itoa(c.Certificate.Port), c.Certificate.Name}
 }
 
 // judge says what is wrong with the certificate that is shown; err says that it is not known.
@@ -98,12 +98,7 @@ func (c *CaddyLoaded) await(ctx context.Context, r *Run, most time.Duration) err
 	if a := c.Certificate.Authority; a != nil {
 		dir = a.Dir
 	}
-	script := fmt.Sprintf(`x=$(docker exec %s 2>&1) || x="
-!$x"
-l=${x#*"
-"}; printf '%%s\n%%%%\n' "$l"
-d=%s; [ -z "$d" ] || { cat "$d/root.crt"; echo %%; cat "$d/intermediate.crt"; echo %%; }
-date +%%s`, c.ask(), remote.Quote(dir))
+	script := remote.Args(c.ask()...) + scripts.With("caddy_certificate", "d", dir)
 	begun, told := time.Now(), time.Now()
 	for {
 		out, err := r.Get(ctx, c.Host, script)
@@ -150,11 +145,11 @@ func (s *Certificate) patience() time.Duration {
 
 // anew has Caddy forget what its authority issued, and start: only then is another one asked for.
 func (c *CaddyLoaded) anew(ctx context.Context, r *Run) error {
-	forget := ""
+	dir := ""
 	if a := c.Certificate.Authority; a != nil {
-		forget = fmt.Sprintf("%s\ndocker exec %s rm -rf \"/data/caddy/certificates/$(authorityname %s)\"\n", authorityName, remote.Quote(c.Container), remote.Quote(a.Dir))
+		dir = a.Dir
 	}
-	_, err := r.Sh(ctx, c.Host, forget+"docker restart -t 40 "+remote.Quote(c.Container)+" >/dev/null")
+	_, err := r.Sh(ctx, c.Host, scripts.With("authority_note")+scripts.With("authority_name")+scripts.With("caddy_anew", "c", c.Container, "d", dir))
 	if err != nil {
 		return err
 	}

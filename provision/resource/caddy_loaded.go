@@ -2,7 +2,6 @@ package resource
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"provision/remote"
@@ -43,12 +42,7 @@ const askCaddy = `import socket; c = socket.create_connection(("127.0.0.1", 2020
 
 func (c *CaddyLoaded) Probe(s *Script) {
 	inside(s)
-	s.Beside(c.ID(), fmt.Sprintf(`if inside %s; then if [ $rc -eq 0 ]; then
-l=${x#*"
-"}; [ "$l" = "$x" ] || v leaf "$l"
-v answer "${x%%%%"
-"*}"; yes
-else unknown "$x"; fi; fi`, c.ask()))
+	s.Beside(c.ID(), remote.Args(c.ask()...)+scripts.With("caddy_probe"))
 }
 
 // Doubt says that Caddy shows no certificate although nothing is to be changed that could be the reason.
@@ -89,15 +83,8 @@ func (c *CaddyLoaded) Do(ctx context.Context, r *Run, change Change) error {
 	if change.Act == Replace {
 		return c.anew(ctx, r)
 	}
-	_, err := r.Sh(ctx, c.Host, fmt.Sprintf(`%s
-docker exec %s caddy reload --force --config /etc/caddy/Caddyfile --adapter caddyfile --address %s
-want=%s
-want="$want$(caddydigest %s %s)"
-x=$(docker exec %s python3 -ISc %s)
-[ "$x" = "$want" ] || die "Caddy answers with another configuration after its reload: $x"`,
-		caddyDigest, remote.Quote(c.Container), remote.Quote(c.Admin),
-		remote.Quote(strings.TrimSuffix(c.Answer(c.Digest, "\x00"), "\x00")), remote.Quote(c.Files.Salt), remote.Quote(c.Files.Dir),
-		remote.Quote(c.Container), remote.Quote(askCaddy)))
+	_, err := r.Sh(ctx, c.Host, scripts.With("caddy_digest")+scripts.With("caddy_reload", "c", c.Container, "admin", c.Admin,
+		"want", strings.TrimSuffix(c.Answer(c.Digest, "\x00"), "\x00"), "salt", c.Files.Salt, "dir", c.Files.Dir, "ask", askCaddy))
 	if err == nil {
 		err = c.await(ctx, r, c.Certificate.patience())
 		if err != nil && ctx.Err() == nil && c.Certificate.patience() == ownPatience {

@@ -39,24 +39,13 @@ func (d *Disk) fstab() string {
 }
 
 func (d *Disk) Probe(s *Script) {
-	s.Record(d.ID(), fmt.Sprintf(`dev=%s dir=%s
-[ -d "$dir/"%s ] && v sub yes
-[ -e %s ] && v born yes
-grep -qxF %s /etc/fstab && v fstab yes
-%s
-src=$(findmnt -n -o SOURCE --mountpoint "$dir") && v source "$src"
-if [ ! -e "$dev" ]; then unknown "the volume is not attached ($dev is missing)"
-else
-	real=$(readlink -f "$dev"); v real "$real"
-	fs=$(blkid -p -o value -s TYPE "$real"); rc=$?
-	v fs "$fs"
-	case $rc in
-	0) v sizes "$(blockdev --getsize64 "$real") $(dumpe2fs -h "$real" 2>/dev/null | sed -n 's/^Block count: *//p;s/^Block size: *//p' | tr '\n' ' ')"
-		if [ "$src" = "$real" ]; then yes; else no; fi ;;
-	2) no ;;
-	*) unknown "what is on $real cannot be told" ;;
-	esac
-fi`, remote.Quote(d.Device), remote.Quote(d.Path), remote.Quote(d.Sub), remote.Quote(d.Born), remote.Quote(d.fstab()), d.Kept.lost()))
+	s.Once("kept", scripts.With("kept"))
+	s.Record(d.ID(), d.Kept.lost()+scripts.With("disk_probe", append(d.values(), "born", d.Born)...))
+}
+
+// values are what both of its scripts take.
+func (d *Disk) values() []string {
+	return []string{"dev", d.Device, "dir", d.Path, "sub", d.Sub, "fstab", d.fstab()}
 }
 
 func (d *Disk) Diff(w World) []Change {
@@ -112,33 +101,7 @@ func (d *Disk) grown(sizes string) bool {
 }
 
 func (d *Disk) Do(ctx context.Context, r *Run, _ Change) error {
-	// Whether it is blank is asked again right before it is formatted.
-	_, err := r.Sh(ctx, d.Host, fmt.Sprintf(`dev=%s dir=%s sub=%s
-n=0
-until [ -e "$dev" ]; do
-	[ $n -lt 60 ] || die "the volume did not appear as $dev within a minute"
-	[ $((n %% 10)) -ne 0 ] || echo "waiting for the volume to appear"
-	n=$((n + 1)); sleep 1
-done
-real=$(readlink -f "$dev")
-rc=0; fs=$(blkid -p -o value -s TYPE "$real") || rc=$?
-case "$rc $fs" in
-'0 ext4') ;;
-'2 ') echo "formatting the volume, which is blank"; mkfs.ext4 -q -m 1 -L provision "$real" ;;
-*) die "the volume is not blank and not ext4 (${fs:-not known}); it is not formatted" ;;
-esac
-mkdir -p "$dir"
-t=$(mktemp /etc/.provision.XXXXXX)
-grep -v -F " $dir ext4 " /etc/fstab >"$t" || true
-printf '%%s\n' %s >>"$t"
-put "$t" /etc/fstab 0:0 0644
-systemctl daemon-reload
-findmnt -n --mountpoint "$dir" >/dev/null || mount "$dir"
-[ "$(findmnt -n -o SOURCE --mountpoint "$dir")" = "$real" ] || die "another file system is mounted at $dir"
-resize2fs "$real" >/dev/null
-[ -d "$dir/$sub" ] || { mkdir -m 0700 "$dir/$sub"; chown %s "$dir/$sub"; }
-sync "$dir"
-%s`, remote.Quote(d.Device), remote.Quote(d.Path), remote.Quote(d.Sub), remote.Quote(d.fstab()), remote.Quote(d.Owner), d.Kept.restore()))
+	_, err := r.Sh(ctx, d.Host, scripts.With("disk_change", append(d.values(), "owner", d.Owner)...)+d.Kept.restore())
 	return err
 }
 
@@ -156,18 +119,13 @@ var _ Resource = (*Kept)(nil)
 
 func (k *Kept) ID() ID      { return ID{k.Host, "kept beside the data", k.Dir} }
 func (k *Kept) Needs() []ID { return k.After }
-func (k *Kept) quoted() string {
-	var b strings.Builder
-	for _, f := range k.Files {
-		b.WriteString(" " + remote.Quote(f))
-	}
-	return b.String()
-}
+
+// values are what all of its scripts take, beside the files.
+func (k *Kept) values() []string { return []string{"b", k.Base, "d", k.Dir} }
 
 func (k *Kept) Probe(s *Script) {
-	s.Record(k.ID(), fmt.Sprintf(`b=%s d=%s
-[ -d "$d" ] && yes || no
-for f in%s; do `+gone+` || [ ! -e "$b/$f" ] || cmp -s "$b/$f" "$d/$f" || { v differ "$f"; break; }; done`, remote.Quote(k.Base), remote.Quote(k.Dir), k.quoted()))
+	s.Once("kept", scripts.With("kept"))
+	s.Record(k.ID(), remote.Args(k.Files...)+scripts.With("kept_probe", k.values()...))
 }
 
 func (k *Kept) Diff(w World) []Change {
@@ -181,29 +139,17 @@ func (k *Kept) Diff(w World) []Change {
 	return nil
 }
 
-// gone says that a file is kept and not in use, or without its content.
-const gone = `{ [ -e "$d/$f" ] && [ ! -e "$b/$f" ] || [ -s "$d/$f" ] && [ ! -s "$b/$f" ]; }`
-
-// copyKept copies each file with owner and mode, whole or not at all.
-const copyKept = `copykept() { [ ! -e "$1" ] || { (umask 022; mkdir -p "${2%/*}"); t=$(mktemp "${2%/*}/.provision.XXXXXX"); cp -p "$1" "$t"; sync "$t"; mv -f "$t" "$2"; sync "${2%/*}"; }; }
-`
-
 func (k *Kept) Do(ctx context.Context, r *Run, _ Change) error {
-	_, err := r.Sh(ctx, k.Host, copyKept+fmt.Sprintf(`b=%s d=%s
-[ -d "$d" ] || mkdir -m 0700 "$d"
-for f in%s; do `+gone+` || copykept "$b/$f" "$d/$f"; done`, remote.Quote(k.Base), remote.Quote(k.Dir), k.quoted()))
+	_, err := r.Sh(ctx, k.Host, remote.Args(k.Files...)+scripts.With("kept")+scripts.With("kept_change", k.values()...))
 	return err
 }
 
-// lost says what is kept and not in use: a run that was killed before it put everything back is gone on with.
+// lost says what is kept and not in use; the script has kept.sh.
 func (k *Kept) lost() string {
-	return fmt.Sprintf(`b=%s d=%s
-for f in%s; do ! `+gone+` || { v lost "$f"; break; }; done`, remote.Quote(k.Base), remote.Quote(k.Dir), k.quoted())
+	return remote.Args(k.Files...) + scripts.With("kept_lost", k.values()...)
 }
 
-// restore puts back what is kept and not there: on a droplet that is new beside its data.
+// restore puts back what is kept and not there.
 func (k *Kept) restore() string {
-	return copyKept + fmt.Sprintf(`b=%s d=%s
-for f in%s; do ! `+gone+` || copykept "$d/$f" "$b/$f"; done
-`, remote.Quote(k.Base), remote.Quote(k.Dir), k.quoted())
+	return remote.Args(k.Files...) + scripts.With("kept") + scripts.With("kept_restore", k.values()...)
 }

@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -56,43 +55,10 @@ type dockerFacts struct {
 	Built      []string            // references of the images that were built for the stack, newest first
 }
 
-// dockerState sets D: yes if the engine answers, no if none was ever installed, unknown otherwise. DV is
-// then the engine's version or why there is no answer, DC the version of Compose, DB that of buildx, DG how the engine
-// is kept apart from the host, DS the settings. One call tells them all; some clients end with 0 without an engine, too.
-const dockerState = `D=no DV= DC= DB= DG= DS=
-if command -v docker >/dev/null 2>&1; then
-	D=unknown
-	DV=$(timeout 20 docker info --format '{{.ServerVersion}},{{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}{{.Version}}{{end}}{{end}},{{range .ClientInfo.Plugins}}{{if eq .Name "buildx"}}{{.Version}}{{end}}{{end}},{{range .SecurityOptions}}{{if eq . "name=userns"}}userns-remap{{end}}{{if eq . "name=rootless"}}rootless{{end}}{{if eq . "name=selinux"}}selinux{{end}}{{end}},` + dockerSettings + `' 2>/dev/null); rc=$?
-	case $rc,$DV in
-	0,,*) DV=$(timeout 20 docker version 2>&1 >/dev/null) ;;
-	0,*,*) D=yes DS=${DV#*,}; DV=${DV%%,*} DC=${DS%%,*} DS=${DS#*,}; DB=${DS%%,*} DS=${DS#*,}; DG=${DS%%,*} DS=${DS#*,} ;;
-	124,*) DV="no answer within 20 s" ;;
-	*) DV=$(timeout 20 docker version 2>&1 >/dev/null) ;;
-	esac
-	DV=${DV:-no answer}
-elif [ -e /var/run/docker.sock ]; then D=unknown DV='there is an engine socket but no docker command'; fi`
-
-// dockerSettings are those of the engine that daemon.json sets: see settingsOf.
-const dockerSettings = `{{.LoggingDriver}} {{.LiveRestoreEnabled}} {{range .DefaultAddressPools}}{{.Base}}/{{.Size}} {{end}}`
-
-// dockerExec defines inside, which runs a command in a container for the record at hand: x holds its
-// output, and the answer is given where the command could not run. A container that does not exist
-// is a no; anything else that went wrong is unknown.
-const dockerExec = `inside() {
-case $D in
-no) no; return 1 ;;
-unknown) unknown "$DV"; return 1 ;;
-esac
-x=$(timeout 20 docker exec "$@" 2>&1); rc=$?
-case "$rc $x" in
-1\ *'No such container'*) no; return 1 ;;
-1\ *'is not running'*|1\ *'is restarting'*|12[4567]\ *) unknown "$x"; return 1 ;;
-esac; }`
-
 // inside is the head of a probe that runs a command in a container.
 func inside(s *Script) {
-	s.Once("docker", dockerState)
-	s.Once("inside", dockerExec)
+	s.Once("docker", scripts.With("docker_state"))
+	s.Once("inside", scripts.With("docker_inside"))
 }
 
 // Every field of a line is printed by the engine from its own data, separated by a character that
@@ -106,35 +72,9 @@ const (
 	networkFormat   = `{{.Name}}|{{.ID}}|{{range .IPAM.Config}}{{.Subnet}}{{end}}|{{.Internal}}|{{index .Labels "provision.stack"}}|{{index .Options "` + bridgeOption + `"}}|{{.EnableIPv6}}`
 )
 
-// dockerListing is the part of the engine's record that lists what is there. That an image is
-// missing is an answer, which the engine prints; any other failure is read as such by docker. What
-// was listed may be gone when it is looked at (a one-shot that ends just then): it is listed again.
-func dockerListing(stack string, images []string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, `for _ in 1 2 3; do
-	a=$(timeout 20 docker ps -a --no-trunc --format %[4]s) || break
-	ids=$(printf '%%s\n' "$a" | sed -n 's/^\([0-9a-f]*\)|%[5]s|.*/\1/p')
-	c=; [ -z "$ids" ] || c=$(timeout 20 docker inspect --type container --format %[2]s $ids) || { [ $? -eq 1 ] && continue; break; }
-	v containers "$c"; v all "$a"; break
-done
-for _ in 1 2 3; do
-	n=$(timeout 20 docker network ls -q --no-trunc) || break
-	n=$(timeout 20 docker network inspect --format %[3]s $n) || { [ $? -eq 1 ] && continue; break; }
-	v networks "$n"; break
-done
-[ $V = yes ] && v volumes "$VS"
-b=$(timeout 20 docker image ls --filter %[1]s --format '{{.Repository}}:{{.Tag}}|{{.CreatedAt}}') && v built "$b"
-`, remote.Quote("label="+LabelStack+"="+stack), remote.Quote(containerFormat), remote.Quote(networkFormat), remote.Quote(allFormat), stack)
-	if len(images) == 0 {
-		b.WriteString("v images ''\n")
-	} else {
-		fmt.Fprintf(&b, "i=$(timeout 20 docker image inspect --format %s", remote.Quote(imageFormat))
-		for _, ref := range images {
-			b.WriteString(" " + remote.Quote(ref))
-		}
-		b.WriteString(" 2>&1); [ $? -le 1 ] && v images \"$i\"\n")
-	}
-	return b.String()
+// listing are the arguments of listing in docker_listing.sh.
+func listing(stack string, images []string) []string {
+	return append([]string{stack, containerFormat, networkFormat, allFormat, imageFormat}, images...)
 }
 
 // builtRef is the name of every image that provision builds: its tag is the hash of its context.

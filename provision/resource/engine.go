@@ -47,29 +47,13 @@ const (
 )
 
 func (e *Engine) Probe(s *Script) {
-	s.Once("docker", dockerState)
-	s.Once("volumes", listVolumes)
+	s.Once("docker", scripts.With("docker_state"))
+	s.Once("volumes", scripts.With("volumes"))
 	s.Last(func() (ID, string) {
-		images := slices.Sorted(maps.Keys(s.images))
-		return e.ID(), fmt.Sprintf(`v versions "${DV:-}"
-[ -e %[1]s ] && v ours yes
-if [ -e %[2]s ]; then f daemon; head -c 65536 %[2]s; fi
-case $D in
-yes) v compose "$DC"; v settings "$DS"; v guard "$DG"
-	[ -n "$DB" ] || v lacks buildx
-	case ,$DB,$DC, in *,,*) v packages "$(%[5]s)" ;; esac
-	%[3]s
-	yes ;;
-*) if [ -e /snap/bin/docker ]; then v others snap
-	elif c=$(command -v docker) && head -c 4096 "$c" | grep -q podman; then v others podman
-	else for s in /run/user/*/docker.sock; do [ -S "$s" ] && v others "$s"; done; fi
-	if [ $D = no ]; then
-	%[4]s
-	no; else
-	command -v dockerd >/dev/null || v lacks engine
-	command -v docker >/dev/null || v lacks client
-	unknown "$DV"; fi ;;
-esac`, marker, daemonPath, dockerListing(e.Stack, images), platform.Look(e.Repository, e.Source), platform.Installed("docker-ce"))
+		s.Once("listing", scripts.With("docker_listing"))
+		s.Once("look", platform.Look(e.Repository, e.Source))
+		s.Once("packages", function("packages", platform.Installed("docker-ce")))
+		return e.ID(), remote.Args(listing(e.Stack, slices.Sorted(maps.Keys(s.images)))...) + scripts.With("engine_probe", "mark", marker, "daemon", daemonPath)
 	})
 }
 
@@ -244,12 +228,7 @@ func (e *Engine) Do(ctx context.Context, r *Run, c Change) error {
 		return err
 	}
 	// What others installed is started, and judged when it answers. Nothing is installed over it.
-	state, err := r.Get(ctx, e.Host, `if ! command -v docker >/dev/null; then echo missing
-elif [ -e `+marker+` ] && ! { command -v dockerd && docker compose version && docker buildx version; } >/dev/null 2>&1; then echo missing
-elif docker compose version >/dev/null 2>&1; then echo installed
-elif [ ! -e `+marker+` ] && command -v dockerd >/dev/null; then echo theirs
-else echo missing; fi
-head -c 8192 /etc/os-release`)
+	state, err := r.Get(ctx, e.Host, scripts.With("engine_state", "mark", marker))
 	if err != nil {
 		return err
 	}
@@ -267,25 +246,12 @@ head -c 8192 /etc/os-release`)
 // settings claims an engine that is not there yet as ours and writes its daemon.json before the
 // first start, so that it starts but once. A daemon.json of others is left as it is.
 func (e *Engine) settings(ctx context.Context, r *Run) error {
-	_, err := r.Sh(ctx, e.Host, fmt.Sprintf(`m=%s j=%s
-(umask 022; mkdir -p "${m%%/*}" "${j%%/*}")
-if [ ! -e "$m" ] && ! command -v dockerd >/dev/null && [ ! -e "$j" ]; then printf 'installed by provision\n' >"$m"; chmod 0644 "$m"; sync "$m"; fi
-if [ -e "$m" ]; then
-t=$(mktemp "${j%%/*}/.provision.XXXXXX"); printf '%%s' %s >"$t"; put "$t" "$j" 0:0 0644
-fi
-`, marker, daemonPath, remote.Quote(string(e.DaemonJSON))))
+	_, err := r.Sh(ctx, e.Host, scripts.With("engine_settings", "mark", marker, "daemon", daemonPath, "content", string(e.DaemonJSON)))
 	return err
 }
 
 func startEngine(init platform.Init) string {
-	return init.Reread() + `
-` + init.Start("docker") + `
-n=0
-until timeout 20 docker version >/dev/null 2>&1; do
-	[ $n -lt 30 ] || { ` + init.Status("docker") + ` >&2 || true; die "the engine did not answer within 60 seconds"; }
-	n=$((n + 1)); sleep 2
-done
-`
+	return init.Reread() + "\n" + init.Start("docker") + "\n" + function("status", init.Status("docker")) + scripts.With("engine_await")
 }
 
 func restartEngine(init platform.Init) string {

@@ -1,16 +1,22 @@
 package resource
 
+import "provision/remote"
+
 // What tests look at from outside of the package, where they have resourcetest.
 var (
-	Digest        = digest
-	DockerListing = dockerListing
-	DockerOf      = docker
-	Walled        = walled
-	FreeSubnet    = freeSubnet
-	Spaces        = spaces
-	Address       = address
-	Number        = number
+	Digest     = digest
+	DockerOf   = docker
+	Walled     = walled
+	FreeSubnet = freeSubnet
+	Spaces     = spaces
+	Address    = address
+	Number     = number
 )
+
+// DockerListing is the listing, whole.
+func DockerListing(stack string, images []string) string {
+	return remote.Args(listing(stack, images)...) + scripts.With("docker_listing") + "listing \"$@\"\n"
+}
 
 const (
 	MetadataText    = metadataText

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -39,24 +40,9 @@ func digest(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// statFile answers for one file: yes with "UID:GID MODE" and its digest, no, or unknown. A link is
-// reported as such and never followed.
-const statFile = `statfile() {
-if [ -L "$1" ]; then v link "$1"; yes
-elif [ -f "$1" ]; then
-	if st=$(stat -c '%u:%g %a' "$1" 2>&1) && sum=$(sha256sum <"$1"); then v stat "$st"; v sum "${sum%% *}"; yes
-	else unknown "$st"; fi
-elif [ -e "$1" ]; then unknown "$1 exists and is not a file"
-elif [ -d "${1%/*}" ] || [ ! -e "${1%/*}" ]; then no
-else unknown "${1%/*} is not a directory"; fi
-}`
-
 func (f *File) Probe(s *Script) {
-	s.Once("statfile", statFile)
-	p := remote.Quote(f.Path)
-	// The old content is sent only when it differs, for the plan's diff.
-	s.Record(f.ID(), fmt.Sprintf("sum=; statfile %s\n[ \"${sum%%%% *}\" = %s ] || { [ -f %s ] && [ ! -L %s ] && { f content; head -c 262144 %s; }; }",
-		p, digest(f.Content), p, p, p))
+	s.Once("statfile", scripts.With("file_stat"))
+	s.Record(f.ID(), "textfile "+remote.Quote(f.Path)+" "+digest(f.Content))
 }
 
 func (f *File) Diff(w World) []Change {
@@ -96,19 +82,7 @@ func TextDiff(old, new, name string) string {
 }
 
 func (f *File) Do(ctx context.Context, r *Run, _ Change) error {
-	validate := ""
-	if f.Validate != "" {
-		validate = "new=$t\n" + f.Validate + "\n"
-	}
-	// The staging name is in the same directory, so the rename stays on one file system.
-	_, err := r.Sh(ctx, f.Host, fmt.Sprintf(`d=%s
-(umask 022; mkdir -p "$d")
-rm -f "$d"/.provision.*
-t=$(mktemp "$d/.provision.XXXXXX")
-printf '%%s' %s >"$t"
-sum=$(sha256sum <"$t"); [ "${sum%%%% *}" = %s ] || die "the written file differs from what was sent (disk full?)"
-%sput "$t" %s %s %s
-`, remote.Quote(path.Dir(f.Path)), remote.Quote(string(f.Content)), digest(f.Content), validate,
-		remote.Quote(f.Path), remote.Quote(f.Owner), remote.Quote(f.Mode)))
+	_, err := r.Sh(ctx, f.Host, function("check", cmp.Or(f.Validate, ":"))+
+		scripts.With("file_change", "p", f.Path, "content", string(f.Content), "sum", digest(f.Content), "owner", f.Owner, "mode", f.Mode))
 	return err
 }

@@ -8,12 +8,6 @@ import (
 	"strings"
 )
 
-// firewallProbe reads what a firewall of the host does with what is forwarded and with what comes in. The table of
-// iptables' own is read by iptables, which may be the old one.
-const firewallProbe = `f filter; iptables -w -S 2>/dev/null | head -c 65536
-if command -v nft >/dev/null; then f ruleset; nft -s list ruleset 2>/dev/null | head -c 65536; fi
-`
-
 // wall is a chain of the host's firewall that drops everything that it does not name.
 type wall struct {
 	table, chain string // "inet filter", "forward"

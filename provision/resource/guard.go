@@ -91,21 +91,12 @@ WantedBy=multi-user.target docker.service
 const afterFirewalls = "After=nftables.service netfilter-persistent.service ufw.service firewalld.service\n"
 
 func (g *NetworkGuard) Probe(s *Script) {
-	var all strings.Builder
+	var rules []string
 	for _, c := range guardChains {
-		fmt.Fprintf(&all, " && iptables -w -t mangle -C %s -j %s", c[0], c[1])
+		rules = append(rules, c[0]+" -j "+c[1])
 	}
-	for _, r := range g.rules() {
-		all.WriteString(" && iptables -w -t mangle -C " + r)
-	}
-	s.Record(g.ID(), fmt.Sprintf(`command -v iptables >/dev/null && command -v iptables-restore >/dev/null && v iptables yes
-if [ ! -e %[1]s ]; then no
-elif sum=$(sha256sum <%[1]s); then
-	v sum "${sum%%%% *}"
-	v enabled "$(%[2]s 2>/dev/null)"
-	{ :%[3]s; } 2>/dev/null && v rules yes
-	yes
-else unknown 'the unit cannot be read'; fi`, guardUnit, platform.Systemd.Enabled(guardName), all.String()))
+	s.Once("guardenabled", function("guardenabled", platform.Systemd.Enabled(guardName)))
+	s.Record(g.ID(), remote.Args(append(rules, g.rules()...)...)+scripts.With("guard_probe", "unit", guardUnit))
 }
 
 func (g *NetworkGuard) Diff(w World) []Change {
@@ -135,30 +126,22 @@ func (g *NetworkGuard) Diff(w World) []Change {
 }
 
 func (g *NetworkGuard) Do(ctx context.Context, r *Run, _ Change) error {
-	script := fmt.Sprintf(`command -v iptables-restore >/dev/null || die "there is no iptables, which the engine's packages bring: install the package iptables"
-t=$(mktemp /etc/systemd/system/.provision.XXXXXX); printf '%%s' %s >"$t"; put "$t" %s 0:0 0644
-%[3]s
-`, remote.Quote(g.unit()), guardUnit, startAtBoot(guardName))
-	for _, rule := range g.rules() {
-		script += "iptables -w -t mangle -C " + rule + "\n"
-	}
-	_, err := r.Sh(ctx, g.Host, script)
+	_, err := r.Sh(ctx, g.Host, remote.Args(g.rules()...)+startAtBoot(guardName)+scripts.With("guard_change", "unit", guardUnit, "text", g.unit()))
 	return err
 }
 
-// guardThere asks whether a host has the unit; removeGuard takes it away with its rules.
-const guardThere = "[ ! -e " + guardUnit + " ] || v guard yes\n"
-
+// removeGuard takes the unit away, with its rules.
 func removeGuard() string {
-	script := platform.Systemd.Disable(guardName) + " || true\n"
+	var chains []string
 	for _, c := range guardChains {
-		script += fmt.Sprintf("{ iptables -w -t mangle -D %s -j %s; iptables -w -t mangle -F %[2]s; iptables -w -t mangle -X %[2]s; } 2>/dev/null || true\n", c[0], c[1])
+		chains = append(chains, c[0]+":"+c[1])
 	}
-	return script + "rm -f " + guardUnit + "\n" + platform.Systemd.Reread() + "\n"
+	init := platform.Systemd
+	return remote.Args(chains...) + function("disable", init.Disable(guardName)) + function("reread", init.Reread()) + scripts.With("guard_remove", "unit", guardUnit)
 }
 
-// startAtBoot starts a unit whose file is new, now and at each boot.
+// startAtBoot defines start, which starts a unit whose file is new, now and at each boot.
 func startAtBoot(unit string) string {
 	init := platform.Systemd
-	return init.Reread() + "\n" + init.Enable(unit) + "\n" + init.Restart(unit)
+	return function("start", init.Reread()+"\n"+init.Enable(unit)+"\n"+init.Restart(unit))
 }

@@ -63,13 +63,7 @@ func (i *Identity) Paths() []string {
 }
 
 func (i *Identity) Probe(s *Script) {
-	s.Record(i.ID(), fmt.Sprintf(`root=%s; base=%s; salt=no
-[ -s "$base/salt" ] && salt=yes; v salt $salt
-[ -e "$base/born" ] && v born yes
-for d in "$root"/*/; do [ -f "${d}id" ] && [ "$d" != "$base/" ] && v other "${d%%/}"; done
-if [ -f "$base/id" ]; then v id "$(head -c 200 "$base/id")"; yes
-elif [ -e "$base/id" ] || { [ -e "$root" ] && [ ! -d "$root" ]; }; then unknown "$base/id is not a file"
-else no; fi`, remote.Quote(Root), remote.Quote(i.base())))
+	s.Record(i.ID(), scripts.With("identity_probe", "root", Root, "base", i.base()))
 }
 
 var identityPattern = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_.-]*) ([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\n?$`)
@@ -178,20 +172,14 @@ func (i *Identity) Do(ctx context.Context, r *Run, c Change) error {
 			return fmt.Errorf("%s holds no identity", i.Server)
 		}
 	}
-	born := `: >"$b/born"; sync "$b"` + "\n"
-	place := `ln "$t" "$b/id" 2>/dev/null || [ -f "$b/id" ]; rm -f "$t"`
+	values := []string{"b", i.base(), "id", value.Reveal(), "salt", randomHex(32), "born", "yes", "place", "new"}
 	if i.Host != i.Server {
-		born = ""
+		values = append(values, "born", "no")
 	}
 	if i.Host != i.Server || c.Act == Replace {
-		place = `put "$t" "$b/id" 0:0 0644`
+		values = append(values, "place", "put")
 	}
-	_, err := r.Sh(ctx, i.Host, fmt.Sprintf(`b=%s
-(umask 022; mkdir -p "$b"); chmod 0755 "$b"
-%st=$(mktemp "$b/.provision.XXXXXX"); chmod 0644 "$t"; printf '%%s\n' %s >"$t"; sync "$t"
-%s
-if [ ! -s "$b/salt" ]; then t=$(mktemp "$b/.provision.XXXXXX"); printf '%%s' %s >"$t"; put "$t" "$b/salt" 0:0 0400; fi
-rm -f "$b"/.provision.*; sync "$b"`, remote.Quote(i.base()), born, remote.Quote(value.Reveal()), place, remote.Quote(randomHex(32))))
+	_, err := r.Sh(ctx, i.Host, scripts.With("identity_change", values...))
 	r.forget(i.ID())
 	return err
 }

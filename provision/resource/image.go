@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"provision/remote"
@@ -62,46 +63,7 @@ func MirrorRef(mirror, ref string) string {
 }
 
 func (i *PulledImage) Do(ctx context.Context, r *Run, _ Change) error {
-	// Limits of a registry and short outages are waited out; anything else fails at once.
-	// How many bytes it has fetched the engine tells a terminal alone: script(1), which Debian and
-	// Ubuntu always have, is one, unless there are none on the host. What is drawn on it is taken once in
-	// a while, without the line that is not whole yet: all of a long pull would be too much to print. A
-	// client that asks for a login reads an empty line, and so fails.
-	_, err := r.Sh(ctx, i.Host, fmt.Sprintf(`ref=%s from=%s
-private=$(mktemp -d); said=$private/said; : >"$said"; trap 'rm -rf "$private"' EXIT
-drawn() {
-	while part=$(dd bs=64k count=1 status=none | tail -c 2000; echo .); [ "$part" != . ]; do
-		printf '%%s\n' "$part" | tr '\r' '\n' | sed -nE -e '$d' -e 's/.*([0-9a-f]{12}: [A-Z].*)/\1/p'
-		sleep 0.5
-	done
-}
-export from said SHELL=/bin/sh
-command='exec docker pull "$from" 2>"$said" <<END
-
-END
-'
-if script -qec : /dev/null </dev/null >/dev/null 2>&1; then
-	fetch() { timeout 1500 script -qefc "$command" /dev/null; }
-else
-	fetch() { timeout 1500 sh -c "$command"; }
-fi
-pull() {
-	{ fetch; echo "$?" >"$private/rc"; } | drawn
-	[ "$(cat "$private/rc")" = 0 ]
-}
-n=1
-until pull; do
-	out=$(cat "$said")
-	case $out in
-	*toomanyrequests*|*'Too Many Requests'*|*'429'*|*'i/o timeout'*|*'TLS handshake timeout'*|*'connection reset'*|*'503 Service'*)
-		[ $n -lt 4 ] || { printf '%%s\n' "$out" >&2; die "the registry kept refusing; wait, log in to it on the host (docker login), or set image_mirror in the inventory"; }
-		echo "the registry asks to wait, next try in $((n * 15)) s"; sleep $((n * 15)); n=$((n + 1)) ;;
-	*'denied'*|*'unauthorized'*|*'non TTY'*|*'sername'*) printf '%%s\n' "$out" >&2; die "the registry wants a login for $from, or has no such image: docker login on the host, or image_mirror in the inventory" ;;
-	*) [ "$(cat "$private/rc")" != 124 ] || out="no end within 25 minutes"; printf '%%s\n' "$out" >&2; die "cannot pull $from" ;;
-	esac
-done
-[ "$from" = "$ref" ] || docker tag "$from" "$ref"
-`, remote.Quote(i.Ref), remote.Quote(MirrorRef(i.Mirror, i.Ref))))
+	_, err := r.Sh(ctx, i.Host, scripts.With("image_pull", "ref", i.Ref, "from", MirrorRef(i.Mirror, i.Ref)))
 	return err
 }
 
@@ -137,21 +99,11 @@ func (b *BuiltImage) Do(ctx context.Context, r *Run, _ Change) error {
 	if err != nil {
 		return err
 	}
-	// Values may hold a login to a mirror or proxy: they enter by the environment, not by arguments.
-	var args, values strings.Builder
+	var values []string
 	for _, k := range sortedKeys(b.Args) {
-		fmt.Fprintf(&values, "export %s=%s\n", k, remote.Quote(b.Args[k]))
-		fmt.Fprintf(&args, " --build-arg %s", k)
+		values = append(values, k, b.Args[k])
 	}
-	// What was uploaded belongs to the login user, who could change it between the check and the build.
-	// A killed build leaves its copy where every run that takes the lock clears up.
-	_, err = r.Sh(ctx, b.Host, fmt.Sprintf(`uploaded=%s
-private=$(mktemp -d /var/tmp/.provision-XXXXXXXX); trap 'rm -rf "$private"' EXIT
-t=$private/context.tar
-cat "$uploaded" >"$t"; rm -f "$uploaded"
-sum=$(sha256sum <"$t"); [ "${sum%%%% *}" = %s ] || die "the build context arrived damaged"
-echo "building in %d steps" >&2 # beside the lines of the build, which come that way: else the order of the two is chance
-%sDOCKER_BUILDKIT=1 BUILDKIT_PROGRESS=plain timeout 2400 docker build --pull=false --label %s --tag %s%s - <"$t"
-`, remote.Quote(path), digest(tar), buildSteps(tar), values.String(), remote.Quote(LabelStack+"="+b.Stack), remote.Quote(b.Ref), args.String()))
+	_, err = r.Sh(ctx, b.Host, remote.Args(sortedKeys(b.Args)...)+scripts.With("image_build", append(values,
+		"ref", b.Ref, "label", LabelStack+"="+b.Stack, "uploaded", path, "wanted", digest(tar), "steps", strconv.Itoa(buildSteps(tar)))...))
 	return err
 }

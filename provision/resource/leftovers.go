@@ -3,7 +3,6 @@ package resource
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"path"
 	"regexp"
@@ -55,10 +54,7 @@ func (l *Leftovers) Needs() []ID  { return append([]ID{EngineID(l.Host)}, l.Afte
 func (l *Leftovers) base() string { return naming.Stack(l.Stack).Dir() }
 
 func (l *Leftovers) Probe(s *Script) {
-	s.Record(l.ID(), fmt.Sprintf(guardThere+`b=%s
-if [ ! -e "$b" ]; then no
-elif x=$(find "$b" ! -type d ! -name '.provision.*' 2>&1); then v files "$x"; yes
-else unknown "$x"; fi`, remote.Quote(l.base())))
+	s.Record(l.ID(), scripts.With("leftovers_probe", "b", l.base(), "unit", guardUnit))
 }
 
 // ownName is every name that provision gives to a file; nothing else is removed.
@@ -199,26 +195,13 @@ func removals(diff string) (paths []string) {
 
 func (l *Leftovers) Do(ctx context.Context, r *Run, c Change) error {
 	var script string
-	name := remote.Quote(c.ID.Name)
 	switch c.ID.Kind {
-	case "container":
-		// It ends as it would at a replacement: with its own time to do so.
-		script = fmt.Sprintf("n=%s; docker stop \"$n\" && docker rm \"$n\" || ! docker inspect --type container \"$n\" >/dev/null 2>&1", name)
-	case "network":
-		script = fmt.Sprintf("n=%s; docker network rm \"$n\" || ! docker network inspect \"$n\" >/dev/null 2>&1", name)
+	case "container", "network", "image":
+		script = scripts.With("leftovers_remove", "kind", c.ID.Kind, "n", c.ID.Name)
 	case "networks":
 		script = removeGuard()
-	case "image":
-		script = fmt.Sprintf("n=%s; docker image rm \"$n\" || ! docker image inspect \"$n\" >/dev/null 2>&1", name)
 	default:
-		script = "b=" + remote.Quote(l.base()) + "\n"
-		for _, p := range removals(c.Diff) {
-			script += fmt.Sprintf("rm -f %s\n", remote.Quote(p))
-			for dir := path.Dir(p); strings.HasPrefix(dir, Root+"/"); dir = path.Dir(dir) {
-				script += fmt.Sprintf("rmdir %s 2>/dev/null || true\n", remote.Quote(dir))
-			}
-		}
-		script += "sync \"${b%/*}\"\n"
+		script = remote.Args(removals(c.Diff)...) + scripts.With("leftovers_files", "root", Root, "b", l.base())
 	}
 	_, err := r.Sh(ctx, l.Host, script)
 	return err

@@ -21,10 +21,7 @@ func LockID(host string) ID { return ID{host, "lock", ""} }
 // ProbeLock asks who is at work on a host: who has left a note there and whose shell is still the one
 // that the note names. Where there is no note it costs no process.
 func ProbeLock(s *Script, host string) {
-	s.Record(LockID(host), fmt.Sprintf(`n=%s
-if [ -f "$n" ] && { read -r who; read -r since; read -r x p s; } <"$n" 2>/dev/null && [ "$x" = pid ] && [ "$(cut -d' ' -f22 "/proc/$p/stat" 2>/dev/null)" = "$s" ]; then
-	v who "$who"; v since "$since"; v doing "$(tail -n +4 "$n" | tail -n 1 | head -c 500)"; yes
-else no; fi`, NotePath))
+	s.Record(LockID(host), scripts.With("lock_probe", "n", NotePath))
 }
 
 // AtWork says who is at work on a host, since when and with what; "" where nobody is, or nobody says so.

@@ -2,7 +2,7 @@ package resource
 
 import (
 	"context"
-	"fmt"
+	"strings"
 
 	"provision/provision/platform"
 	"provision/remote"
@@ -42,13 +42,8 @@ WantedBy=multi-user.target
 )
 
 func (m *Metadata) Probe(s *Script) {
-	s.Record(m.ID(), fmt.Sprintf(`if [ ! -e %[1]s ]; then no
-elif sum=$(sha256sum <%[1]s); then
-	v sum "${sum%%%% *}"
-	v enabled "$(%[3]s 2>/dev/null)"
-	iptables -w -t raw -C %[2]s 2>/dev/null && v rule yes
-	yes
-else unknown 'the unit cannot be read'; fi`, metadataUnit, metadataRule, platform.Systemd.Enabled("provision-metadata")))
+	s.Once("metadataenabled", function("metadataenabled", platform.Systemd.Enabled("provision-metadata")))
+	s.Record(m.ID(), remote.Args(strings.Fields(metadataRule)...)+scripts.With("metadata_probe", "unit", metadataUnit))
 }
 
 func (m *Metadata) Diff(w World) []Change {
@@ -72,9 +67,7 @@ func (m *Metadata) Diff(w World) []Change {
 }
 
 func (m *Metadata) Do(ctx context.Context, r *Run, _ Change) error {
-	_, err := r.Sh(ctx, m.Host, fmt.Sprintf(`command -v iptables >/dev/null || die "there is no iptables, which the engine's packages bring: install the package iptables"
-t=$(mktemp /etc/systemd/system/.provision.XXXXXX); printf '%%s' %s >"$t"; put "$t" %s 0:0 0644
-%s
-iptables -w -t raw -C %s`, remote.Quote(metadataText), metadataUnit, startAtBoot("provision-metadata"), metadataRule))
+	_, err := r.Sh(ctx, m.Host, remote.Args(strings.Fields(metadataRule)...)+startAtBoot("provision-metadata")+
+		scripts.With("metadata_change", "unit", metadataUnit, "text", metadataText))
 	return err
 }

@@ -90,32 +90,18 @@ func (n *BridgeNetwork) differs(have Network) string {
 func (n *BridgeNetwork) Doubt(w World) string { return engineDoubt(w, n.Host) }
 
 func (n *BridgeNetwork) Do(ctx context.Context, r *Run, c Change) error {
-	replace := ""
+	script := remote.Set("n", n.Name, "stack", n.Stack)
 	if c.Act == Replace {
-		var names string
+		var names []string
 		for _, s := range n.Order {
-			names += " " + remote.Quote(s.Container)
+			names = append(names, s.Container)
 		}
-		replace = fmt.Sprintf(endContainers, remote.Quote(n.Stack), names)
+		script += remote.Args(names...) + scripts.With("network_end")
 	}
-	internal := ""
+	var options []string
 	if n.Internal {
-		internal = "--internal "
+		options = append(options, "--internal")
 	}
-	_, err := r.Sh(ctx, n.Host, fmt.Sprintf("n=%s\n%sdocker network inspect \"$n\" >/dev/null 2>&1 || docker network create --driver bridge --ipv6=false --opt %s %s--subnet %s --label %s \"$n\"\n",
-		remote.Quote(n.Name), replace, remote.Quote(bridgeOption+"="+n.Bridge()), internal, remote.Quote(n.Subnet), remote.Quote(LabelStack+"="+n.Stack)))
+	_, err := r.Sh(ctx, n.Host, script+remote.Args(options...)+scripts.With("network_make", "bridge", bridgeOption+"="+n.Bridge(), "subnet", n.Subnet))
 	return err
 }
-
-// endContainers ends the stack's containers on a network, in their order and each with its own time to do
-// so, and then the network. What is of others stays, and so does all else.
-const endContainers = `stack=%s
-on=$(docker ps -a --filter network="$n" --format '{{.Label "provision.stack"}}|{{.Names}}')
-foreign=$(printf '%%s\n' "$on" | grep -v "^$stack|" | sed 's/.*|//')
-[ -z "$foreign" ] || die "containers of others are on it:" $foreign
-for c in%s $(printf '%%s\n' "$on" | sed 's/.*|//'); do
-	printf '%%s\n' "$on" | grep -qxF "$stack|$c" && docker inspect --type container "$c" >/dev/null 2>&1 || continue
-	{ docker stop "$c" && docker rm "$c"; } || ! docker inspect --type container "$c" >/dev/null 2>&1 || die "$c cannot be removed"
-done
-! docker network inspect "$n" >/dev/null 2>&1 || docker network rm "$n"
-`

@@ -3,12 +3,9 @@ package resource
 import (
 	"context"
 	"fmt"
-	"path"
 	"strings"
 
 	"golang.org/x/crypto/bcrypt"
-
-	"provision/remote"
 )
 
 // bcryptCost is what each guess costs Caddy, and so what a flood of guesses takes from the agents.
@@ -41,16 +38,15 @@ func (h *PasswordHash) Needs() []ID { return append([]ID{h.Password}, h.After...
 // Paths are the hash and the note about it.
 func (h *PasswordHash) Paths() []string { return []string{h.Path, h.Note} }
 
-// hashNote prints what the note has to hold for the password file $1 and the salt file $2.
-const hashNote = `hashnote() { { cat "$2"; cat "$1"; } | sha256sum | cut -c1-64; }`
-
 func (h *PasswordHash) Probe(s *Script) {
-	s.Once("statsecret", statSecret)
-	s.Once("hashnote", hashNote)
-	s.Record(h.ID(), fmt.Sprintf(`statsecret %s
-if [ -f %s ] && [ -f %s ] && [ -f %s ]; then [ "$(cat %s)" = "$(hashnote %s %s)" ] && v match yes || v match no; else v match no; fi`,
-		remote.Quote(h.Path), remote.Quote(h.Note), remote.Quote(h.Password.Name), remote.Quote(h.Salt),
-		remote.Quote(h.Note), remote.Quote(h.Password.Name), remote.Quote(h.Salt)))
+	s.Once("statsecret", scripts.With("secret_stat"))
+	s.Once("hashnote", scripts.With("password_note"))
+	s.Record(h.ID(), scripts.With("password_probe", h.values()...))
+}
+
+// values are what both of its scripts take.
+func (h *PasswordHash) values() []string {
+	return []string{"hash", h.Path, "note", h.Note, "pw", h.Password.Name, "salt", h.Salt}
 }
 
 func (h *PasswordHash) Diff(w World) []Change {
@@ -84,12 +80,6 @@ func (h *PasswordHash) Do(ctx context.Context, r *Run, _ Change) error {
 	if err != nil {
 		return fmt.Errorf("hash the password: %w", err)
 	}
-	_, err = r.Sh(ctx, h.Host, fmt.Sprintf(`d=%s f=%s u=%s note=%s pw=%s salt=%s
-%s
-secretdir "$d" "$u" %s
-t=$(mktemp "$d/.provision.XXXXXX"); printf '%%s' %s >"$t"; put "$t" "$f" "$u:$u" 0400
-t=$(mktemp "${note%%/*}/.provision.XXXXXX"); hashnote "$pw" "$salt" >"$t"; put "$t" "$note" 0:0 0400
-`, remote.Quote(path.Dir(h.Path)), remote.Quote(h.Path), remote.Quote(h.UID), remote.Quote(h.Note),
-		remote.Quote(h.Password.Name), remote.Quote(h.Salt), hashNote, secretDirMode, remote.Quote(string(hash))))
+	_, err = r.Sh(ctx, h.Host, scripts.With("password_note")+scripts.With("password_change", append(h.values(), "u", h.UID, "mode", secretDirMode, "content", string(hash))...))
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"provision/remote"
@@ -31,8 +32,7 @@ func (p *PrefectState) Needs() []ID { return []ID{ServiceID(p.Host, p.Container)
 
 func (p *PrefectState) Probe(s *Script) {
 	inside(s)
-	s.Beside(p.ID(), fmt.Sprintf(`if inside %s %s --stack %s --pool %s; then if [ $rc -eq 0 ]; then v json "$x"; yes; else unknown "$x"; fi; fi`,
-		remote.Quote(p.Container), p.Ask, remote.Quote(p.Stack), remote.Quote(p.Pool)))
+	s.Beside(p.ID(), remote.Args(append(strings.Fields(p.Ask), "--stack", p.Stack, "--pool", p.Pool)...)+scripts.With("prefect_probe", "c", p.Container))
 }
 
 func (p *PrefectState) Diff(World) []Change                    { return nil }
@@ -307,8 +307,7 @@ func (g *Registration) Do(ctx context.Context, r *Run, _ Change) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.Sh(ctx, g.Server, fmt.Sprintf("t=%s\ntimeout 600 docker exec -i %s %s <\"$t\"\nrm -f \"$t\"\n",
-		remote.Quote(path), remote.Quote(g.Container), g.Register))
+	_, err = r.Sh(ctx, g.Server, remote.Args(strings.Fields(g.Register)...)+scripts.With("prefect_register", "t", path, "c", g.Container))
 	return err
 }
 
@@ -318,18 +317,12 @@ func (g *Registration) describe(ctx context.Context, r *Run) (map[string]flowDes
 	if err != nil {
 		return nil, err
 	}
-	// The answer waits in a directory of root's: reading it is for values, and those have a minute.
 	kept := g.Dir + "/.provision.described"
-	_, err = r.Sh(ctx, g.Host, fmt.Sprintf(`t=%s
-cd %s
-{ timeout 600 docker compose --project-name %s --ansi never run --rm -T --no-deps describe <"$t"; echo "$?" >.provision.ended; } | head -c %d >.provision.described
-rm -f "$t"
-rc=$(cat .provision.ended); rm -f .provision.ended
-[ "$rc" = 0 ] || { rm -f .provision.described; exit "$rc"; }
-`, remote.Quote(path), remote.Quote(g.Dir), remote.Quote(g.Project), maxDescriptions+1))
+	_, err = r.Sh(ctx, g.Host, scripts.With("prefect_describe", "t", path, "dir", g.Dir, "project", g.Project, "most", strconv.Itoa(maxDescriptions+1)))
 	if err != nil {
 		return nil, err
 	}
+	// Reading it is for values, and those have a minute.
 	said, err := r.Get(ctx, g.Host, fmt.Sprintf("t=%s; cat \"$t\"; rm -f \"$t\"", remote.Quote(kept)))
 	if err != nil {
 		return nil, err

@@ -48,7 +48,7 @@ func (r *Run) Sh(ctx context.Context, host, script string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return h.Sh(ctx, doPrelude+script)
+	return h.Sh(ctx, scripts.With("change")+script)
 }
 
 // Get reads a value by a script on a host. What it prints is shown nowhere.
@@ -57,7 +57,7 @@ func (r *Run) Get(ctx context.Context, host, script string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return h.Get(ctx, doPrelude+script)
+	return h.Get(ctx, scripts.With("change")+script)
 }
 
 // Stage puts content into a private file on the host.
@@ -97,20 +97,6 @@ func (r *Run) keep(id ID, s Secret) {
 	}
 	r.values[id] = s
 }
-
-// doPrelude is the head of every script that changes something. put moves a finished file to its
-// place: owner and mode are set and the bytes are on disk before the name appears, so a reader
-// sees the old file or the new one, and a power cut leaves one of the two. secretdir DIR GID MODE makes
-// a directory that root alone can change and the group can read: if a container's uid owned it, an
-// account of the host with that uid could swap a file for a link while root works in it.
-const doPrelude = `set -eu
-umask 077
-LC_ALL=C; export LC_ALL
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
-die() { printf '%s\n' "$*" >&2; exit 1; }
-secretdir() { [ ! -L "$1" ] || die "$1 is a symbolic link"; (umask 022; mkdir -p "${1%/*}"); [ -d "$1" ] || mkdir "$1"; chown "0:$2" "$1"; chmod "$3" "$1"; rm -f "$1"/.provision.*; }
-put() { chown "$3" "$1"; chmod "$4" "$1"; sync "$1"; mv -f "$1" "$2"; sync "${2%/*}"; }
-`
 
 func randomHex(n int) string {
 	b := make([]byte, n)

@@ -69,28 +69,13 @@ func (s *Script) Image(ref string) {
 // Last adds a record as Beside does, made when every resource has asked for what it needs.
 func (s *Script) Last(record func() (ID, string)) { s.last = append(s.last, record) }
 
-// prelude defines the few functions in which fragments answer. The commands of a pipeline run at the
-// same time: each of those after the first keeps its answer until what comes before it has passed
-// through. PATH is fixed because sudo, login
-// shells and non-interactive sessions each bring another one.
-const prelude = `LC_ALL=C; export LC_ALL
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
-r() { printf '\n%s r %s\n' "$N" "$1"; }
-yes() { printf '\n%s k yes\n' "$N"; }
-no() { printf '\n%s k no\n' "$N"; }
-unknown() { printf '\n%s k unknown\n%s' "$N" "$*"; }
-f() { printf '\n%s f %s\n' "$N" "$1"; }
-v() { printf '\n%s f %s\n%s' "$N" "$1" "$2"; }
-beside() { o=$("$1" </dev/null); cat; printf '%s' "$o"; }
-`
-
 // String returns the script. It is to be called once, after every Probe.
 func (s *Script) String() string {
 	for _, record := range s.last {
 		s.Beside(record())
 	}
 	s.last = nil
-	return "N=" + remote.Quote(s.nonce) + "\n" + prelude + s.shared.String() + s.beside.String() + "records() {\n:\n" + s.body.String() + "}\nrecords" + s.calls + "\nprintf '\\n%s e\\n' \"$N\"\n"
+	return "N=" + remote.Quote(s.nonce) + "\n" + scripts.With("observe") + s.shared.String() + s.beside.String() + "records() {\n:\n" + s.body.String() + "}\nrecords" + s.calls + "\nprintf '\\n%s e\\n' \"$N\"\n"
 }
 
 // Fact is one resource's record and what it says.

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/big"
-	"path"
 	"strings"
 
 	"provision/remote"
@@ -64,22 +63,9 @@ func (f *SecretFile) Needs() []ID {
 	return append([]ID{f.Source}, f.After...)
 }
 
-// A secret's digest is salted with the run's nonce: equal on two hosts in one run, useless after.
-const statSecret = `statsecret() {
-if [ -L "$1" ]; then v link "$1"; yes
-elif [ -f "$1" ]; then
-	if st=$(stat -c '%u %a %s %g' "$1" "${1%/*}" 2>&1) && sum=$({ printf '%s' "$N"; cat "$1"; } | sha256sum); then
-		v dir "${st#*
-}"; st=${st%%
-*}; v stat "${st% *}"; v sum "${sum%% *}"; yes
-	else unknown "$st"; fi
-elif [ -e "$1" ]; then unknown "$1 exists and is not a file"
-else no; fi
-}`
-
 func (f *SecretFile) Probe(s *Script) {
 	f.nonce = s.Nonce()
-	s.Once("statsecret", statSecret)
+	s.Once("statsecret", scripts.With("secret_stat"))
 	s.Record(f.ID(), "statsecret "+remote.Quote(f.Path))
 }
 
@@ -199,22 +185,15 @@ func (f *SecretFile) Do(ctx context.Context, r *Run, c Change) error {
 	if err != nil {
 		return err
 	}
-	// A generated value is created exclusively (ln fails if the name exists): two runs, or a run
-	// after a killed one, agree on the first. Everything else is replaced by a rename.
-	place := `put "$t" "$f" "$u:$u" "$m"`
+	place := "put"
 	if f.Source == (ID{}) && f.Given == nil {
 		if c.Act == Add {
-			place = `chown "$u:$u" "$t"; chmod "$m" "$t"; sync "$t"; ln "$t" "$f" 2>/dev/null || [ -f "$f" ]; rm -f "$t"; sync "$d"`
+			place = "new"
 		} else if value.Empty() {
-			place = `rm -f "$t"; [ ! -L "$f" ] || die "$f has become a symbolic link"; chown -h "$u:$u" "$f"; chmod "$m" "$f"`
+			place = "keep"
 		}
 	}
-	_, err = r.Sh(ctx, f.Host, fmt.Sprintf(`d=%s f=%s u=%s m=%s
-secretdir "$d" "$u" %s
-t=$(mktemp "$d/.provision.XXXXXX")
-printf '%%s' %s >"$t"
-%s
-`, remote.Quote(path.Dir(f.Path)), remote.Quote(f.Path), remote.Quote(f.UID), f.mode(), f.dirMode(), remote.Quote(value.Reveal()), place))
+	_, err = r.Sh(ctx, f.Host, scripts.With("secret_change", "p", f.Path, "content", value.Reveal(), "u", f.UID, "m", f.mode(), "dirmode", f.dirMode(), "place", place))
 	if err == nil && f.Source == (ID{}) {
 		// What others copy is what stands in the file, whoever wrote it.
 		r.forget(f.ID())
@@ -245,7 +224,7 @@ func (f *SecretFile) value(ctx context.Context, r *Run, c Change) (Secret, error
 // Read returns the file's content, or an empty value if there is no file. It does not follow a link.
 // It is what the probe has digested, byte for byte: who uses it takes no notice of a newline at its end.
 func (f *SecretFile) Read(ctx context.Context, r *Run) (Secret, error) {
-	out, err := r.Get(ctx, f.Host, fmt.Sprintf("f=%s; [ -L \"$f\" ] || [ ! -f \"$f\" ] || cat \"$f\"", remote.Quote(f.Path)))
+	out, err := r.Get(ctx, f.Host, remote.Set("f", f.Path)+`[ -L "$f" ] || [ ! -f "$f" ] || cat "$f"`)
 	if err != nil {
 		return Secret{}, fmt.Errorf("read %s: %w", f.Path, err)
 	}

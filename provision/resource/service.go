@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,26 +57,17 @@ func (s *Service) Needs() []ID {
 	return append(append(needs, s.Files...), s.After...)
 }
 
-// mountsDigest prints one digest, salted per host, of the names and contents of all files in the
-// given directories. The first argument is the salt's path.
-const mountsDigest = `mountsdigest() { salt=$1; shift; { cat "$salt"; for d; do [ ! -d "$d" ] || find "$d" -type f ! -name '.provision.*'; done | sort | while IFS= read -r x; do printf '%s\n' "$x"; sha256sum <"$x"; done; } | sha256sum | cut -c1-64; }`
-
-func (s *Service) mountsArgs() string {
-	args := remote.Quote(s.Salt)
-	for _, m := range s.Mounts {
-		args += " " + remote.Quote(m)
-	}
-	return args
-}
+// read are the arguments of mountsdigest.
+func (s *Service) read() []string { return append([]string{s.Salt}, s.Mounts...) }
 
 func (s *Service) Probe(sc *Script) {
-	sc.Once("docker", dockerState)
+	sc.Once("docker", scripts.With("docker_state"))
 	sc.Image(s.Image)
 	if len(s.Mounts) == 0 {
 		return
 	}
-	sc.Once("mountsdigest", mountsDigest)
-	sc.Record(s.ID(), "v mounts \"$(mountsdigest "+s.mountsArgs()+" 2>/dev/null)\"; yes")
+	sc.Once("mountsdigest", scripts.With("service_mounts"))
+	sc.Record(s.ID(), remote.Args(s.read()...)+`v mounts "$(mountsdigest "$@" 2>/dev/null)"; yes`)
 }
 
 func (s *Service) Diff(w World) []Change {
@@ -169,69 +161,28 @@ func (s *Service) pendingFile(w World) string {
 }
 
 func (s *Service) Do(ctx context.Context, r *Run, c Change) error {
-	force := ""
-	if c.Act == Replace {
-		force = " --force-recreate"
+	values := []string{
+		"container", s.Container, "dir", s.Dir, "project", s.Project, "service", s.Service,
+		"timeout", strconv.Itoa(cmp.Or(s.Timeout, int(StartPatience.Seconds()))),
 	}
-	timeout := cmp.Or(s.Timeout, int(StartPatience.Seconds()))
-	mounts := ""
-	if len(s.Mounts) > 0 {
-		mounts = fmt.Sprintf("%s=$(mountsdigest %s); export %s\n", MountsVariable(s.Service), s.mountsArgs(), MountsVariable(s.Service))
+	force, wait, variable := "", "", ""
+	if c.Act == Replace || c.Act == Await {
+		force = "--force-recreate"
 	}
-	wait := ""
 	if c.Act == Await {
-		force = " --force-recreate"
-		wait = fmt.Sprintf(getWell, patience)
+		wait = strconv.Itoa(patience)
 	}
-	// That compose ends with 0 says little (a container can die a second later), so the container
-	// itself is asked until it is healthy, twice in a row where it has no check.
-	_, err := r.Sh(ctx, s.Host, fmt.Sprintf(`container=%s; cd %s
-%s%s
-%s
-%s
-said=$(mktemp -d); trap 'rm -rf "$said"' EXIT
-{ up=0; docker compose --project-name %s --ansi never --progress plain up --detach --no-deps --no-build --pull never --remove-orphans=false%s %s 2>&1 || up=$?; echo "$up" >"$said/rc"; } | tee "$said/out"
-up=$(cat "$said/rc")
-# Once it has failed there is nothing to wait for: what runs, if anything, is the container from before.
-[ "$up" -eq 0 ] || die "docker compose failed with exit code $up: $(grep . "$said/out" | tail -n 1)"
-n=0 good=0
-while :; do
-	state=$(docker inspect --type container --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.RestartCount}} {{.State.ExitCode}} {{.State.OOMKilled}}' "$container" 2>&1) || state="missing none 0 $up false"
-	set -- $state
-	case "$1 $2" in
-	'running healthy') break ;;
-	'running none') good=$((good + 1)); [ $good -lt 3 ] || break ;;
-	*) good=0 ;;
-	esac
-	if [ "$1" = missing ] || [ "$n" -ge %d ] || { [ "$3" -ge 3 ] && [ "$1" = restarting ]; }; then
-		why="it is $1, health $2"
-		[ "$1" != missing ] || why="compose did not make it"
-		[ "$1" != restarting ] || why="it starts and ends again (exit code $4)"
-		[ "$5" != true ] || why="$why; it was killed for want of memory"
-		echo "last lines of $container:" >&2
-		docker logs --tail 20 "$container" >&2 2>&1 || true
-		[ "$2" != unhealthy ] || docker inspect --format '{{range .State.Health.Log}}{{.Output}}{{end}}' "$container" | tail -n 3 >&2
-		die "unhealthy: $why"
-	fi
-	[ $((n %% 10)) -ne 9 ] || echo "waiting for $container to be healthy (it is $1, health $2), $n s so far"
-	n=$((n + 1)); sleep 1
-done`, remote.Quote(s.Container), remote.Quote(s.Dir), wait, mountsDigest, mounts, s.Before,
-		remote.Quote(s.Project), force, remote.Quote(s.Service), timeout))
+	if len(s.Mounts) > 0 {
+		variable = MountsVariable(s.Service)
+	}
+	values = append(values, "force", force, "patience", wait, "variable", variable)
+	_, err := r.Sh(ctx, s.Host, remote.Args(s.read()...)+scripts.With("service_mounts")+function("before", cmp.Or(s.Before, ":"))+scripts.With("service_up", values...))
 	return err
 }
 
 // patience is how long a container that is not well may take to get well by itself: often what it
 // needs was away, and has just come back. Replaced, it would take the runs in it along.
 const patience = 45
-
-// getWell ends the script once the container is healthy.
-const getWell = `n=0
-while [ $n -lt %d ]; do
-	[ "$(docker inspect --type container --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}}' "$container" 2>/dev/null)" != 'running healthy' ] || exit 0
-	[ $n -ne 5 ] || echo "waiting for $container to get well by itself"
-	n=$((n + 1)); sleep 1
-done
-`
 
 // otherName is the line of stack.toml that gives a stack another name.
 func otherName(stack string) string { return fmt.Sprintf("name = \"%s-2\" in stack.toml", stack) }

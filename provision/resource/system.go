@@ -59,18 +59,7 @@ func (s *System) ID() ID      { return SystemID(s.Host) }
 func (s *System) Needs() []ID { return s.Before }
 
 func (s *System) Probe(sc *Script) {
-	sc.Record(s.ID(), `v clock "$(date +%s.%N)"
-f os; head -c 8192 /etc/os-release 2>/dev/null
-v arch "$(uname -m)"
-v uid "$(id -u)"
-v boot "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
-f memory; grep -E '^Mem(Total|Available):' /proc/meminfo
-p=/var/lib/docker; [ -d "$p" ] || p=/var/lib
-f disk; df -P -k "$p"
-f listen; grep -h ' 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null
-f listeners; ss -Hltnp 2>/dev/null
-f routes; cat /proc/net/route 2>/dev/null
-`+firewallProbe+`yes`)
+	sc.Record(s.ID(), scripts.With("system_probe"))
 }
 
 func (s *System) Diff(w World) []Change {

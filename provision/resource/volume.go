@@ -36,39 +36,15 @@ func (v *Volume) Needs() []ID {
 	return []ID{EngineID(v.Host)}
 }
 
-// listVolumes asks once for all volumes, a line each: name, owner, directory. V is yes if VS holds them.
-const listVolumes = `V=no VS=
-if [ $D = yes ]; then if VS=$(timeout 20 docker volume ls --format '{{.Name}}|{{.Label "provision.stack"}}|{{.Mountpoint}}' 2>&1); then V=yes; fi; fi`
-
 func (v *Volume) Probe(s *Script) {
-	s.Once("docker", dockerState)
-	s.Once("volumes", listVolumes)
-	s.Once("major", writtenBy)
-	// Where the engine is gone, what it kept may still be there: that is not known before it is back.
-	s.Record(v.ID(), fmt.Sprintf(`case $D$V in
-no*) if [ -e %[2]s ]; then unknown 'Docker is not installed, but the volume was made here before'; else no; fi ;;
-yesyes) no; [ ! -e %[2]s ] || v born yes
-	printf '%%s\n' "$VS" | while IFS='|' read -r x _ dir; do [ "$x" = %[1]s ] || continue; yes; major "$dir"; done ;;
-yes*) unknown "$VS" ;;
-*) unknown "$DV" ;;
-esac`, remote.Quote(v.Name), remote.Quote(v.bornPath()))+v.where())
-}
-
-// writtenBy defines major, which says by which PostgreSQL the data in a directory was written. The
-// directory belongs to the database's uid, so a link in it is not followed.
-const writtenBy = `major() { [ -L "$1/PG_VERSION" ] || [ ! -f "$1/PG_VERSION" ] || v major "$(head -c 20 "$1/PG_VERSION")"; }`
-
-// where asks for the directory that the volume was made with, and for the data in the one that it should
-// have: the engine shows that at its mountpoint only while it is in use.
-func (v *Volume) where() string {
-	if !v.Moved {
-		return ""
+	s.Once("docker", scripts.With("docker_state"))
+	s.Once("volumes", scripts.With("volumes"))
+	s.Once("major", scripts.With("volume_major"))
+	script := scripts.With("volume_probe", "name", v.Name, "born", v.bornPath())
+	if v.Moved {
+		script += scripts.With("volume_where", "at", v.directory())
 	}
-	data := ""
-	if v.Disk != nil {
-		data = "\nmajor " + remote.Quote(v.directory())
-	}
-	return data + fmt.Sprintf("\n[ $D$V != yesyes ] || { x=$(timeout 20 docker volume inspect --format '{{with .Options}}{{.device}}{{end}}' %s 2>/dev/null) && v device \"$x\"; }", remote.Quote(v.Name))
+	s.Record(v.ID(), script)
 }
 
 // directory is where it should lie; "" for the engine's own place.
@@ -133,18 +109,11 @@ func ofOthers(w World, id ID, stack string) bool {
 }
 
 func (v *Volume) Do(ctx context.Context, r *Run, c Change) error {
-	mark := fmt.Sprintf(": >%s\n", remote.Quote(v.bornPath()))
+	make := "yes"
 	if c.Act == Modify {
-		_, err := r.Sh(ctx, v.Host, mark)
-		return err
+		make = "no"
 	}
-	options := ""
-	if dir := v.directory(); dir != "" {
-		// The engine mounts it when the container starts, and fails where the directory is not there.
-		options = " --opt type=none --opt o=bind --opt device=" + remote.Quote(dir)
-	}
-	_, err := r.Sh(ctx, v.Host, fmt.Sprintf("docker volume create --label %s%s %s\n",
-		remote.Quote(LabelStack+"="+v.Stack), options, remote.Quote(v.Name))+mark)
+	_, err := r.Sh(ctx, v.Host, scripts.With("volume_change", "make", make, "name", v.Name, "stack", v.Stack, "at", v.directory(), "born", v.bornPath()))
 	return err
 }
 
