@@ -139,9 +139,9 @@ func hostError(host, step string, fallback int, err error) error {
 			e.Cause = re.Op + ": " + e.Cause
 		}
 		switch {
-		case strings.HasPrefix(re.Host, host+" (jump"):
+		case re.Of(host):
 			e.Host = re.Host
-		case re.Host != "" && re.Host != host: // whose value is copied here
+		case re.Host != "": // whose value is copied here
 			e.Cause = re.Host + ": " + e.Cause
 		}
 		switch re.Kind {
@@ -159,7 +159,7 @@ func hostError(host, step string, fallback int, err error) error {
 			switch {
 			case e.Hint == "":
 				e.Hint = "the inventory says under [sudo] where the password comes from"
-			case strings.HasSuffix(e.Hint, "give the sudo password"):
+			case re.WantsPassword:
 				e.Hint += ", in the inventory: [sudo] password = { env = \"SUDO_PASSWORD\" }"
 			}
 		case remote.Lost, remote.Timeout:
@@ -171,8 +171,8 @@ func hostError(host, step string, fallback int, err error) error {
 	case errors.As(err, &xe):
 		e.Hint = "mend what the lines above say, then run the same command again: it goes on where this one stopped"
 		last := lastLine(xe.Stderr)
-		if strings.HasPrefix(last, "unhealthy: ") {
-			e.Code, e.Cause = ExitUnhealthy, strings.TrimPrefix(last, "unhealthy: ")
+		if xe.Code == resource.UnhealthyStatus {
+			e.Code, e.Cause = ExitUnhealthy, last
 			if container, ok := strings.CutPrefix(step, "container "); ok {
 				e.Hint = fmt.Sprintf("see more of it on %s: docker logs --tail 100 %s\n%s", host, container, e.Hint)
 			}

@@ -12,7 +12,7 @@ import (
 // TestEvidence: of what a failed script printed, the lines that explain it are shown.
 func TestEvidence(t *testing.T) {
 	t.Parallel()
-	const looping = "unhealthy: it starts and ends again (exit code 1)"
+	const looping = "it starts and ends again (exit code 1)"
 	waiting := strings.Repeat("waiting for prefect-server to be healthy\n", 40)
 	many := strings.Repeat("building\n", 40)
 	for name, test := range map[string]struct{ out, errs, cause, want string }{

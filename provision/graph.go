@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -197,7 +196,7 @@ func on(host string) string {
 // was given up, while something ran on it.
 func unsure(err error, host string) bool {
 	var re *remote.Error
-	return errors.As(err, &re) && (re.Kind == remote.Lost || re.Kind == remote.Timeout) && (re.Host == host || strings.HasPrefix(re.Host, host+" (jump"))
+	return errors.As(err, &re) && (re.Kind == remote.Lost || re.Kind == remote.Timeout) && re.Of(host)
 }
 
 // abandoned says what is left behind where the operator would not wait for the change in hand.

@@ -182,7 +182,7 @@ func TestErrorClasses(t *testing.T) {
 		"another host": {&remote.Error{Host: "b", Kind: remote.Lost, Err: reason}, ExitUnknown, "a: step: b: reason"},
 		"script":       {&remote.ExitError{Code: 1, Stderr: "first\nit is so\n"}, ExitStep, "a: step: it is so"},
 		"status":       {&remote.ExitError{Code: 4, Stderr: "it is so\n"}, ExitStep, "a: step: exit status 4: it is so"},
-		"unhealthy":    {&remote.ExitError{Code: 1, Stderr: "log\nunhealthy: c: it starts and ends again\n"}, ExitUnhealthy, "a: step: c: it starts and ends again"},
+		"unhealthy":    {&remote.ExitError{Code: resource.UnhealthyStatus, Stderr: "log\nc: it starts and ends again\n"}, ExitUnhealthy, "a: step: c: it starts and ends again"},
 		"canceled":     {&remote.Error{Host: "a", Kind: remote.Lost, Err: context.Canceled}, ExitInterrupted, "a: step: interrupted"},
 		"own":          {fmt.Errorf("wrapped: %w", reason), ExitStep, "a: step: wrapped: reason"},
 	} {

@@ -55,6 +55,13 @@ type Error struct {
 	Evidence string
 	// Hint is what a person can do next, one action a line.
 	Hint string
+	// WantsPassword says that sudo asks for a password and none was given.
+	WantsPassword bool
+}
+
+// Of tells whether the error is of this host, or of a jump host on the way to it.
+func (e *Error) Of(host string) bool {
+	return e.Host == host || strings.HasPrefix(e.Host, host+" (jump ")
 }
 
 // Error is one line, without evidence and hint.

@@ -120,6 +120,7 @@ func (s *session) noShell(exit *ExitError) *Error {
 	case s.c.sudo.ask == nil:
 		e.Err = errors.New("sudo wants a password")
 		e.Hint = "as root, add to /etc/sudoers.d/provision: " + sudoers + "\nor give the sudo password"
+		e.WantsPassword = true
 	default:
 		e.Err = fmt.Errorf("sudo refused (exit status %d)", exit.Code)
 		e.Hint = "as root, add to /etc/sudoers.d/provision: " + sudoers

@@ -200,6 +200,9 @@ func MountsVariable(service string) string {
 	return "PROVISION_MOUNTS_" + strings.ToUpper(strings.ReplaceAll(service, "-", "_"))
 }
 
+// UnhealthyStatus is what service_up.sh ends with where a container is not well; its last line says in what way.
+const UnhealthyStatus = 93
+
 // StartPatience is how long a container may take to be healthy, unless its service says otherwise.
 const StartPatience = 3 * time.Minute
 

@@ -39,7 +39,8 @@ while :; do
 		echo "last lines of $container:" >&2
 		docker logs --tail 20 "$container" >&2 2>&1 || true
 		[ "$2" != unhealthy ] || docker inspect --format '{{range .State.Health.Log}}{{.Output}}{{end}}' "$container" | tail -n 3 >&2
-		die "unhealthy: $why"
+		# UnhealthyStatus in service.go
+		printf '%s\n' "$why" >&2; exit 93
 	fi
 	[ $((n % 10)) -ne 9 ] || echo "waiting for $container to be healthy (it is $1, health $2), $n s so far"
 	n=$((n + 1)); sleep 1

@@ -63,6 +63,9 @@ func (n *PublicName) Diff(w resource.World) []resource.Change {
 	return []resource.Change{c}
 }
 
+// notListening is how Python begins an error with the number ECONNREFUSED, whatever its text: see resource.Certificate.
+const notListening = "![Errno 111] "
+
 // first tells whether the Caddy that is there has not asked a public authority yet: it shows a certificate
 // of the stack's own, or speaks no TLS.
 func (n *PublicName) first(w resource.World) bool {
@@ -72,7 +75,7 @@ func (n *PublicName) first(w resource.World) bool {
 	}
 	leaf, err := base64.StdEncoding.DecodeString(rec.Fields["leaf"])
 	if err != nil {
-		return strings.Contains(rec.Fields["leaf"], "refused") // nobody listens there
+		return strings.HasPrefix(rec.Fields["leaf"], notListening)
 	}
 	ours, err := pki.Ours(leaf)
 	return err == nil && ours
