@@ -1,7 +1,7 @@
 //go:build linux && e2e
 
 // Package e2e runs the product's real binary against real hosts: systemd, OpenSSH, apt, Docker,
-// PostgreSQL, Caddy, Prefect. What it asserts is what stands on the hosts afterwards, looked at from
+// PostgreSQL, Caddy, Prefect. What it asserts is what is on the hosts afterwards, looked at from
 // outside and not through the product.
 package e2e
 

@@ -182,7 +182,7 @@ echo '# somebody was here' >>/var/lib/provision/prefect/server/compose.yaml`)
 		"prefect: add image postgres:13.3",
 		"prefect: add secret /var/lib/provision/prefect/server/secrets/postgres/password",
 		"prefect: change file /var/lib/provision/prefect/server/compose.yaml",
-		"prefect: change container prefect-caddy: it is exited",
+		"prefect: change container prefect-caddy: it is not running (state: exited)",
 		"worker-1: deployments: checked after",
 	)
 	s.provision(2, "verify")

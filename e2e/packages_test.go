@@ -73,7 +73,7 @@ func (s *site) wrongRepositories(host *lab.Host, repository *lab.DockerRepositor
 	fails(15, repository.Other(), "it has the fingerprint "+repository.OtherKey)
 	fails(20, repository.Forged(), "signature")
 	fails(20, repository.Broken(), "dpkg: error processing package docker-ce")
-	// Entries of others: one that ours would contradict, and one that gives Docker's packages, which is used.
+	// Foreign entries: one that ours would contradict, and one that gives Docker's packages, which is used.
 	foreign := func(code int, url, component, words string) {
 		s.Helper()
 		s.on(host, fmt.Sprintf("/usr/lib/apt/apt-helper download-file %[1]s/debian/gpg /usr/share/keyrings/foreign.asc >/dev/null && echo 'deb [signed-by=/usr/share/keyrings/foreign.asc] %[1]s/debian %[2]s %[3]s' >/etc/apt/sources.list.d/foreign.list", url, suite, component))

@@ -9,7 +9,7 @@ import (
 	"provision/e2e/lab"
 )
 
-// rocky makes a Debian with dnf and rpm call itself Rocky Linux 9, with a repository of stand-ins in place of its own. What dnf.conf
+// rocky makes a Debian with dnf and rpm call itself Rocky Linux 9, with a repository of stand-ins instead of its own. What dnf.conf
 // says is what it says there.
 const rocky = `rm /etc/os-release
 printf 'NAME="Rocky Linux"\nVERSION="9.6 (Blue Onyx)"\nID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.6"\nPLATFORM_ID="platform:el9"\nPRETTY_NAME="Rocky Linux 9.6 (Blue Onyx)"\n' >/etc/os-release

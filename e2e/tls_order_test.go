@@ -36,7 +36,7 @@ func (s *site) tlsInAnyOrder(host *lab.Host, own certified) {
 		switch {
 		case step.name == "off to internal", // its ports are others, so the container was replaced
 			strings.HasSuffix(step.name, "url"), step.name == "the url of before", // its health check asks for another name
-			strings.Contains(said, "Caddy starts anew"): // it was too slow to show the certificate after a reload
+			strings.Contains(said, "Caddy restarts"): // it was too slow to show the certificate after a reload
 			started = s.on(host, "docker inspect --format '{{.State.StartedAt}}' prefect-caddy")
 		}
 		if step.name == "another url" {

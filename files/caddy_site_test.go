@@ -138,7 +138,7 @@ func TestCaddyOff(t *testing.T) {
 	}
 }
 
-// TestCaddyReload holds what the answer on :2020 means: it follows what was loaded, not what lies on the disk.
+// TestCaddyReload holds what the answer on :2020 means: it follows what was loaded, not what is on the disk.
 func TestCaddyReload(t *testing.T) {
 	t.Parallel()
 	c := caddyVariants()["internal"]

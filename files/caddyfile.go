@@ -111,7 +111,7 @@ func (c Caddyfile) Render() (text []byte, digest string, err error) {
 	return out.Bytes(), data.Digest, nil
 }
 
-// A host's name becomes a file name and a matcher's name.
+// hostName is what a host can be called: the name becomes a file name and a matcher's name.
 var hostName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 func (c Caddyfile) validate() error {

@@ -157,7 +157,7 @@ func (c checker) link(key, text string, schemes ...string) (*url.URL, bool) {
 	case !slices.Contains(schemes, u.Scheme):
 		c.Add(key, "must begin with "+strings.Join(schemes, ":// or ")+"://", hint)
 	case u.Opaque != "" || !isURLHost(u.Hostname()) || !isURLPort(u):
-		c.Add(key, "the URL's host is neither an IP address nor a DNS name, or its port is none", hint)
+		c.Add(key, "the URL's host is neither an IP address nor a DNS name, or its port is not a number", hint)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
 		c.Add(key, "a URL here has no ? and no #", "")
 	default:

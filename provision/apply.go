@@ -144,7 +144,7 @@ func announce(n int, noun string) string {
 	return fmt.Sprintf("%d %s", n, noun)
 }
 
-// either ends when one of two contexts does.
+// either returns a context that is cancelled as soon as a or b is.
 func either(a, b context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(a)
 	stop := context.AfterFunc(b, func() { cancel(context.Cause(b)) })
@@ -252,7 +252,7 @@ func interrupted(outcomes []Outcome) error {
 			done++
 		}
 	}
-	return &Error{Code: ExitInterrupted, Cause: fmt.Sprintf("interrupted after %d of %d changes", done, len(outcomes)), Hint: "run the same command again to go on"}
+	return &Error{Code: ExitInterrupted, Cause: fmt.Sprintf("interrupted after %d of %d changes", done, len(outcomes)), Hint: "run the same command again to continue"}
 }
 
 func notConverged(plan *Plan) error {

@@ -68,7 +68,7 @@ func TestSubnetsChanged(t *testing.T) {
 	if !isCode(err, provision.ExitPreflight) || len(report.Outcomes) > 0 || len(ends()) > 0 {
 		t.Errorf("%d changes made, %q ran: %s", len(report.Outcomes), ends(), explain(err))
 	}
-	if !strings.Contains(explain(err), "network prefect-agent-network: it is 10.210.2.0/24 (internal: false), should be 10.220.2.0/24 (internal: false), but containers of others are on it: neighbour") {
+	if !strings.Contains(explain(err), "network prefect-agent-network: it is 10.210.2.0/24 (internal: false), should be 10.220.2.0/24 (internal: false), but containers that do not belong to the stack are on it: neighbour") {
 		t.Error(explain(err))
 	}
 	sh(t, s, 0, "docker stop neighbour")
@@ -113,7 +113,7 @@ func TestSubnetsChanged(t *testing.T) {
 			sh(t, s, 0, "docker run -d --name neighbour --network prefect-agent-network python:3.8-slim sleep 100000")
 		}
 	}
-	if _, err := a.apply(); !isCode(err, provision.ExitStep) || !strings.Contains(explain(err), "containers of others are on it: neighbour") || len(s.server.Ran("docker stop prefect-agent")) > 1 {
+	if _, err := a.apply(); !isCode(err, provision.ExitStep) || !strings.Contains(explain(err), "containers that do not belong to the stack are on it: neighbour") || len(s.server.Ran("docker stop prefect-agent")) > 1 {
 		t.Errorf("%q ran: %s", ends(), explain(err))
 	}
 	sh(t, s, 0, "docker rm -f neighbour")

@@ -12,8 +12,8 @@ import (
 	"provision/remote"
 )
 
-// cloudy tells whether an account belongs to the system. It may have machines that are declared no more.
-func (s *System) cloudy() bool { return s.cloud != nil }
+// hasCloud tells whether an account belongs to the system. It may have machines that are declared no more.
+func (s *System) hasCloud() bool { return s.cloud != nil }
 
 // cloud is the account, made at its first use.
 func (p *Pass) cloud(ctx context.Context) (cloud.Account, error) {
@@ -66,7 +66,7 @@ type survey struct {
 
 // survey begins to read the account; nil where there is none.
 func (p *Pass) survey(ctx context.Context) *survey {
-	if !p.System.cloudy() {
+	if !p.System.hasCloud() {
 		return nil
 	}
 	s := &survey{done: make(chan struct{}), facts: Facts{}}

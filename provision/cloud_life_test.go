@@ -263,7 +263,7 @@ func TestAnAPIThatIsNotThereIsNamed(t *testing.T) {
 	}
 }
 
-// A firewall of others opens what ours keep closed.
+// A foreign firewall opens what ours keep closed.
 func TestForeignFirewallsAreNamed(t *testing.T) {
 	t.Parallel()
 	p := arrangeCloud(t, digitaloceantest.Options{}, small)

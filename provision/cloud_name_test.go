@@ -90,7 +90,7 @@ func TestCaddyWaitsForItsNameLater(t *testing.T) {
 }
 
 // A domain that is managed elsewhere: what is to be done by hand is said, the wait ends, and the next
-// apply goes on; what stands before the server is not the server's address.
+// apply continues; what is in front of the server is not the server's address.
 func TestANameThatIsMadeByHand(t *testing.T) {
 	t.Parallel()
 	p := arrangeCloud(t, digitaloceantest.Options{}, small)
@@ -120,7 +120,7 @@ func TestANameThatIsMadeByHand(t *testing.T) {
 	if _, err := a.apply(); err != nil {
 		t.Fatal(explain(err))
 	}
-	if said := strings.Join(a.told(nil), "\n"); !strings.Contains(said, "taken for something that stands before the server") {
+	if said := strings.Join(a.told(nil), "\n"); !strings.Contains(said, "assuming a proxy in front of the server") {
 		t.Errorf("the other address is not named: %s", said)
 	}
 	elsewhere("none")

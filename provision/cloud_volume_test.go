@@ -33,7 +33,7 @@ func TestANewDropletWithTheOldVolumeIsTheSameStack(t *testing.T) {
 	}
 	address := p.cloud.ReservedIPs()[0].IP
 
-	// A key without content is none: it is not copied over the one that lies beside the data.
+	// A key without content is none: it is not copied over the one that is beside the data.
 	const key = "server/secrets/server/encryption_key"
 	if err := p.host("prefect").WriteFile("/var/lib/provision/prefect/"+key, "", 0o400); err != nil {
 		t.Fatal(err)
@@ -173,7 +173,7 @@ func TestADetachedVolumeIsAttachedAgain(t *testing.T) {
 	}
 }
 
-// Which PostgreSQL wrote the data is seen where the data lies: the engine mounts it only while it is in use.
+// Which PostgreSQL wrote the data is seen where the data is: the engine mounts it only while it is in use.
 func TestAnotherMajorVersionOnAVolume(t *testing.T) {
 	t.Parallel()
 	p := arrangeCloud(t, digitaloceantest.Options{}, small)

@@ -7,7 +7,7 @@ import (
 )
 
 // TestConverge is the main job: blank hosts to a verified stack, and nothing to do afterwards, at
-// the cost of one connection and one exec a host.
+// the cost of one connection and one exec per host.
 func TestConverge(t *testing.T) {
 	t.Parallel()
 	for name, l := range map[string]layout{

@@ -46,7 +46,7 @@ func (p *Pass) Estate(ctx context.Context) (*Estate, error) {
 	return estate, nil
 }
 
-// DestroyAll destroys it in order, and with it the volumes if that is asked for. Killed in between, the next one goes on. It says
+// DestroyAll destroys it in order, and with it the volumes if that is asked for. Killed in between, the next one continues. It says
 // what could not be had.
 func (p *Pass) DestroyAll(ctx context.Context, e *Estate, withVolumes bool) (stays []string, err error) {
 	return p.account.DestroyAll(ctx, p.work(), e, withVolumes)
@@ -85,7 +85,7 @@ func (p *Pass) drained(ctx context.Context, r *resource.Run, name string) error 
 		return &Error{Code: ExitLocked, Host: name, Step: step, Cause: own.Cause, Hint: "wait for it, then run the same command again; nothing of it was deleted"}
 	case ExitStep:
 		errors.As(err, &own)
-		own.Hint = "mend it, then run the same command again; a droplet that is switched off on the account's page is deleted as it is"
+		own.Hint = "fix it and run the same command again; a droplet that is switched off on the account's page is deleted as it is"
 	}
 	return err
 }

@@ -62,7 +62,7 @@ func (s *System) account(plan *Plan, facts Facts) *PlanAccount {
 
 func (p *Pass) listing(ctx context.Context) (cloud.Listing, error) {
 	p.start()
-	if !p.System.cloudy() {
+	if !p.System.hasCloud() {
 		return nil, Usage("declare them: [digitalocean] and [droplets.NAME]", "%s has no [digitalocean]", p.System.Inventory.File)
 	}
 	a, err := p.cloud(ctx)
@@ -80,7 +80,7 @@ func (p *Pass) listing(ctx context.Context) (cloud.Listing, error) {
 // CloudOnly is the system without what is done on its hosts. With names, it has only the droplets of
 // these hosts, and what they are created with.
 func (s *System) CloudOnly(names []string) (*System, error) {
-	if !s.cloudy() {
+	if !s.hasCloud() {
 		return nil, Usage("declare them: [digitalocean] and [droplets.NAME]", "%s has no [digitalocean]", s.Inventory.File)
 	}
 	wanted := map[resource.ID]bool{}

@@ -165,18 +165,18 @@ func hostError(host, step string, fallback int, err error) error {
 		case remote.Lost, remote.Timeout:
 			e.Code = ExitUnknown
 			if e.Hint == "" {
-				e.Hint = "what was running may have ended either way; run the same command again, it finds out and goes on"
+				e.Hint = "what was running may have ended either way; run the same command again; it finds out and continues"
 			}
 		}
 	case errors.As(err, &xe):
-		e.Hint = "mend what the lines above say, then run the same command again: it goes on where this one stopped"
+		e.Hint = "fix the problem shown above and run the same command again; it continues where this run stopped"
 		last := lastLine(xe.Stderr)
 		if xe.Code == resource.UnhealthyStatus {
 			e.Code, e.Cause = ExitUnhealthy, last
 			if container, ok := strings.CutPrefix(step, "container "); ok {
 				e.Hint = fmt.Sprintf("see more of it on %s: docker logs --tail 100 %s\n%s", host, container, e.Hint)
 			}
-		} else if last != "" && xe.Code == 1 && err.Error() == xe.Error() { // not within more words
+		} else if last != "" && xe.Code == 1 && err.Error() == xe.Error() { // only if the exit itself is the error, not wrapped in another message
 			e.Cause = last
 		} else {
 			last = ""
@@ -189,7 +189,7 @@ func hostError(host, step string, fallback int, err error) error {
 		e.Cause, e.Hint = ce.Cause, ce.Hint
 	}
 	if e.Code == ExitStep && e.Hint == "" { // whatever else a step says
-		e.Hint = "fix what it says, then run the same command again: it goes on where this one stopped"
+		e.Hint = "fix what it says and run the same command again; it continues where this run stopped"
 	}
 	if errors.Is(err, context.Canceled) {
 		e.Code, e.Cause, e.Evidence, e.Hint = ExitInterrupted, "interrupted", "", ""

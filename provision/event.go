@@ -39,7 +39,7 @@ type Progress struct {
 	Unit  string `json:"unit"` // bytes, layers, steps
 	Done  int64  `json:"done"`
 	Total int64  `json:"total"`
-	// Bytes have been fetched so far, where the unit is another one and it is told.
+	// Bytes fetched so far, if known and Unit is not bytes.
 	Bytes int64 `json:"bytes,omitempty"`
 }
 

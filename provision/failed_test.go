@@ -48,7 +48,7 @@ func TestLimitWithoutTheEngineElsewhere(t *testing.T) {
 	}
 }
 
-// An engine of others that does not answer is started and judged; nothing is installed over it.
+// A foreign engine that does not answer is started and judged; nothing is installed over it.
 func TestAStoppedEngineOfOthers(t *testing.T) {
 	t.Parallel()
 	s := arrange(t, layout{host: func(_ string, o *remotetest.HostOptions) { o.Docker = "old" }})

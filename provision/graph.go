@@ -33,9 +33,9 @@ const (
 )
 
 // run carries out the changes of a plan as a graph: the changes of one host follow each other in
-// the plan's order, hosts go on beside each other, and a change waits for what it needs on other
-// hosts. A failed change stops what depends on it, and nothing else; one whose outcome is unknown, for
-// the connection or the shell has ended under it, is the last one on its host.
+// the plan's order, hosts work at the same time, and a change waits for what it needs on other
+// hosts. A failed change stops what depends on it, and nothing else. After a change whose outcome is unknown (the
+// connection or the shell ended while it ran), nothing else is started on that host.
 //
 // Canceling stop lets the change in hand end and starts no other; canceling ctx abandons it.
 func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome, error) {
@@ -111,7 +111,7 @@ func (p *Pass) run(ctx, stop context.Context, plan *Plan, round int) ([]Outcome,
 func (p *Pass) runner(round int) *resource.Run {
 	return &resource.Run{
 		Resources: p.System.byID,
-		Say:       func(host, line string) { p.emit(Event{Type: "note", Host: host, Text: line}) },
+		OnNote:    func(host, line string) { p.emit(Event{Type: "note", Host: host, Text: line}) },
 		Host: func(ctx context.Context, host string) (resource.Host, error) {
 			if h := p.System.Host(host); h == nil || h.Machine != nil {
 				return p.open(ctx, host)
@@ -122,12 +122,12 @@ func (p *Pass) runner(round int) *resource.Run {
 			}
 			return l, nil
 		},
-		Tell: func(id resource.ID, line string) {
+		OnProgress: func(id resource.ID, line string) {
 			p.emit(Event{Type: "progress", Host: id.Host, Step: id.String(), Text: line, Round: round})
 		},
-		Account: p.account,
-		Redial:  p.redial,
-		Shows:   p.shows,
+		Account:       p.account,
+		Redial:        p.redial,
+		VerifyHostKey: p.verifyHostKey,
 	}
 }
 
@@ -202,7 +202,7 @@ func unsure(err error, host string) bool {
 // abandoned says what is left behind where the operator would not wait for the change in hand.
 func abandoned(c Change, last string, err error) error {
 	return &Error{
-		Code: ExitInterrupted, Host: c.Host, Step: c.Step, Cause: "abandoned at your word; it may still be running there", Evidence: last,
-		Hint: "run the same command again: it waits until what still runs has ended, finds out what became of it, and goes on", Err: err,
+		Code: ExitInterrupted, Host: c.Host, Step: c.Step, Cause: "abandoned as you asked; it may still be running there", Evidence: last,
+		Hint: "run the same command again: it waits until what still runs has ended, finds out what became of it, and continues", Err: err,
 	}
 }

@@ -71,7 +71,7 @@ func TestNetworksAreClosed(t *testing.T) {
 		"a rule":   {"iptables -w -t mangle -D PROVISION-IN $(iptables_rule)", "the rules are not in place"},
 		"the way":  {"iptables -w -t mangle -D OUTPUT -j PROVISION-OUT", "the rules are not in place"},
 		"the unit": {"echo >>/etc/systemd/system/provision-networks.service", "its unit differs"},
-		"the boot": {"systemctl disable provision-networks", "its unit is not started at boot"},
+		"the boot": {"systemctl disable provision-networks", "its systemd unit is not enabled"},
 		"all":      {"rm /etc/systemd/system/provision-networks.service", "accounts of this host and its neighbours could reach containers past the published ports"},
 	} {
 		_, words, _ := strings.Cut(guards(worker)[2], "PROVISION-IN ")
@@ -139,7 +139,7 @@ done`
 	s.converge()
 }
 
-// TestNoIptables: an engine of others without iptables is named before anything is changed.
+// TestNoIptables: a foreign engine without iptables is named before anything is changed.
 func TestNoIptables(t *testing.T) {
 	t.Parallel()
 	s := arrange(t, layout{host: func(_ string, o *remotetest.HostOptions) { o.Docker = "running" }})

@@ -333,7 +333,7 @@ func TestHostileValues(t *testing.T) {
 		"an image's name":      {says("image ls", more("prefect-prefect"+terminal+":0123456789abcdef|2026-01-01")), ""},
 		"the engine's version": {func(t *testing.T, s *site) {
 			for _, h := range s.hosts {
-				h.Remove("/var/lib/provision/engine") // an engine of others, which is not mended
+				h.Remove("/var/lib/provision/engine") // a foreign engine, which is not mended
 			}
 			says("docker info", field(0, "19.03"))(t, s)
 		}, "shown"},

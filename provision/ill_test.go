@@ -9,7 +9,7 @@ import (
 )
 
 // TestIllBelow stops Caddy until the containers that ask through it are unhealthy: Caddy is started
-// again, and they are waited for and not replaced, for they are not what is ill.
+// again, and they are waited for and not replaced, because they are not what is ill.
 func TestIllBelow(t *testing.T) {
 	s := arrange(t, split)
 	s.converge()

@@ -24,16 +24,16 @@ type lock struct {
 	shell *remote.Shell
 	doing string // the change that begins with the next script, for the note
 
-	ears    sync.Mutex // what is told of the change in hand
-	say     func(line string)
-	sent    func(name string, done, total int64)
-	mu      sync.Mutex // the shell runs one script at a time
-	mark    string     // the line of the note that names the shell
-	staging string
-	staged  int
-	stop    context.CancelFunc // ends the heartbeat
-	grace   time.Duration      // that running flows have to end in
-	beating sync.WaitGroup
+	listeners sync.Mutex // guards say and sent
+	say       func(line string)
+	sent      func(name string, done, total int64)
+	mu        sync.Mutex // the shell runs one script at a time
+	mark      string     // the line of the note that names the shell
+	staging   string
+	staged    int
+	stop      context.CancelFunc // ends the heartbeat
+	grace     time.Duration      // that running flows have to end in
+	beating   sync.WaitGroup
 }
 
 const (
@@ -72,7 +72,7 @@ const readNote = `n=%s; [ -f "$n" ] || exit 0; t=$(stat -c %%Y "$n") || exit 0; 
 // a long time may find that another has taken the lock since.
 const ownNote = `[ "$(sed -n 3p %s 2>/dev/null)" = %s ]`
 
-// endSession ends the recorded shell if that process is still the same one. What it started goes on
+// endSession ends the recorded shell if that process is still the same one. What it started continues
 // and keeps the lock until it is done.
 const endSession = `p=%d s=%s; [ "$(cut -d' ' -f22 "/proc/$p/stat" 2>/dev/null)" = "$s" ] && kill -KILL "$p" || true`
 
@@ -142,7 +142,7 @@ d=$(mktemp -d /var/tmp/.provision-XXXXXXXX); chown "${SUDO_UID:-0}" "$d"; printf
 	}
 	if l.staging = strings.TrimSuffix(staging, "\n"); !stagingName.MatchString(l.staging) {
 		shell.Close()
-		return nil, &Error{Code: ExitStep, Host: host, Step: "lock", Cause: fmt.Sprintf("mktemp made no directory for staging but says %q", remote.Sanitize(tail(l.staging, 1)))}
+		return nil, &Error{Code: ExitStep, Host: host, Step: "lock", Cause: fmt.Sprintf("mktemp did not create a staging directory; it printed %q", remote.Sanitize(tail(l.staging, 1)))}
 	}
 	beatCtx, stop := context.WithCancel(context.Background())
 	l.stop = stop
@@ -158,7 +158,7 @@ d=$(mktemp -d /var/tmp/.provision-XXXXXXXX); chown "${SUDO_UID:-0}" "$d"; printf
 }
 
 // awaitOneShots waits for a migration or a registration that an interrupted run left: its client ends
-// with the connection and frees the lock, but the container is the engine's and goes on.
+// with the connection and frees the lock, but the container is the engine's and continues.
 const awaitOneShots = `n=0
 while command -v docker >/dev/null && c=$(timeout 20 docker ps -q --filter label=` + resource.LabelStack + ` --filter label=com.docker.compose.oneoff=True 2>/dev/null) && [ -n "$c" ]; do
 	[ $n -lt 1800 ] || { echo "a migration or registration that an interrupted run began did not end within 30 minutes: docker logs $c" >&2; exit 1; }
@@ -233,7 +233,7 @@ func (l *lock) Sh(ctx context.Context, script string) (string, error) {
 }
 
 // Get runs a script whose output is a value: it is shown nowhere, not even where it fails. It has a
-// channel of its own, for the apply shell may be busy for minutes.
+// channel of its own, because the apply shell may be busy for minutes.
 func (l *lock) Get(ctx context.Context, script string) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, valueTimeout, fmt.Errorf("no answer within %s", valueTimeout))
 	defer cancel()
@@ -249,22 +249,22 @@ const valueTimeout = time.Minute
 
 // follow says who is told what the change in hand prints and uploads; nil: nobody.
 func (l *lock) follow(say func(line string), sent func(name string, done, total int64)) {
-	l.ears.Lock()
-	defer l.ears.Unlock()
+	l.listeners.Lock()
+	defer l.listeners.Unlock()
 	l.say, l.sent = say, sent
 }
 
 func (l *lock) progress(line string) {
-	l.ears.Lock()
-	defer l.ears.Unlock()
+	l.listeners.Lock()
+	defer l.listeners.Unlock()
 	if l.say != nil {
 		l.say(line)
 	}
 }
 
 func (l *lock) uploaded(name string, done, total int64) {
-	l.ears.Lock()
-	defer l.ears.Unlock()
+	l.listeners.Lock()
+	defer l.listeners.Unlock()
 	if l.sent != nil {
 		l.sent(name, done, total)
 	}

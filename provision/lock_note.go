@@ -23,7 +23,7 @@ type patience struct {
 	ended    bool // its session was ended
 }
 
-// look takes what the note says now. It tells whether to go on waiting, and whether to end the session first.
+// look takes what the note says now. It tells whether to continue waiting, and whether to end the session first.
 func (p *patience) look(n note, now time.Time) (more, end bool) {
 	if p.began.IsZero() || n.pid != p.first.pid || n.start != p.first.start {
 		p.alive = !p.began.IsZero() // somebody else took the lock meanwhile
@@ -40,7 +40,7 @@ func (p *patience) look(n note, now time.Time) (more, end bool) {
 	return unsure || p.left && now.Before(p.until) || now.Before(p.deadline), end
 }
 
-// note is what lies beside a lock.
+// note is what is beside a lock.
 type note struct {
 	who       string
 	age       time.Duration
@@ -61,7 +61,7 @@ func (n note) waiting() string {
 // parseNote reads what readNote printed. All of it comes from the host, so numbers are parsed and
 // the rest is only shown.
 func parseNote(out string) note {
-	nobody := note{who: "somebody else works on this host"}
+	nobody := note{who: "another run is working on this host"}
 	l := strings.Split(strings.TrimSpace(out), "\n")
 	if len(l) < 4 {
 		return nobody

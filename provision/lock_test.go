@@ -8,7 +8,7 @@ import (
 
 func TestParseNote(t *testing.T) {
 	t.Parallel()
-	const nobody = "somebody else works on this host"
+	const nobody = "another run is working on this host"
 	for name, c := range map[string]struct {
 		out   string
 		who   string

@@ -131,9 +131,9 @@ func (p *Pass) turn(ctx context.Context, host string) error {
 	return nil
 }
 
-// shows dials a droplet once more and wants this key alone. A server that is about to read it may
-// show the old one for a moment.
-func (p *Pass) shows(ctx context.Context, host, sum string) error {
+// verifyHostKey dials the droplet again and accepts this key only. It retries for a while, because sshd presents the old key
+// until it has reloaded.
+func (p *Pass) verifyHostKey(ctx context.Context, host, sum string) error {
 	a, err := p.cloud(ctx)
 	if err != nil {
 		return err
@@ -147,7 +147,7 @@ func (p *Pass) shows(ctx context.Context, host, sum string) error {
 	// key: the other one may be shown for a moment, until sshd has read its own.
 	var last error
 	var answered time.Time
-	err = a.Until(ctx, "the host shows its own key", func(ctx context.Context) (bool, error) {
+	err = a.Until(ctx, "the host presents its own key", func(ctx context.Context) (bool, error) {
 		var c *remote.Conn
 		if c, last = p.Dialer.Dial(ctx, t); last == nil {
 			return true, c.Close()

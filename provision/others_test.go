@@ -10,7 +10,7 @@ import (
 	"provision/remote/remotetest"
 )
 
-// TestNamesOfOthers has things of others under names of ours on a host. Each is named before anything is changed, in one
+// TestNamesOfOthers has foreign things under names of ours on a host. Each is named before anything is changed, in one
 // line, with another name for the stack as a way out; that way works, and what is of others stays as it was.
 func TestNamesOfOthers(t *testing.T) {
 	t.Parallel()

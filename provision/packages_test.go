@@ -151,7 +151,7 @@ func TestFromTheDistributionInstead(t *testing.T) {
 	sh(t, s, 0, "apt-get update; dpkg -s docker.io; ! dpkg -s docker-ce")
 }
 
-// TestDockersSourceIsThere has an entry of others for Docker's packages: one that works is used as it is, and nothing is
+// TestDockersSourceIsThere has a foreign entry for Docker's packages: one that works is used as it is, and nothing is
 // written beside one that does not.
 func TestDockersSourceIsThere(t *testing.T) {
 	t.Parallel()
@@ -219,7 +219,7 @@ func TestSourcesThatAptCannotRead(t *testing.T) {
 	}
 }
 
-// put writes a file of others on the host.
+// put writes a foreign file on the host.
 func (s *site) put(name, content string) {
 	s.t.Helper()
 	if err := s.server.WriteFile(name, content, 0o644); err != nil {

@@ -56,13 +56,12 @@ type Pass struct {
 	locks   map[string]*lock
 	account cloud.Account
 	places  map[string]cloud.Place // of the droplets that exist, by host
-	gone    map[string]*Error      // the hosts that the pass goes on without
+	gone    map[string]*Error      // the hosts that the pass continues without
 	opening singleflight.Group
-	logins  []login // of this round, in the order in which they may lock
+	logins  []login // of this round, sorted by host name: the order in which they take their locks
 }
 
-// defaultParallel is for waiting, not for work: what a host is asked costs the controller next to
-// nothing, and a file descriptor.
+// defaultParallel is high because connections mostly wait: a host costs the controller next to nothing, and a file descriptor.
 const defaultParallel = 256
 
 // observeTimeout bounds the one read-only script of a host; its own parts have shorter limits.
@@ -163,7 +162,7 @@ func (p *Pass) observe(ctx context.Context, hosts []string, into Facts) error {
 	account, on := p.survey(ctx), p.System.byHost()
 	err := p.each(hosts, func(host string) error {
 		if h := p.System.Host(host); h == nil || h.Machine != nil && !account.wait() {
-			return nil // the account, or what became of reading it
+			return nil // not a machine (the cloud account), or a droplet of an account that could not be read
 		}
 		if p.isGone(host) {
 			return nil
@@ -192,7 +191,7 @@ func (p *Pass) observe(ctx context.Context, hosts []string, into Facts) error {
 		}
 		sys := facts[resource.SystemID(host)]
 		if clock, err := strconv.ParseFloat(sys.Fields[resource.ClockField], 64); err == nil {
-			// The host read its clock somewhere between the asking and the answer, so only what lies
+			// The host read its clock somewhere between the asking and the answer, so only what is
 			// outside of the two is an offset.
 			low, high := float64(asked.UnixMicro())/1e6, float64(answered.UnixMicro())/1e6
 			sys.Fields[resource.OffsetField] = strconv.FormatFloat(min(clock-low, 0)+max(clock-high, 0), 'f', 3, 64)
@@ -240,7 +239,7 @@ func (p *Pass) ask(ctx context.Context, host, script string) (out []byte, asked 
 	return res.Stdout, asked, hostError(host, "observe", ExitUnknown, err)
 }
 
-// Facts observes every host once.
+// facts observes every host once.
 func (p *Pass) facts(ctx context.Context) (Facts, error) {
 	f := Facts{}
 	return f, p.observe(ctx, p.System.HostNames(), f)

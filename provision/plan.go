@@ -64,7 +64,7 @@ func (s *System) idOf(l Later) resource.ID {
 func (p *Plan) Empty() bool { return len(p.Changes) == 0 && len(p.Later) == 0 }
 
 // Equal tells whether two plans announce the same changes. Notes do not count: they tell of what
-// goes on at the moment, such as runs that may have ended since.
+// is happening at the moment, such as runs that may have ended since.
 func (p *Plan) Equal(q *Plan) bool {
 	same := func(a, b Change) bool {
 		return a.Host == b.Host && a.Step == b.Step && a.Act == b.Act && a.Why == b.Why && a.Diff == b.Diff
@@ -144,8 +144,8 @@ func diff(resources []resource.Resource, needs *needs, facts Facts, options map[
 		}
 		fact, probed := facts[id]
 		why, unknown := fact.Why, probed && fact.Know == resource.Unknown
-		if u, ok := r.(resource.Doubter); ok && !unknown {
-			why = u.Doubt(w)
+		if u, ok := r.(resource.Uncertain); ok && !unknown {
+			why = u.WhyUnknown(w)
 			unknown = why != ""
 		}
 		if !unknown || len(changes) > 0 || without.holds(id, "it cannot be judged before that") {

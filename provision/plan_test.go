@@ -43,7 +43,7 @@ type doubtful struct {
 	why string
 }
 
-func (r *doubtful) Doubt(resource.World) string { return r.why }
+func (r *doubtful) WhyUnknown(resource.World) string { return r.why }
 
 // id is HOST/NAME.
 func id(s string) resource.ID {

@@ -61,7 +61,7 @@ func amount(number, unit string) float64 {
 
 // line reads one line and returns what there is to show of it; nil where it says nothing of how far
 // the change is. A step of a build counts once it has ended. The bytes of a pull are those of the
-// layers whose size is known by then, for the engine tells it when a layer's turn comes.
+// layers whose size is known by then, because the engine tells it when a layer's turn comes.
 func (m *meter) line(line string) (text string, p *Progress) {
 	if !m.building {
 		return line, nil

@@ -75,7 +75,7 @@ func (p *Pass) smoke(ctx context.Context, host string) error {
 		Error    string  `json:"error"`
 	}
 	if err := json.Unmarshal([]byte(out), &answer); err != nil {
-		return &Error{Code: ExitUnhealthy, Host: host, Step: "smoke", Cause: "the server's container gave no answer that is understood", Evidence: remote.Sanitize(tail(out, 5))}
+		return &Error{Code: ExitUnhealthy, Host: host, Step: "smoke", Cause: "the server's container gave an answer that is not understood", Evidence: remote.Sanitize(tail(out, 5))}
 	}
 	if !answer.OK {
 		return &Error{
@@ -110,7 +110,7 @@ type Login struct {
 	Password string `json:"password"`
 }
 
-// Credentials reads the login from the server; only who may be root there can.
+// Credentials reads the login from the server; this requires root there.
 func (p *Pass) Credentials(ctx context.Context) (Login, error) {
 	s := p.System
 	path := resource.Root + "/" + s.Stack.Name + "/server/secrets/login/ui_password"
@@ -121,13 +121,13 @@ func (p *Pass) Credentials(ctx context.Context) (Login, error) {
 	out, err := p.root(ctx, server.Name, "read the login", "f="+remote.Quote(path)+`; [ -f "$f" ] || exit 3; cat "$f"`, time.Minute)
 	var exit *remote.ExitError
 	if errors.As(err, &exit) && exit.Code == 3 {
-		return Login{}, &Error{Code: ExitFailed, Host: server.Name, Step: "read the login", Cause: "there is no login yet", Hint: "provision apply"}
+		return Login{}, &Error{Code: ExitFailed, Host: server.Name, Step: "read the login", Cause: "the login does not exist yet", Hint: "provision apply"}
 	}
 	password := strings.TrimSuffix(out, "\n")
 	if err == nil && (remote.Sanitize(password) != password || strings.ContainsAny(password, "\n\t")) {
 		// Shown as it is, it could drive the terminal; shown otherwise, it would be a wrong password.
 		return Login{}, &Error{
-			Code: ExitFailed, Host: server.Name, Step: "read the login", Cause: "the password has characters that are not shown: control characters, or such that change the direction of writing",
+			Code: ExitFailed, Host: server.Name, Step: "read the login", Cause: "the password has characters that are not shown: control characters, or characters that change the direction of writing",
 			Hint: fmt.Sprintf("see it on %s: cat -v %s\nto have a new one made, remove that file, then: provision apply", server.Name, path),
 		}
 	}
@@ -188,7 +188,7 @@ func (p *Pass) Status(ctx context.Context) ([]HostStatus, error) {
 		if know == resource.Unknown && hs.Error == "" {
 			hs.Error = "Docker gives no answer"
 			err = errors.Join(err, &Error{
-				Code: ExitUnknown, Host: name, Step: "docker", Cause: "gives no answer, so nobody knows what runs", Evidence: remote.Sanitize(facts[resource.EngineID(name)].Why),
+				Code: ExitUnknown, Host: name, Step: "docker", Cause: "gives no answer, so it is not known what runs", Evidence: remote.Sanitize(facts[resource.EngineID(name)].Why),
 				Hint: fmt.Sprintf("see on %s: systemctl status docker; journalctl -u docker --since -1h", name),
 			})
 		}

@@ -120,7 +120,7 @@ func TestRemovedAgentHost(t *testing.T) {
 	untouched(t, worker)
 }
 
-// neighbour plants things of others on a host, and untouched wants them as they were.
+// neighbour plants foreign things on a host, and untouched wants them as they were.
 func neighbour(t *testing.T, h *remotetest.Host) {
 	t.Helper()
 	if err := h.WriteFile("/var/lib/provision.conf", "somebody's\n", 0o600); err != nil {

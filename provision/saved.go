@@ -135,7 +135,7 @@ var risky = []struct{ option, text string }{
 	{"resize", "--resize: droplets are switched off to get their declared size"},
 }
 
-// allows says what the plan was allowed by name when it was made, for who carries it out later; "" for nothing.
+// allows says what the plan was allowed by name when it was made, for the person who carries it out later; "" for nothing.
 func (s *SavedPlan) allows() string {
 	var told []string
 	for _, r := range risky {
@@ -149,7 +149,7 @@ func (s *SavedPlan) allows() string {
 	return "this plan was made with " + strings.Join(told, "; ")
 }
 
-// leave has the pass go on without the hosts that the plan was made without, whether they answer by
+// leave makes the pass continue without the hosts that the plan was made without, whether they answer by
 // now or not: exactly what was shown is carried out.
 func (s *SavedPlan) leave(p *Pass) {
 	for _, u := range s.Unreachable {

@@ -3,7 +3,7 @@ package provision
 import "provision/provision/resource"
 
 // Stages are the parts of the work on a host, in the order in which they are shown. Work itself
-// follows the graph of needs, so a stage may be gone back to.
+// follows the graph of needs, so a host can return to an earlier stage.
 var Stages = []string{"cloud", "system", "network", "images", "files", "secrets", "data", "services", "prefect", "cleanup"}
 
 // stage says to which part of the work a change belongs.

@@ -43,7 +43,7 @@ type TopologyNetwork struct {
 	Internal bool   `json:"internal"`
 }
 
-// TopologyContainer is one container that goes on running.
+// TopologyContainer is one container that keeps running.
 type TopologyContainer struct {
 	Name string `json:"name"`
 	// Part is what it is, as the stack's parts are called: caddy, server, postgres, agent, business-logic.

@@ -12,7 +12,7 @@ import (
 	"provision/remote"
 )
 
-// Unreachable is a host that a pass goes on without, because it cannot be reached. Nothing is known
+// Unreachable is a host that a pass continues without, because it cannot be reached. Nothing is known
 // of it, so nothing is changed on it or taken for absent.
 type Unreachable struct {
 	Host  string `json:"host"`
@@ -28,7 +28,7 @@ type Waiting struct {
 	Why  string `json:"why"`
 }
 
-// leave lets the pass go on without a host that cannot be reached, where that was asked for, or where
+// leave lets the pass continue without a host that cannot be reached, where that was asked for, or where
 // --limit leaves the host out. It returns the error where it may not, and nil for none.
 func (p *Pass) leave(ctx context.Context, host string, err error) error {
 	limited := len(p.Limit) > 0 && !p.limitHas(host)
@@ -58,7 +58,7 @@ func (p *Pass) markGone(host string, e *Error) {
 	p.gone[host] = e
 }
 
-// without are the hosts that the pass goes on without, and why.
+// without are the hosts that the pass continues without, and why.
 func (p *Pass) without() map[string]*Error {
 	p.connMu.Lock()
 	defer p.connMu.Unlock()
@@ -71,7 +71,7 @@ func (p *Pass) isGone(host string) bool {
 	return p.gone[host] != nil
 }
 
-// dropLost goes on without the hosts that went away in the middle of a change, where that was asked
+// dropLost continues without the hosts that went away in the middle of a change, where that was asked
 // for. What became of those changes is not known, and the error that says so is kept for the end.
 func (p *Pass) dropLost(err error) error {
 	if !p.SkipUnreachable || p.Saved != nil {
@@ -159,7 +159,7 @@ func (g *waiting) hosts() (out []Unreachable) {
 
 // spareDroplets takes the changes of the account out of a plan that are there for unreachable hosts alone.
 func (p *Pass) spareDroplets(plan *Plan, gone map[string]*Error) {
-	if len(gone) == 0 || !p.System.cloudy() {
+	if len(gone) == 0 || !p.System.hasCloud() {
 		return
 	}
 	hosts := slices.Sorted(maps.Keys(gone))

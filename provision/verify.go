@@ -31,7 +31,7 @@ func (p *Pass) check(facts Facts) error {
 			}
 			errs = append(errs, &Error{
 				Code: ExitUnhealthy, Host: problem.ID.Host, Step: problem.ID.String(), Cause: problem.What, Evidence: problem.Evidence,
-				Hint: cmp.Or(problem.Hint, "provision apply mends it, or says why it cannot"),
+				Hint: cmp.Or(problem.Hint, "provision apply fixes it, or says why it cannot"),
 			})
 		}
 	}
@@ -61,12 +61,12 @@ func (p *Pass) Verify(ctx context.Context, smoke []string) error {
 		for _, host := range p.System.HostNames() {
 			if who := resource.AtWork(&world{facts: facts}, host); who != "" {
 				return errors.Join(&Error{
-					Code: ExitChanges, Host: host, Cause: "what differs cannot be judged while somebody applies: " + who,
+					Code: ExitChanges, Host: host, Cause: "what differs cannot be judged while another run applies: " + who,
 					Hint: "wait until that has ended, then: provision verify",
 				}, p.LeftOut(plan))
 			}
 		}
-		return &Error{Code: ExitChanges, Cause: "the hosts differ from what the files say", Hint: "see it with: provision plan; mend it with: provision apply"}
+		return &Error{Code: ExitChanges, Cause: "the hosts differ from what the files say", Hint: "show the differences: provision plan; remove them: provision apply"}
 	}
 	if err := p.check(facts); err != nil {
 		return errors.Join(err, p.LeftOut(plan))

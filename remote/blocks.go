@@ -130,7 +130,7 @@ func (b *blocks) of(alias string) (map[string][][]setting, bool) {
 	return all, !looks || machines == 1 && !unsure
 }
 
-// differences are the settings that another name has in place of those of the
+// differences are the settings that another name has instead of those of the
 // precedent, "" = the default. It returns false if ssh has to be asked.
 func (b *blocks) differences(precedent, alias string) (map[string]string, bool) {
 	if b.doubt {

@@ -8,7 +8,7 @@ import (
 )
 
 // addCertificates offers the certificates of the keys at hand: those that
-// CertificateFile names, before everything else, or those that lie beside the
+// CertificateFile names, before everything else, or those that are beside the
 // identity files, before their keys. Who holds the key, the agent or a file, does
 // not matter.
 func (k *keyring) addCertificates(h *hop) {
@@ -33,7 +33,7 @@ func (k *keyring) addCertificates(h *hop) {
 func (k *keyring) addCertificate(cert *ssh.Certificate, path string, first bool) {
 	i := slices.IndexFunc(k.offers, func(o *offer) bool { return sameKey(o.signer.PublicKey(), cert.Key) })
 	if i < 0 {
-		k.notes = append(k.notes, path+": its key is not at hand")
+		k.notes = append(k.notes, path+": its private key was not found")
 		return
 	}
 	if slices.ContainsFunc(k.offers, func(o *offer) bool { return sameKey(o.signer.PublicKey(), cert) }) {

@@ -152,7 +152,7 @@ func (d *Dialer) attempt(ctx context.Context, via *ssh.Client, hs *handshake, wa
 	}
 	check, algorithms, err := d.hostKeyCheck(hs)
 	if err != nil {
-		hs.refused = hostKeyError(hs, err, "", "nothing was sent; mend what is named, then run the command again")
+		hs.refused = hostKeyError(hs, err, "", "nothing was sent; fix what is named and run the command again")
 		return nil, err
 	}
 	var raw net.Conn

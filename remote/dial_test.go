@@ -270,10 +270,10 @@ func TestHostKeyErrorsSayWhatToDo(t *testing.T) {
 	}
 	summed.HostKeySums = []string{remote.HostKeySum(other)}
 	_, err = d.Dial(ctx(t), summed)
-	wantError(t, err, remote.HostKey, "none of those that are recorded", remote.HostKeySum(s.hostKey), remote.HostKeySum(other))
+	wantError(t, err, remote.HostKey, "differs from those that are recorded", remote.HostKeySum(s.hostKey), remote.HostKeySum(other))
 	summed.HostKey = line
 	_, err = d.Dial(ctx(t), summed)
-	wantError(t, err, remote.HostKey, "none of those that are recorded")
+	wantError(t, err, remote.HostKey, "differs from those that are recorded")
 	write(t, s.known, []byte("@revoked * "+line+"\n"))
 	summed.HostKeySums = []string{remote.HostKeySum(s.hostKey)}
 	_, err = d.Dial(ctx(t), summed)

@@ -86,9 +86,9 @@ func checkSums(hs *handshake, lines hostLines, key ssh.PublicKey) *Error {
 	if slices.Contains(hs.hop.sums, shown) {
 		return nil
 	}
-	return hostKeyError(hs, errors.New("the host key is none of those that are recorded for this machine"),
+	return hostKeyError(hs, errors.New("the host key differs from those that are recorded for this machine"),
 		"the server shows "+shown+"\nrecorded: "+strings.Join(hs.hop.sums, ", "),
-		"find out why the key differs (another machine at this address, or an attack); do not go on before that")
+		"find out why the key differs (another machine at this address, or an attack); do not continue before that")
 }
 
 func (d *Dialer) checkKnown(hs *handshake, lines hostLines, key ssh.PublicKey) *Error {

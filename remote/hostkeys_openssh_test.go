@@ -20,7 +20,7 @@ import (
 	"provision/remote"
 )
 
-// hostKeys are key pairs on disk; the public ones as they stand in known_hosts.
+// hostKeys are key pairs on disk; the public ones as they are in known_hosts.
 type hostKeys struct {
 	dir     string
 	signers map[string]ssh.Signer

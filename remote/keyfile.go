@@ -26,7 +26,7 @@ var pemType = regexp.MustCompile(`-----BEGIN ([A-Z0-9 ]+)-----`)
 // describeKeyFile looks at what ssh.ParsePrivateKey, whose error is err, could not take.
 func describeKeyFile(path string, content []byte, err error) *keyFileError {
 	q := Quote(path)
-	anew := "write it anew in OpenSSH's format, under its passphrase: ssh-keygen -p -f " + q
+	anew := "convert it to OpenSSH's format, under its passphrase: ssh-keygen -p -f " + q
 	is := func(what, hint string) *keyFileError { return &keyFileError{path, what, hint} }
 	text := string(content)
 	kind := ""

@@ -16,7 +16,7 @@ type knownFile struct {
 
 // knownHosts returns the lines of the files that are about one port of a host, in order. A file that does
 // not exist holds nothing. The files are read for every handshake, because accept-new and other programs add to
-// them, but an unchanged file is parsed once for all hosts: many hosts usually stand in one file, and a connection
+// them, but an unchanged file is parsed once for all hosts: many hosts are usually in one file, and a connection
 // keeps only the lines that decided about it.
 func (d *Dialer) knownHosts(files []string, host string, port int) (hostLines, error) {
 	names := []string{knownName(host, port)}

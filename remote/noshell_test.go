@@ -12,7 +12,7 @@ import (
 )
 
 // TestLoginScripts logs in to accounts of a real sshd, whose real shells run login scripts of every
-// kind. Whoever reads in place of our shell, nothing of the script is run.
+// kind. Whoever reads instead of our shell, nothing of the script is run.
 func TestLoginScripts(t *testing.T) {
 	t.Parallel()
 	scripts := func(text string) account { return account{scripts: map[string]string{".bashrc": text}} }

@@ -15,7 +15,7 @@ import (
 //
 // It is certain because of what the files that ssh has read consist of: lines
 // whose conditions are patterns of names, or programs that are told nothing of the
-// host and so run once in place of once per host, and values without anything of
+// host and so run once instead of once per host, and values without anything of
 // the name in them. Two names that every pattern treats alike go through the same
 // lines. Files are read coarsely: each word of a Host line counts as a pattern,
 // and anything unusual makes no precedent.

@@ -56,7 +56,7 @@ func (s *sudoer) refuse() {
 	s.refused = true
 }
 
-// The gate is the line that is sent before a script. Our own shell takes it and goes on with nothing
+// The gate is the line that is sent before a script. Our own shell takes it and continues with nothing
 // else; another one, which a login script became, carries it out and ends. So what is left of a script
 // whose beginning somebody else read is never run.
 const (

@@ -115,7 +115,7 @@ func (p *proxyConn) SetDeadline(t time.Time) error {
 	return errors.Join(p.out.SetReadDeadline(t), p.in.SetWriteDeadline(t))
 }
 
-// proxyAddr names the command in place of an address.
+// proxyAddr names the command instead of an address.
 type proxyAddr string
 
 func (proxyAddr) Network() string  { return "ProxyCommand" }

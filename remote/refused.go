@@ -102,9 +102,9 @@ func (hs *handshake) negotiation(e *Error, n *ssh.AlgorithmNegotiationError) {
 	theirs, ours := names(n.RequestedAlgorithms), names(n.SupportedAlgorithms)
 	e.Err = fmt.Errorf("no common %s: the server has %s alone, which provision lacks or holds unsafe", what, strings.Join(theirs, ", "))
 	e.Evidence = "the server has: " + strings.Join(theirs, ", ") + "\nprovision has: " + strings.Join(ours, ", ")
-	e.Hint = fmt.Sprintf("add one that provision has to %s in sshd_config of the host", option)
+	e.Hint = fmt.Sprintf("add one that provision supports to %s in sshd_config of the host", option)
 	if option == "HostKeyAlgorithms" {
-		e.Hint = "give the host a key of a kind that provision has (ssh-keygen -A makes all), or correct the one that is known or pinned"
+		e.Hint = "give the host a key of a kind that provision supports (ssh-keygen -A makes all), or correct the one that is known or pinned"
 	}
 	e.Hint += "\n" + hs.sshLine()
 }

@@ -48,7 +48,7 @@ func revokedBy(file string, key ssh.PublicKey) (bool, error) {
 	return revokedByText(file, content, key)
 }
 
-// revokedByText: a public key a line. A line that is none refuses every key whose
+// revokedByText: one public key per line. A line that is not a key refuses every key whose
 // own line does not come before it, as with ssh.
 func revokedByText(file string, content []byte, key ssh.PublicKey) (bool, error) {
 	n := 0

@@ -83,7 +83,7 @@ func (f *factor) next(c *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 	return nil, errFactorRefused
 }
 
-// failed keeps an error: the ssh library goes on after one.
+// failed keeps an error: the ssh library continues after one.
 func (f *factor) failed(err error) error {
 	f.err = err
 	return err

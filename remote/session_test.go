@@ -19,7 +19,7 @@ import (
 	"provision/remote"
 )
 
-// TestLoginShells uses ForceCommand in place of login shells, so that no users
+// TestLoginShells uses ForceCommand instead of login shells, so that no users
 // have to be made: it gets the command line as the login shell would.
 func TestLoginShells(t *testing.T) {
 	t.Parallel()

@@ -91,7 +91,7 @@ func (sh *Shell) start(ctx context.Context, program string, j *job) error {
 //
 // Like [Conn.Run], the script has an empty standard input and LC_ALL=C; it runs in
 // a subshell, so what it sets or changes is gone afterwards. A status other than 0
-// is an *[ExitError]; the shell goes on. More than 8 MiB of stdout is an error
+// is an *[ExitError]; the shell can be used again. More than 8 MiB of stdout is an error
 // after the script has ended. If the shell itself ends, or ctx does, or the script
 // prints more than 16 MiB on both streams, no further script can run in it; then
 // Run returns at once and what ran is not stopped: how that ends is not known.

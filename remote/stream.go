@@ -32,7 +32,7 @@ type Stream struct {
 // A connection that is cut is an error of kind Lost, also if all data have arrived.
 //
 // When ctx ends, or Stdin, Stdout or Stderr fails, the script is stopped: all of its process group get
-// SIGTERM, and SIGKILL 3 s later. What left the group, as daemons do, goes on. Stream then returns
+// SIGTERM, and SIGKILL 3 s later. What left the group, as daemons do, continues. Stream then returns
 // within about 30 s with the cause, and kind Lost or Timeout for ctx, Failed for the others; the error
 // has a hint if it is not known that the script has ended. A writer that never returns holds it up.
 // An error of Stdin is never shown to the script as the end of its input.

@@ -49,9 +49,9 @@ func (c *cli) allowNewData(ctx context.Context, p *provision.Pass, given string)
 	}
 	if given == askName {
 		if !c.term.CanAsk() {
-			return provision.Usage("--new-data="+name, "--new-data needs the name of the stack whose data begins anew, and there is no terminal to ask on")
+			return provision.Usage("--new-data="+name, "--new-data needs the name of the stack that will begin with empty data, and there is no terminal to ask on")
 		}
-		answer, err := c.ask(ctx, fmt.Sprintf("The stack %q will begin with empty data where the old data is not found. Type its name to go on: ", name))
+		answer, err := c.ask(ctx, fmt.Sprintf("The stack %q will begin with empty data where the old data is not found. Type its name to continue: ", name))
 		if err != nil {
 			return err
 		}

@@ -22,17 +22,17 @@ if anything differs from what it was made of, nothing is changed (16).
 
 A host that cannot be reached ends all of it (10) before anything is changed. With --skip-unreachable
 what needs nothing of that host is done, what is left is named, and the exit code is 10 as well: its
-tokens stay, its droplet stays, and the next apply goes on with it. With --limit only the hosts that
+tokens stay, its droplet stays, and the next apply continues with it. With --limit only the hosts that
 were named, and those whose changes they need, have to be reachable.
 
-With --yes what is carried out is the plan as it is when the hosts are locked: after a wait for
-somebody else (--lock-wait) it is made again and shown again, and not asked for again.`,
+With --yes the plan that is carried out is the one made when the hosts are locked: after a wait for
+another run (--lock-wait) it is made and shown again, without a question.`,
 		Example: "  provision apply -i onprem.toml\n  provision apply -i onprem.toml --yes --lock-wait 10m\n  provision apply -i onprem.toml --report report.html\n" +
 			"  provision plan -i onprem.toml --out change.plan && provision apply -i onprem.toml change.plan",
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault), // a file
 	}
 	page := cmd.Flags().String("report", "", "write what was done as one HTML page into `FILE`")
-	wait := cmd.Flags().Duration("lock-wait", 0, "how long to wait while somebody else works on a host")
+	wait := cmd.Flags().Duration("lock-wait", 0, "how long to wait while another run is working on a host")
 	allowed := allowanceFlags(cmd)
 	c.skipFlag(cmd)
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -40,7 +40,7 @@ somebody else (--lock-wait) it is made again and shown again, and not asked for 
 		case len(args) > 1:
 			return provision.Usage(cmd.CommandPath()+" --help", "unexpected argument %q", args[1])
 		case len(args) == 1 && (len(c.limit) > 0 || c.skip || *allowed != (allowances{})):
-			return provision.Usage("give them to plan --out", "a kept plan has its own --limit, --new-data, --prune, --resize and --skip-unreachable")
+			return provision.Usage("pass them to plan --out", "a kept plan has its own --limit, --new-data, --prune, --resize and --skip-unreachable")
 		}
 		return nil
 	}

@@ -16,7 +16,7 @@ func (c *cli) confirm(ctx context.Context, plan *provision.Plan, _ bool) (bool, 
 		return true, nil
 	}
 	if !c.term.CanAsk() {
-		return false, provision.Usage(c.command+" --yes", "this plan needs a yes, and there is no terminal to ask on; nothing was changed")
+		return false, provision.Usage(c.command+" --yes", "this plan must be confirmed and there is no terminal to ask on; nothing was changed")
 	}
 	c.face.Pause()
 	answer, err := c.ask(ctx, "Carry out "+ui.Count(len(plan.Changes), "change")+"? [y/N] ")
@@ -44,7 +44,7 @@ func (c *cli) typed(ctx context.Context, what, name string, confirmed []string) 
 	if !c.term.CanAsk() {
 		return provision.Usage("--confirm "+name, "destroying the %s %s needs its name, and there is no terminal to ask on; nothing was done", what, name)
 	}
-	answer, err := c.ask(ctx, fmt.Sprintf("This destroys the %s %s. Type its name to go on: ", what, name))
+	answer, err := c.ask(ctx, fmt.Sprintf("This destroys the %s %s. Type its name to continue: ", what, name))
 	if err == nil && answer != name {
 		err = provision.ErrDeclined
 	}

@@ -14,7 +14,7 @@ import (
 func (c *cli) credentialsVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "credentials",
-		Short:   "Show the login to the UI, to who may read it on the server",
+		Short:   "Show the UI's URL, user and password (needs root on the server)",
 		Example: "  provision credentials -i onprem.toml",
 	}
 	return read(c, cmd, everything, func(ctx context.Context, p *provision.Pass, _ []string) (*credentialsResult, error) {

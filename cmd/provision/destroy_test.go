@@ -13,7 +13,7 @@ func TestDestroyInterrupted(t *testing.T) {
 	cloud, file := account(t)
 	made(t, cloud, "worker-9", "provision:prod", "provision:prod:name:worker-9", "provision:birth:aa")
 	s := open(t, 120, 40, []string{"DIGITALOCEAN_API_URL=" + cloud.URL(), "DIGITALOCEAN_ACCESS_TOKEN=" + digitaloceantest.Token}, "provision", "droplet", "destroy", "--all", "-i", file)
-	s.wait("Type its name to go on: ")
+	s.wait("Type its name to continue: ")
 	s.typed("\x03")
 	s.exit(130)
 	if len(cloud.Droplets()) != 1 {

@@ -137,7 +137,7 @@ func TestDroplets(t *testing.T) {
 	}
 	documented(said(0, []string{`"absent":true`}, "status", "--json"))
 	documented(said(0, []string{`"region":"fra1"`}, "graph", "--json"))
-	said(3, []string{"needs a yes"}, "droplet", "create", "worker-1")
+	said(3, []string{"must be confirmed"}, "droplet", "create", "worker-1")
 	said(3, []string{"there is no droplet nobody in"}, "droplet", "create", "nobody")
 	said(3, []string{"there is no droplet nobody with the tag provision:prod"}, "droplet", "destroy", "nobody")
 	said(3, []string{"--confirm worker-9"}, "droplet", "destroy", "worker-9")

@@ -40,6 +40,9 @@ func TestHelp(t *testing.T) {
 			if code != 0 || errs != "" || strings.Count(out, "\nExit codes:\n  0 done ") != 1 {
 				t.Errorf("%d %s%s", code, out, errs)
 			}
+			if strings.Contains(out, `[="`) {
+				t.Errorf("the value that stands for a missing one is shown:\n%s", out)
+			}
 			if cmd.Name() == "version" && cmd.Example == "" {
 				return // there is one way to call it
 			}

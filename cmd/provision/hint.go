@@ -52,13 +52,13 @@ func withInventory(hint, file string) string {
 	return pointed().ReplaceAllStringFunc(hint, func(command string) string { return command + " -i " + file })
 }
 
-// unnamed is the error of a call without an inventory: it names those that lie here.
+// unnamed is the error of a call without an inventory: it names those that are here.
 func unnamed() error {
 	files, _ := filepath.Glob("*.toml") // the pattern is a good one
 	files = slices.DeleteFunc(files, func(f string) bool { return f == "stack.toml" })
 	hint := "provision COMMAND -i onprem.toml; write one with: provision init --split"
 	if len(files) > 0 && len(files) < 10 {
-		hint = "say which; here is: -i " + strings.Join(files, ", -i ")
+		hint = "pass one of: -i " + strings.Join(files, ", -i ")
 	}
-	return provision.Usage(hint, "no inventory is named")
+	return provision.Usage(hint, "no inventory given")
 }

@@ -5,7 +5,7 @@ import "testing"
 func TestWithInventory(t *testing.T) {
 	t.Parallel()
 	for _, c := range [][3]string{
-		{"see it with: provision plan; mend it with: provision apply", "on prem.toml", "see it with: provision plan -i 'on prem.toml'; mend it with: provision apply -i 'on prem.toml'"},
+		{"show the differences: provision plan; remove them: provision apply", "on prem.toml", "show the differences: provision plan -i 'on prem.toml'; remove them: provision apply -i 'on prem.toml'"},
 		{"provision droplet destroy worker-1, then provision apply", "prod.toml", "provision droplet destroy -i prod.toml worker-1, then provision apply -i prod.toml"},
 		{"provision apply -i other.toml", "prod.toml", "provision apply -i other.toml"},
 		{"provision apply", "", "provision apply"},

@@ -55,7 +55,7 @@ func (a *answers) set(i item, text string) *strict.Problem {
 	return nil
 }
 
-// asked is what a person who was asked is told: not where it stands, for there is no file yet.
+// asked is what a person who was asked is told: not its place, because there is no file yet.
 func asked(p *strict.Problem) error {
 	switch {
 	case p == nil:
@@ -66,7 +66,7 @@ func asked(p *strict.Problem) error {
 	return errors.New(p.Problem + "; " + p.Hint)
 }
 
-// refused tells what is wrong with a draft by the flags that would mend it, for there is no file yet.
+// refused tells what is wrong with a draft by the flags that would fix it, because there is no file yet.
 func refused(layout inventory.Layout, problems strict.Problems) error {
 	var errs []error
 	for _, p := range problems {

@@ -92,7 +92,7 @@ func settle(t *testing.T, options remotetest.HostOptions, texts ...string) *plac
 	p.path = filepath.Dir(itself(t, "provision")) + ":" + os.Getenv("PATH")
 	p.env = []string{
 		"HOME=" + p.home, "PATH=" + p.path, "TMPDIR=" + t.TempDir(),
-		"CI=true", // lines in place of a board; there is a terminal all the same
+		"CI=true", // lines instead of a board; there is a terminal all the same
 		"TERM=xterm", "NO_COLOR=1", "DIGITALOCEAN_API_URL=" + p.cloud.URL(), "DIGITALOCEAN_TOKEN=" + digitaloceantest.Token,
 	}
 	return p

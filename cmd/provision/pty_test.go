@@ -55,7 +55,7 @@ func TestInterrupt(t *testing.T) {
 	s.wait("add image postgres:13.3 on prefect")
 	end()
 	s.exit(130)
-	for _, want := range []string{"interrupted after ", "skipped", "run the same command again to go on"} {
+	for _, want := range []string{"interrupted after ", "skipped", "run the same command again to continue"} {
 		if !strings.Contains(s.text(), want) {
 			t.Errorf("not shown: %q in\n%s", want, s.text())
 		}

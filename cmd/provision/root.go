@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/user"
 	"reflect"
+	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -17,7 +21,7 @@ import (
 	"provision/remote"
 )
 
-// cli is one call: where it reads and writes, the flags of every verb, and what goes on.
+// cli is one call: where it reads and writes, the flags of every verb, and what is running.
 type cli struct {
 	term    Terminal
 	out     *results                        // standard output
@@ -31,7 +35,7 @@ type cli struct {
 	parallel         int
 	verbose, noColor bool
 	command          string          // that was called, as it is typed
-	face             ui.Face         // shows what goes on
+	face             ui.Face         // shows what happens
 	hand             ui.Hand         // what is in hand meanwhile
 	page             *ui.Page        // the report, if one is wanted
 	sent             map[string]bool // the types of the events that were shown
@@ -74,10 +78,10 @@ Caddy on one host, agents and your flows on others. Run again, it changes only w
 	}
 	f := root.PersistentFlags()
 	f.StringVarP(&c.inventory, "inventory", "i", os.Getenv("PROVISION_INVENTORY"), "inventory `FILE` (or PROVISION_INVENTORY)")
-	f.StringVar(&c.stack, "stack", "", "stack `FILE`, in place of the one that the inventory names")
+	f.StringVar(&c.stack, "stack", "", "stack `FILE`, instead of the one that the inventory names")
 	f.StringSliceVar(&c.limit, "limit", nil, "change only these hosts or roles (`NAME,ROLE`); all are observed")
 	f.BoolVarP(&c.yes, "yes", "y", false, "do not ask")
-	f.BoolVar(&c.json, "json", false, "one JSON event a line, the last one the report")
+	f.BoolVar(&c.json, "json", false, "one JSON event per line, the last one the report")
 	f.IntVar(&c.parallel, "parallel", 0, "hosts dialled and asked at once (`N`)")
 	f.BoolVarP(&c.verbose, "verbose", "v", false, "show details")
 	f.BoolVar(&c.noColor, "no-color", false, "no colours (NO_COLOR is honoured, too)")
@@ -94,6 +98,7 @@ Caddy on one host, agents and your flows on others. Run again, it changes only w
 		return provision.Usage(hint, "%v", err)
 	})
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodes + "\n")
+	root.SetUsageFunc(usage(root.UsageFunc()))
 	root.CompletionOptions.DisableDefaultCmd = true
 	complete(root, "inventory", filesThatEnd("toml"))
 	complete(root, "stack", filesThatEnd("toml"))
@@ -101,6 +106,27 @@ Caddy on one host, agents and your flows on others. Run again, it changes only w
 	complete(root, "parallel", cobra.NoFileCompletions)
 	c.addVerbs(root)
 	return root
+}
+
+// optionalValue is how pflag shows a flag whose value can be left out: with the value that stands for none, which says nothing to a reader.
+var optionalValue = regexp.MustCompile(` ([A-Z]+)\[="[^"]*"\]`)
+
+// usage is write with the values that can be left out shown as [=NAME], at the same width.
+func usage(write func(*cobra.Command) error) func(*cobra.Command) error {
+	return func(cmd *cobra.Command) error {
+		out, text := cmd.OutOrStderr(), bytes.Buffer{}
+		cmd.SetOut(&text)
+		err := write(cmd)
+		cmd.SetOut(out)
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(out, optionalValue.ReplaceAllStringFunc(text.String(), func(flag string) string {
+			short := optionalValue.ReplaceAllString(flag, "[=$1]")
+			return short + strings.Repeat(" ", len(flag)-len(short))
+		}))
+		return err
+	}
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {
@@ -158,7 +184,7 @@ func (c *cli) oneLine(p *provision.Pass) {
 
 // skipFlag is for verbs that can do without a host.
 func (c *cli) skipFlag(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&c.skip, "skip-unreachable", false, "go on without hosts that cannot be reached, and name what is left (10)")
+	cmd.Flags().BoolVar(&c.skip, "skip-unreachable", false, "continue without hosts that cannot be reached, and name what is left (10)")
 }
 
 // newFace chooses how events are shown: JSON if asked for, a live board on a terminal that can show

@@ -11,7 +11,7 @@ import (
 )
 
 // A verb is made by one of the four functions here, by what it needs: plain, offline, read and change. They do what all verbs of the
-// kind have in common, and print what the verb returns. A verb returns nil in place of a result that it does not have, and may return
+// kind have in common, and print what the verb returns. A verb returns nil instead of a result that it does not have, and may return
 // both a result and an error.
 
 // resultOf is a pointer to a struct R that is a Result.

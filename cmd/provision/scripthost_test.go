@@ -123,7 +123,7 @@ func hostCommands() map[string]command {
 			ts.Check(err)
 			h.Crash(args[0], code, strings.ReplaceAll(args[2], `\n`, "\n"))
 		}),
-		// mirror NAME WORDS is what apt gets from its mirror in place of packages; "" mends it.
+		// mirror NAME WORDS is what apt gets from its mirror instead of packages; "" mends it.
 		"mirror": onHost("mirror NAME WORDS", 1, func(_ *testscript.TestScript, h *remotetest.Host, args []string) {
 			if args[0] == "" {
 				h.SetMirror(nil)

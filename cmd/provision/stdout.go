@@ -13,7 +13,7 @@ import (
 )
 
 // results is standard output. It keeps the first write that failed, so that no verb has to ask: what
-// was asked for and did not arrive makes the command fail, whoever wrote it. Work on hosts goes on.
+// was asked for and did not arrive makes the command fail, whoever wrote it. Work on hosts continues.
 type results struct {
 	w io.Writer
 
@@ -53,7 +53,7 @@ func (r *results) join(err error) error {
 	}
 	hint := "see whether what it goes to is full, then run the same command again"
 	if errors.Is(cause, syscall.EPIPE) {
-		hint = "what read it has ended; write into a file, or let the reader go on to the end"
+		hint = "the program that read it has ended; write into a file, or let that program read to the end"
 	}
 	return errors.Join(append(all, &provision.Error{Code: provision.ExitFailed, Cause: "write to standard output: " + cause.Error(), Hint: hint})...)
 }

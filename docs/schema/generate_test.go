@@ -136,7 +136,7 @@ func give(s *jsonschema.Schema, defaults map[string]any) {
 	}
 }
 
-// description is the first paragraph of the comment, with the key in place of the field's name. What follows it is for who writes Go.
+// description is the first paragraph of the comment, with the key instead of the field's name. What follows it is for who writes Go.
 func description(comments map[string]string, of reflect.Type, field string) string {
 	path := of.PkgPath() + "." + of.Name()
 	if field == "" {

@@ -45,7 +45,7 @@ func (b *bench) firstJob() ([]*contest, error) {
 	})
 }
 
-// scripted prepares the scripts from hosts on which the stack runs. What they are given lies beside
+// scripted prepares the scripts from hosts on which the stack runs. What they are given is beside
 // them in one archive a host: the build contexts, and all files that the stack has there.
 func (b *bench) scripted(s *site) (func() (usage, error), error) {
 	sys, err := provision.Load(b, s.inventory, "")

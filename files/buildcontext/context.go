@@ -109,12 +109,12 @@ func (t Tree) AddCertificates(pem []byte) {
 	}
 }
 
-// An image's name as it may stand in a Dockerfile.
+// imageName is an image's name as a Dockerfile can have it.
 var imageName = regexp.MustCompile(`^[a-z0-9][A-Za-z0-9._:/@-]*$`)
 
 func CheckImageName(name string) error {
 	if !imageName.MatchString(name) {
-		return fmt.Errorf("%q is no name of an image", name)
+		return fmt.Errorf("%q is not a valid image name", name)
 	}
 	return nil
 }

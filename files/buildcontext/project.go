@@ -22,7 +22,7 @@ const (
 	MaxProjectFiles = 20000
 )
 
-// Never part of an image, whatever .dockerignore says: history, environments and caches of the machine that the project was written on.
+// neverPacked is never part of an image, whatever .dockerignore says: history, environments and caches of the machine that the project was written on.
 var neverPacked = []string{".git", ".venv", "__pycache__"}
 
 // ReadProject reads what belongs to an image from a directory. Symbolic links stay links, and must not lead out of the directory.

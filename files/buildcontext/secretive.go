@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Secretive are the files of a project that look like secrets, by their names: they lie in an image that every agent host has, readable by all that runs in it.
+// Secretive are the files of a project that look like secrets, by their names: they are in an image that every agent host has, readable by all that runs in it.
 func Secretive(c Context) []string {
 	var found []string
 	for _, name := range c.Files {

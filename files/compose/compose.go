@@ -28,8 +28,8 @@ type Described struct {
 	Image string
 	// Networks that the container is on, sorted.
 	Networks []string
-	// Definition is the value of the container's label provision.definition: it differs if and only if the container has to be replaced for another
-	// reason than its mounts.
+	// Definition is the value of the container's label provision.definition: it changes exactly when the container must be replaced for a
+	// reason other than changed mounts.
 	Definition string
 	// Mounts are the directories, relative to the project's own, whose content the container takes at its start only. The caller digests them on the host
 	// and passes the result as the environment variable MountsVar when it starts the service.

@@ -16,7 +16,7 @@ var agentPart = generation.Part{
 	Secrets:  "agent", AtStart: true,
 	Calls:   []generation.Call{{Part: "business-logic"}},
 	When:    func(in generation.Input) bool { return !in.Serve },
-	Timeout: 180, Note: noted("running flows go on"), StoppedFor: "business-logic",
+	Timeout: 180, Note: noted("running flows continue"), StoppedFor: "business-logic",
 	Define: func(in generation.Input, site generation.Site) (compose.Service, error) {
 		return ofAgentHost(compose.Service{
 			Command: polling(in),

@@ -14,7 +14,7 @@ var caddyPart = generation.Part{
 	Volumes:  []generation.PartVolume{{Name: naming.CaddyVolume, Target: "/data"}},
 	Secrets:  "caddy", // not AtStart: a changed file is taken by a reload, or at the next request
 	Calls:    []generation.Call{{Part: "server"}},
-	Note:     noted("the UI and the API are away for some seconds; agents ask again"),
+	Note:     noted("the UI and the API are unavailable for a few seconds; agents retry"),
 	Define: func(in generation.Input, site generation.Site) (compose.Service, error) {
 		port := strconv.Itoa(int(site.Port))
 		s := compose.Service{

@@ -12,7 +12,7 @@ var postgresPart = generation.Part{
 	Volumes:  []generation.PartVolume{{Name: naming.PostgresVolume, Target: "/var/lib/postgresql/data"}},
 	Secrets:  "postgres", // not AtStart: the password is taken when the database is made, and changed inside it later
 	CalledAt: ":5432",
-	Timeout:  300, Note: noted("the database and Prefect are away for some seconds; agents ask again"),
+	Timeout:  300, Note: noted("the database and Prefect are unavailable for a few seconds; agents retry"),
 	Define: func(generation.Input, generation.Site) (compose.Service, error) {
 		return compose.Service{
 			Command: []string{"postgres", "-c", "password_encryption=scram-sha-256"},

@@ -46,10 +46,10 @@ func newRoute(kind, method string, paths ...string) generation.Route {
 	return generation.Route{Name: kind + "-" + strings.ToLower(method), Method: method, Path: `^/api/(` + strings.Join(paths, "|") + `)$`}
 }
 
-// What a client asks before anything else.
+// greetings are what a client asks before anything else.
 var greetings = []string{`csrf-token`, `health`, `ready`, `version`, `admin/version`, `hello`}
 
-// An agent reads its pool and queues, takes what is due, and reads what it needs to start it: the flow, its deployment and infrastructure block.
+// pollRoutes: an agent reads its pool and queues, takes what is due, and reads what it needs to start it: the flow, its deployment and infrastructure block.
 func pollRoutes() generation.TokenRoutes {
 	pool := `work_pools/` + naming.Pool
 	return generation.TokenRoutes{Kind: "poll", Allow: []generation.Route{
@@ -64,7 +64,7 @@ func pollRoutes() generation.TokenRoutes {
 	}}
 }
 
-// Flow runs report on themselves, their tasks and subflows, load blocks and variables, start deployments, take concurrency slots, wait for input and leave artifacts.
+// runRoutes: flow runs report on themselves, their tasks and subflows, load blocks and variables, start deployments, take concurrency slots, wait for input and leave artifacts.
 func runRoutes() generation.TokenRoutes {
 	return generation.TokenRoutes{Kind: "run", Allow: []generation.Route{
 		newRoute("run", "GET", append([]string{

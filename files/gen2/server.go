@@ -16,7 +16,7 @@ var serverPart = generation.Part{
 	Secrets:  "server", AtStart: true,
 	Calls:    []generation.Call{{Part: "postgres", Healthy: true}},
 	CalledAt: ":4200",
-	Timeout:  180, Note: noted("Prefect is away for some seconds; agents ask again"),
+	Timeout:  180, Note: noted("Prefect is unavailable for a few seconds; agents retry"),
 	// The database is brought to the schema of the image before the new server starts.
 	Before: `echo "bringing the database to this version of Prefect"
 timeout 1800 docker compose --project-name "${container%-server}-server" --ansi never run --rm -T --no-deps migrate`,

@@ -3,6 +3,7 @@
 package generation
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ type Part struct {
 	// Title is whose the user id is, in messages.
 	Title string
 	UID   string // of user and group
-	Image string // one of the Image constants
+	Image string // one of the Image constants, or the reference of an image that is pulled
 	// Networks are kinds of networks.
 	Networks []naming.Network
 	Volumes  []PartVolume
@@ -151,11 +152,17 @@ func (ps Parts) Networks() (kinds []naming.Network) {
 	return kinds
 }
 
-// Images are the images that the parts run, in the order in which they come to a host.
+// Images are the images that the parts run, in the order in which they come to a host: the named ones, then those of one part.
 func (ps Parts) Images() (images []string) {
-	for _, image := range []string{ImagePostgres, ImagePrefect, ImageBusiness, ImageCaddy} {
+	named := []string{ImagePostgres, ImagePrefect, ImageBusiness, ImageCaddy}
+	for _, image := range named {
 		if slices.ContainsFunc(ps, func(p Part) bool { return p.Image == image }) {
 			images = append(images, image)
+		}
+	}
+	for _, p := range ps {
+		if !slices.Contains(named, p.Image) && !slices.Contains(images, p.Image) {
+			images = append(images, p.Image)
 		}
 	}
 	return images
@@ -197,7 +204,7 @@ func (ps Parts) Render(role string, in Input) (compose.Rendered, error) {
 
 // complete gives a service what its row says.
 func (p Part) complete(s compose.Service, in Input) *compose.Service {
-	s.Image, s.User = in.Images[p.Image], p.UID+":"+p.UID
+	s.Image, s.User = cmp.Or(in.Images[p.Image], p.Image), p.UID+":"+p.UID
 	if p.Once {
 		s.Profiles = []string{p.Name}
 	} else {

@@ -2,7 +2,7 @@ package strict
 
 import "strings"
 
-// maxDepth is how many parts a dotted key may have, and how deep arrays and inline tables may lie in
+// maxDepth is how many parts a dotted key may have, and how deep arrays and inline tables may be in
 // each other. The library's time grows with the square of both: 80 kB of them would take minutes.
 const maxDepth = 64
 

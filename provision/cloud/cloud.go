@@ -27,8 +27,8 @@ type Provider interface {
 	Role(resource.Resource) Role
 	// Cost is what costs what is declared; false where the price of something is not known.
 	Cost(resource.World) (Cost, bool)
-	// Open makes the account's client, without a call. held hears of each longer wait before a call.
-	Open(ctx context.Context, pace Pace, held func(why string, wait time.Duration)) (Account, error)
+	// Open makes the account's client, without a call. onWait is called before each longer wait; it may be nil.
+	Open(ctx context.Context, pace Pace, onWait func(why string, wait time.Duration)) (Account, error)
 }
 
 // Role says what a resource of the account is to a plan.
@@ -85,7 +85,7 @@ type Account interface {
 	// Estate looks up all that there is of the inventory's, in the order in which it is destroyed; nothing is done.
 	Estate(Listing) (*Estate, error)
 	// DestroyAll destroys it, with the volumes if that is asked for, and says what could not be had. Killed in between, the next one
-	// goes on.
+	// continues.
 	DestroyAll(ctx context.Context, w Work, e *Estate, withVolumes bool) (stays []string, err error)
 	// Until looks again and again, less and less often, until done says so. The error says what was waited for.
 	Until(ctx context.Context, what string, done func(context.Context) (bool, error)) error

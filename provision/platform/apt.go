@@ -18,7 +18,7 @@ const (
 	aptKeyFile = "/etc/apt/keyrings/docker.asc"
 )
 
-// newPackages lists what an installation that goes on brings to the host, until it has ended well.
+// newPackages lists what a running installation brings to the host, until it has ended well.
 const newPackages = naming.Root + "/engine.packages"
 
 func (apt) Words() Words {

@@ -20,7 +20,7 @@ import (
 // keyComment marks the key files that provision wrote.
 const keyComment = "Added by provision"
 
-// SigningKey returns the one key of a keyring that has this fingerprint, armored anew. A repository is
+// SigningKey returns the one key of a keyring that has this fingerprint, armored again. A repository is
 // free to show further keys, and whoever can change what it shows can add some: everything in the result
 // is either that key or signed by it, because a package manager trusts all that a key file holds.
 func SigningKey(keyring []byte, fingerprint string) (string, error) {

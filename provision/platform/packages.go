@@ -100,7 +100,7 @@ while command -v cloud-init >/dev/null && s=$(cloud-init status 2>/dev/null || t
 done
 `
 
-// Look defines look, the part of a blank host's record that tells what stands in the way of packages: the host's own package
+// Look defines look, the part of a blank host's record that tells what prevents the installation of packages: the host's own package
 // sources where they cannot be read and, where Docker's repository is the only way, what keeps it from being added, what
 // it shows as its key, or why it shows nothing. Nothing is written but below a directory of its own in /tmp.
 func Look(below, source string) string {

@@ -38,7 +38,7 @@ var (
 	majors         = []string{"9", "10"}
 )
 
-// The distributions' own packages are listed where they bring Compose 2. Debian 12 has none, and neither has the Red Hat family.
+// families are the rows. The distributions' own packages are listed where they bring Compose 2. Debian 12 has none, and neither has the Red Hat family.
 var families = []Family{
 	{
 		ID: "debian", Name: "Debian", Suite: "VERSION_CODENAME", Path: "debian", Images: true, Packages: apt{}, Init: Systemd,

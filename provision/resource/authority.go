@@ -12,9 +12,9 @@ import (
 
 // Authority is the stack's own certificate authority: a root whose key exists nowhere, and the
 // intermediate with which Caddy issues. The three files belong together, so a note that is written
-// last says which three; a run killed in between makes them anew.
+// last says which three; a run killed in between makes them again.
 //
-// When one stands beside it (NextAuthority) and every agent host trusts that, it gives its place to it.
+// When one is beside it (NextAuthority) and every agent host trusts that, it gives its place to it.
 type Authority struct {
 	Host, Dir string // the directory with root.crt, intermediate.crt and intermediate.key
 	UID       string
@@ -111,7 +111,7 @@ func (a *Authority) copied(w World) bool {
 	return true
 }
 
-// Do makes an authority, or (Modify) gives its place to the one that stands beside it.
+// Do makes an authority, or (Modify) gives its place to the one that is beside it.
 func (a *Authority) Do(ctx context.Context, r *Run, c Change) error {
 	values := []string{"act", string(c.Act), "d", a.Dir, "note", a.Note, "next", a.Next, "u", a.UID, "mode", secretDirMode}
 	if c.Act == Modify {

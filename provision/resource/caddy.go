@@ -20,7 +20,7 @@ type CaddyFiles struct {
 	After      []ID
 	// Content is the note's text for a digest.
 	Content func(digest string) []byte
-	// Authority is the stack's own certificate authority; nil if there is none. Beside the note lies its
+	// Authority is the stack's own certificate authority; nil if there is none. Beside the note is its
 	// name for Caddy, of which Named is the text: the digest of its files, so that no two have the same.
 	Authority *Authority
 	Named     func(name string) []byte

@@ -24,9 +24,9 @@ type CaddyLoaded struct {
 }
 
 var (
-	_ Resource = (*CaddyLoaded)(nil)
-	_ Checker  = (*CaddyLoaded)(nil)
-	_ Doubter  = (*CaddyLoaded)(nil)
+	_ Resource  = (*CaddyLoaded)(nil)
+	_ Checker   = (*CaddyLoaded)(nil)
+	_ Uncertain = (*CaddyLoaded)(nil)
 )
 
 func (c *CaddyLoaded) ID() ID { return ID{c.Host, "caddy", "configuration"} }
@@ -42,11 +42,11 @@ const askCaddy = `import socket; c = socket.create_connection(("127.0.0.1", 2020
 
 func (c *CaddyLoaded) Probe(s *Script) {
 	inside(s)
-	s.Beside(c.ID(), remote.Args(c.ask()...)+scripts.With("caddy_probe"))
+	s.Concurrent(c.ID(), remote.Args(c.ask()...)+scripts.With("caddy_probe"))
 }
 
-// Doubt says that Caddy shows no certificate although nothing is to be changed that could be the reason.
-func (c *CaddyLoaded) Doubt(w World) string {
+// WhyUnknown says that Caddy shows no certificate although nothing is to be changed that could be the reason.
+func (c *CaddyLoaded) WhyUnknown(w World) string {
 	if _, err := c.shown(w); err != nil && len(c.Diff(w)) == 0 && !w.Pending(ServiceID(c.Host, c.Container)) {
 		return err.Error()
 	}
@@ -60,7 +60,7 @@ func (c *CaddyLoaded) Diff(w World) []Change {
 	rec, know := w.Fact(c.ID())
 	files, _ := w.Fact(c.Files.ID())
 	why := ""
-	wrong, _ := c.shown(w) // what is not known is for Doubt to say
+	wrong, _ := c.shown(w) // what is not known is for WhyUnknown to say
 	switch {
 	case w.Pending(c.Config):
 		why = "the Caddyfile changes"
@@ -71,12 +71,12 @@ func (c *CaddyLoaded) Diff(w World) []Change {
 	case wrong != "":
 		return []Change{{
 			ID: c.ID(), Act: Replace, Risk: Interrupts, Why: "the certificate that Caddy shows " + wrong,
-			Note: "Caddy starts anew: the UI and the API are away for some seconds",
+			Note: "Caddy restarts: the UI and the API are unavailable for a few seconds",
 		}}
 	default:
 		return nil
 	}
-	return []Change{{ID: c.ID(), Act: Reload, Why: why, Note: "connections go on; the container stays"}}
+	return []Change{{ID: c.ID(), Act: Reload, Why: why, Note: "connections stay open; the container stays"}}
 }
 
 func (c *CaddyLoaded) Do(ctx context.Context, r *Run, change Change) error {
@@ -88,7 +88,7 @@ func (c *CaddyLoaded) Do(ctx context.Context, r *Run, change Change) error {
 	if err == nil {
 		err = c.await(ctx, r, c.Certificate.patience())
 		if err != nil && ctx.Err() == nil && c.Certificate.patience() == ownPatience {
-			r.Note(c.Host, "%v after a reload; Caddy starts anew", err)
+			r.Note(c.Host, "%v after a reload; Caddy restarts", err)
 			err = c.anew(ctx, r)
 		}
 	}

@@ -25,7 +25,7 @@ func (d *DatabaseLogin) Needs() []ID { return []ID{d.Password, ServiceID(d.Host,
 
 func (d *DatabaseLogin) Probe(s *Script) {
 	inside(s)
-	s.Beside(d.ID(), scripts.With("database_probe", "c", d.Container, "try", scripts.With("database_try")))
+	s.Concurrent(d.ID(), scripts.With("database_probe", "c", d.Container, "try", scripts.With("database_try")))
 }
 
 func (d *DatabaseLogin) Diff(w World) []Change {

@@ -10,8 +10,8 @@ import (
 )
 
 // Disk is block storage on its host: formatted only if it is blank, and mounted by its id. Without
-// it the host boots all the same (nofail), and since the database lies in a directory that exists
-// only on the disk, its container then does not start, in place of starting with nothing.
+// it the host boots all the same (nofail), and since the database is in a directory that exists
+// only on the disk, its container then does not start, instead of starting with nothing.
 type Disk struct {
 	Host   string
 	Device string // below /dev/disk/by-id
@@ -31,7 +31,7 @@ func DiskID(host, path string) ID { return ID{host, "disk", path} }
 func (d *Disk) ID() ID      { return DiskID(d.Host, d.Path) }
 func (d *Disk) Needs() []ID { return append([]ID{SystemID(d.Host)}, d.After...) }
 
-// Directory is where the database lies.
+// Directory is where the database is.
 func (d *Disk) Directory() string { return d.Path + "/" + d.Sub }
 
 func (d *Disk) fstab() string {
@@ -75,7 +75,7 @@ func (d *Disk) Diff(w World) []Change {
 	case rec.Fields["fstab"] == "":
 		change.Why = "it is not mounted at boot"
 	case rec.Fields["lost"] != "":
-		change.Why = remote.Sanitize(rec.Fields["lost"]) + " lies beside the data and not where it is in use: it is put back"
+		change.Why = remote.Sanitize(rec.Fields["lost"]) + " is beside the data and not where it is used: it is put back"
 	case d.grown(rec.Fields["sizes"]):
 		change.Why = "the volume has grown, and its file system has not"
 	default:
@@ -105,7 +105,7 @@ func (d *Disk) Do(ctx context.Context, r *Run, _ Change) error {
 	return err
 }
 
-// Kept are the few files without which the data on a disk is of no use: they lie beside it, too, so
+// Kept are the few files without which the data on a disk is of no use: they are beside it, too, so
 // that a new droplet with the old volume is the same stack.
 type Kept struct {
 	Host  string
@@ -132,7 +132,7 @@ func (k *Kept) Diff(w World) []Change {
 	rec, know := w.Fact(k.ID())
 	switch {
 	case know == No:
-		return []Change{{ID: k.ID(), Act: Add, Why: "identity and encryption key lie on the droplet's own disk only"}}
+		return []Change{{ID: k.ID(), Act: Add, Why: "identity and encryption key are on the droplet's own disk only"}}
 	case know == Yes && rec.Fields["differ"] != "":
 		return []Change{{ID: k.ID(), Act: Modify, Why: remote.Sanitize(rec.Fields["differ"]) + " differs from the one in use"}}
 	}

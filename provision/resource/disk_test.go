@@ -44,21 +44,21 @@ func TestMetadataDiff(t *testing.T) {
 		{Name: "not known", Facts: at(unknown(""))},
 		{Name: "closed", Facts: at(yes("sum", sum, "enabled", "enabled", "rule", "yes"))},
 		{Name: "another unit", Facts: at(yes("sum", "x", "enabled", "enabled", "rule", "yes")), Want: "change: its unit differs"},
-		{Name: "not at boot", Facts: at(yes("sum", sum, "enabled", "disabled", "rule", "yes")), Want: "change: its unit is not started at boot"},
+		{Name: "not at boot", Facts: at(yes("sum", sum, "enabled", "disabled", "rule", "yes")), Want: "change: its systemd unit is not enabled"},
 		{Name: "flushed", Facts: at(yes("sum", sum, "enabled", "enabled")), Want: "change: the rule is not in place"},
 	})
 }
 
 func TestADatabaseIsNotMovedSilently(t *testing.T) {
 	t.Parallel()
-	v := &Volume{Host: "a", Stack: "prefect", Name: "prefect-postgres", Birth: true, Moved: true, Disk: &Disk{Path: "/mnt/prefect-data", Sub: "postgres"}}
+	v := &Volume{Host: "a", Stack: "prefect", Name: "prefect-postgres", Birth: true, Movable: true, Disk: &Disk{Path: "/mnt/prefect-data", Sub: "postgres"}}
 	runDiff(t, v, []diffCase{
 		{Name: "in its place", Facts: facts{v.ID(): yes("born", "yes", "device", "/mnt/prefect-data/postgres\n")}},
-		{Name: "on the droplet's own disk", Facts: facts{v.ID(): yes("device", "\n")}, Want: "refuse: the database lies on the machine's own disk, and should lie in /mnt/prefect-data/postgres", Risk: Data},
+		{Name: "on the droplet's own disk", Facts: facts{v.ID(): yes("device", "\n")}, Want: "refuse: the database is on the machine's own disk, and should be in /mnt/prefect-data/postgres", Risk: Data},
 	})
-	own := &Volume{Host: "a", Stack: "prefect", Name: "prefect-postgres", Birth: true, Moved: true}
+	own := &Volume{Host: "a", Stack: "prefect", Name: "prefect-postgres", Birth: true, Movable: true}
 	runDiff(t, own, []diffCase{
-		{Name: "the volume key was taken away", Facts: facts{own.ID(): yes("device", "/mnt/prefect-data/postgres")}, Want: "refuse: the database lies in /mnt/prefect-data/postgres", Risk: Data},
+		{Name: "the volume key was taken away", Facts: facts{own.ID(): yes("device", "/mnt/prefect-data/postgres")}, Want: "refuse: the database is in /mnt/prefect-data/postgres", Risk: Data},
 		{Name: "not asked", Facts: facts{own.ID(): yes("born", "yes")}},
 		{Name: "never on one", Facts: facts{own.ID(): yes("born", "yes", "device", "")}},
 	})

@@ -11,7 +11,7 @@ import (
 	"provision/remote"
 )
 
-// Label names the labels that say whose a container, network or volume is and what it runs with.
+// Labels that say whose a container, network or volume is and what it runs with.
 const (
 	LabelStack      = "provision.stack"
 	LabelDefinition = "provision.definition"
@@ -43,7 +43,7 @@ type Network struct{ Name, ID, Subnet, Internal, Stack, Bridge, IPv6 string }
 // bridgeOption is the option of a network that names its interface.
 const bridgeOption = "com.docker.network.bridge.name"
 
-// Engine facts of one host, read from the engine's record.
+// dockerFacts are the facts of one host that its engine's record gives.
 type dockerFacts struct {
 	Containers map[string]Container
 	Images     map[string]string // reference to image id, of those asked for
@@ -174,14 +174,29 @@ func parseDocker(w World, host string) (dockerFacts, Know) {
 			return d, Unknown
 		}
 		for _, tag := range i[1:] {
-			d.Images[tag] = i[0]
+			for _, name := range spellings(tag) {
+				d.Images[name] = i[0]
+			}
 		}
 	}
 	return d, Yes
 }
 
-// engineDoubt says that what only the engine can tell is not known while the engine itself is mended.
-func engineDoubt(w World, host string) string {
+// spellings are the names by which a stack file can mean an image that the engine lists under this name: the engine leaves out
+// Docker Hub's own.
+func spellings(tag string) []string {
+	first, _, path := strings.Cut(tag, "/")
+	switch {
+	case !path:
+		return []string{tag, "library/" + tag, "docker.io/" + tag, "docker.io/library/" + tag, "index.docker.io/library/" + tag}
+	case strings.ContainsAny(first, ".:") || first == "localhost":
+		return []string{tag}
+	}
+	return []string{tag, "docker.io/" + tag, "index.docker.io/" + tag}
+}
+
+// engineUnknown says that what only the engine can tell is not known while the engine itself is being repaired.
+func engineUnknown(w World, host string) string {
 	if _, know := docker(w, host); know == Unknown && w.Pending(EngineID(host)) {
 		return "the engine gives no answer"
 	}

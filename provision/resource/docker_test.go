@@ -107,7 +107,7 @@ func TestListingThatIsNotWhole(t *testing.T) {
 		"no containers": {yes("networks", "", "volumes", ""), true},
 		"no engine":     {no(), false},
 	} {
-		if got := e.Doubt(world{Facts: facts{e.ID(): c.fact}}); (got != "") != c.want {
+		if got := e.WhyUnknown(world{Facts: facts{e.ID(): c.fact}}); (got != "") != c.want {
 			t.Errorf("%s: %q", name, got)
 		}
 	}

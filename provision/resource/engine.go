@@ -26,8 +26,8 @@ type Engine struct {
 }
 
 var (
-	_ Resource = (*Engine)(nil)
-	_ Doubter  = (*Engine)(nil)
+	_ Resource  = (*Engine)(nil)
+	_ Uncertain = (*Engine)(nil)
 )
 
 // EngineID is the ID of a host's engine.
@@ -40,7 +40,7 @@ const marker = platform.EngineMark
 
 const daemonPath = "/etc/docker/daemon.json"
 
-// Versions below which an engine of others is not used, and not replaced either.
+// Versions below which a foreign engine is not used, and not replaced either.
 const (
 	minEngine  = 23
 	minCompose = 20 // of Compose 2
@@ -49,7 +49,7 @@ const (
 func (e *Engine) Probe(s *Script) {
 	s.Once("docker", scripts.With("docker_state"))
 	s.Once("volumes", scripts.With("volumes"))
-	s.Last(func() (ID, string) {
+	s.Deferred(func() (ID, string) {
 		s.Once("listing", scripts.With("docker_listing"))
 		s.Once("look", platform.Look(e.Repository, e.Source))
 		s.Once("packages", function("packages", platform.Installed("docker-ce")))
@@ -103,7 +103,7 @@ func (e *Engine) Diff(w World) []Change {
 		}
 		change.Act, change.Risk = Modify, Interrupts
 		change.Why = "the engine does not answer: " + firstLine(rec.Fields["versions"])
-		change.Note = "the engine is started; containers of others on this host start with it"
+		change.Note = "the engine is started; containers on this host that do not belong to the stack start with it"
 		return []Change{change}
 	}
 	major, _ := version(rec.Fields["versions"])
@@ -121,10 +121,10 @@ func (e *Engine) Diff(w World) []Change {
 		}}
 	case ours && daemon != string(e.DaemonJSON):
 		change.Act, change.Why, change.Risk = Modify, "daemon.json differs", Interrupts
-		change.Note = "the engine restarts; containers go on (live-restore)"
+		change.Note = "the engine restarts; containers keep running (live-restore)"
 	case ours && strings.TrimSpace(rec.Fields["settings"]) != settingsOf(e.DaemonJSON):
 		change.Act, change.Why, change.Risk = Reload, "the engine runs with other settings than daemon.json has", Interrupts
-		change.Note = "the engine restarts; containers go on (live-restore)"
+		change.Note = "the engine restarts; containers keep running (live-restore)"
 	default:
 		return nil
 	}
@@ -179,9 +179,9 @@ func (e *Engine) pluginPackage(w World, rec Record, plugin string) string {
 	return "docker-" + plugin
 }
 
-// Doubt says that the engine answers but did not list all that it has: then nothing of Docker's can
+// WhyUnknown says that the engine answers but did not list all that it has: then nothing of Docker's can
 // be compared, and that must not look like nothing to change.
-func (e *Engine) Doubt(w World) string {
+func (e *Engine) WhyUnknown(w World) string {
 	if _, listed := docker(w, e.Host); listed == Unknown {
 		return "the engine answers, but did not list all of its containers, images, networks and volumes"
 	}
@@ -244,7 +244,7 @@ func (e *Engine) Do(ctx context.Context, r *Run, c Change) error {
 }
 
 // settings claims an engine that is not there yet as ours and writes its daemon.json before the
-// first start, so that it starts but once. A daemon.json of others is left as it is.
+// first start, so that it starts only once. A foreign daemon.json is left as it is.
 func (e *Engine) settings(ctx context.Context, r *Run) error {
 	_, err := r.Sh(ctx, e.Host, scripts.With("engine_settings", "mark", marker, "daemon", daemonPath, "content", string(e.DaemonJSON)))
 	return err

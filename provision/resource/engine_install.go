@@ -27,7 +27,7 @@ func (e *Engine) install(ctx context.Context, r *Run, os map[string]string) erro
 		return err
 	}
 	if found := installedOf(out); len(found) > 0 && e.Source != "distro" && e.Source != "auto" {
-		return fmt.Errorf("the packages %s are installed and stand in the way; remove them, or repair the engine that they bring", strings.Join(found, ", "))
+		return fmt.Errorf("the packages %s are installed and conflict with Docker's; remove them, or repair the engine that they bring", strings.Join(found, ", "))
 	}
 	distro, hasDistro := fam.Distro[fam.Release(os)]
 	if e.Source == "distro" {

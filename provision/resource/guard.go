@@ -11,7 +11,7 @@ import (
 
 // NetworkGuard keeps everybody but the containers on a network from starting a connection to one of
 // them: the host's own accounts, root aside, and the machines around it. Published ports are reached
-// under the host's address, so they work as before. Prefect's API stands on such a network without a
+// under the host's address, so they work as before. Prefect's API is on such a network without a
 // login of its own.
 //
 // The rules stand before the engine translates addresses. They are in the mangle table and not in raw,
@@ -116,7 +116,7 @@ func (g *NetworkGuard) Diff(w World) []Change {
 	case rec.Fields["sum"] != digest([]byte(g.unit())):
 		c.Why = "its unit differs"
 	case rec.Fields["enabled"] != "enabled":
-		c.Why = "its unit is not started at boot"
+		c.Why = "its systemd unit is not enabled"
 	case rec.Fields["rules"] != "yes":
 		c.Why = "the rules are not in place"
 	default:

@@ -10,7 +10,7 @@ import (
 	"provision/remote"
 )
 
-// Root is where everything of ours lies on a host; one stack per host, in a directory of its name.
+// Root is where everything of ours is on a host; one stack per host, in a directory of its name.
 const Root = naming.Root
 
 // Identity is the stack's name and random id on a host: born with the data on the server host and
@@ -24,7 +24,7 @@ type Identity struct {
 	DataVolume ID
 	// Before is what this host has to be before it has an identity: a droplet, with its disk.
 	Before []ID
-	// Disk is the volume that the host's data outlives it on; zero if there is none.
+	// Disk is the cloud volume that keeps the data when the host is deleted; zero if there is none.
 	Disk ID
 	// Cleaned says that the host is to lose all of the stack; it is only made sure that it is this one.
 	Cleaned bool

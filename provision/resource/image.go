@@ -17,8 +17,8 @@ type PulledImage struct {
 }
 
 var (
-	_ Resource = (*PulledImage)(nil)
-	_ Doubter  = (*PulledImage)(nil)
+	_ Resource  = (*PulledImage)(nil)
+	_ Uncertain = (*PulledImage)(nil)
 )
 
 // ImageID is the ID of an image on a host.
@@ -30,8 +30,8 @@ func (i *PulledImage) Probe(s *Script) { s.Image(i.Ref) }
 
 func (i *PulledImage) Diff(w World) []Change { return imageDiff(w, i.ID(), "it is pulled") }
 
-// Doubt says that an image cannot be seen without its engine.
-func (i *PulledImage) Doubt(w World) string { return engineDoubt(w, i.Host) }
+// WhyUnknown says that an image cannot be seen without its engine.
+func (i *PulledImage) WhyUnknown(w World) string { return engineUnknown(w, i.Host) }
 
 func imageDiff(w World, id ID, how string) []Change {
 	d, know := docker(w, id.Host)
@@ -78,8 +78,8 @@ type BuiltImage struct {
 }
 
 var (
-	_ Resource = (*BuiltImage)(nil)
-	_ Doubter  = (*BuiltImage)(nil)
+	_ Resource  = (*BuiltImage)(nil)
+	_ Uncertain = (*BuiltImage)(nil)
 )
 
 func (b *BuiltImage) ID() ID                { return ImageID(b.Host, b.Ref) }
@@ -87,8 +87,8 @@ func (b *BuiltImage) Needs() []ID           { return append([]ID{EngineID(b.Host
 func (b *BuiltImage) Probe(s *Script)       { s.Image(b.Ref) }
 func (b *BuiltImage) Diff(w World) []Change { return imageDiff(w, b.ID(), "it is built") }
 
-// Doubt says that an image cannot be seen without its engine.
-func (b *BuiltImage) Doubt(w World) string { return engineDoubt(w, b.Host) }
+// WhyUnknown says that an image cannot be seen without its engine.
+func (b *BuiltImage) WhyUnknown(w World) string { return engineUnknown(w, b.Host) }
 
 func (b *BuiltImage) Do(ctx context.Context, r *Run, _ Change) error {
 	tar, err := b.Context()

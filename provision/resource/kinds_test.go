@@ -153,12 +153,12 @@ func TestServiceDiff(t *testing.T) {
 		{Name: "a file was changed before", Facts: facts{d: good, s.ID(): yes("mounts", "n")}, Want: "replace: files that it reads at start have changed", Risk: Interrupts},
 		{Name: "a file changes", Facts: facts{d: good, s.ID(): own}, Pending: []ID{secret}, Want: "replace: password, which it reads at start, changes", Risk: Interrupts},
 		{Name: "its network changes", Facts: facts{d: good, s.ID(): own}, Pending: []ID{NetworkID("h", "net")}, Want: "replace: network net, which it is on, changes", Risk: Interrupts},
-		{Name: "stopped", Facts: facts{d: container("sha256:1", "i:1", "exited", "", "def", "m"), s.ID(): own}, Want: "change: it is exited, should be running"},
-		{Name: "restarting", Facts: facts{d: container("sha256:1", "i:1", "restarting", "", "def", "m"), s.ID(): own}, Want: "change: it is restarting"},
+		{Name: "stopped", Facts: facts{d: container("sha256:1", "i:1", "exited", "", "def", "m"), s.ID(): own}, Want: "change: it is not running (state: exited)"},
+		{Name: "restarting", Facts: facts{d: container("sha256:1", "i:1", "restarting", "", "def", "m"), s.ID(): own}, Want: "change: it is not running (state: restarting)"},
 		{Name: "unhealthy", Facts: facts{d: container("sha256:1", "i:1", "running", "unhealthy", "def", "m"), s.ID(): own}, Want: "await: its health check fails; it is replaced if it is not well", Risk: Interrupts},
 		{Name: "starting", Facts: facts{d: container("sha256:1", "i:1", "running", "starting", "def", "m"), s.ID(): own}},
 		{Name: "the image is fetched again", Facts: facts{d: good, s.ID(): own}, Pending: []ID{ImageID("h", "i:1")}},
-		{Name: "hostile state", Facts: facts{d: container("sha256:1", "i:1", "\x1b[2J", "", "def", "m"), s.ID(): own}, Want: `change: it is \x1b[2J, should`},
+		{Name: "hostile state", Facts: facts{d: container("sha256:1", "i:1", "\x1b[2J", "", "def", "m"), s.ID(): own}, Want: `change: it is not running (state: \x1b[2J)`},
 		{Name: "a line that is none", Facts: facts{d: engine("containers", "/p-x|c1|\n"), s.ID(): own}, Want: "add: the container does not exist"},
 	})
 }
@@ -226,4 +226,22 @@ func TestCaddyDiff(t *testing.T) {
 		{Name: "the note changes", Facts: base.With(c.ID(), yes("answer", "d w")), Pending: []ID{note.ID()}, Want: "reload: certificates"},
 		{Name: "a new container loads it itself", Facts: base.With(c.ID(), yes("answer", "e w")), Pending: []ID{config, ServiceID("s", "caddy")}},
 	})
+}
+
+// TestPulledImageHasManyNames finds an image that the engine lists without the name of Docker Hub, whichever way the stack file names it.
+func TestPulledImageHasManyNames(t *testing.T) {
+	t.Parallel()
+	for ref, listed := range map[string]string{
+		"postgres:17": "postgres:17", "docker.io/postgres:17": "postgres:17", "docker.io/library/postgres:17": "postgres:17", "library/postgres:17": "postgres:17",
+		"docker.io/valkey/valkey:8": "valkey/valkey:8", "localhost/x:1": "localhost/x:1", "r.example.org:5000/x:1": "r.example.org:5000/x:1",
+	} {
+		i := &PulledImage{Host: "h", Ref: ref}
+		if got := i.Diff(world{Facts: facts{EngineID("h"): engine("images", "sha256:1|"+listed+"\n")}}); len(got) != 0 {
+			t.Errorf("%s: %+v", ref, got)
+		}
+	}
+	i := &PulledImage{Host: "h", Ref: "docker.io/postgres:17"}
+	if got := i.Diff(world{Facts: facts{EngineID("h"): engine("images", "sha256:1|r.example.org/postgres:17\n")}}); len(got) != 1 {
+		t.Errorf("that of another registry: %+v", got)
+	}
 }

@@ -17,7 +17,7 @@ import (
 // networks, images and files that no other resource stands for. Volumes are never among them, nor is
 // what their content cannot be read without.
 //
-// Ours is what carries the stack's label, and what lies in the stack's directory. Everything else on
+// Ours is what carries the stack's label, and what is in the stack's directory. Everything else on
 // the host is somebody's and is not looked at.
 type Leftovers struct {
 	Host, Stack string

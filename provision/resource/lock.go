@@ -7,7 +7,7 @@ import (
 	"provision/remote"
 )
 
-// Where a host's lock lies, and the note that says who holds it.
+// Where a host's lock is, and the note that says who holds it.
 const (
 	LockPath = Root + "/lock"
 	NotePath = Root + "/lock.note"

@@ -57,7 +57,7 @@ func (m *Metadata) Diff(w World) []Change {
 	case rec.Fields["sum"] != digest([]byte(metadataText)):
 		c.Why = "its unit differs"
 	case rec.Fields["enabled"] != "enabled":
-		c.Why = "its unit is not started at boot"
+		c.Why = "its systemd unit is not enabled"
 	case rec.Fields["rule"] != "yes":
 		c.Why = "the rule is not in place"
 	default:

@@ -22,8 +22,8 @@ type BridgeNetwork struct {
 }
 
 var (
-	_ Resource = (*BridgeNetwork)(nil)
-	_ Doubter  = (*BridgeNetwork)(nil)
+	_ Resource  = (*BridgeNetwork)(nil)
+	_ Uncertain = (*BridgeNetwork)(nil)
 )
 
 // NetworkID is the ID of a network.
@@ -65,7 +65,7 @@ func (n *BridgeNetwork) Diff(w World) []Change {
 		}
 		if foreign := d.Foreign[n.Name]; len(foreign) > 0 {
 			return []Change{{
-				ID: n.ID(), Act: Refuse, Risk: Preflight, Why: why + ", but containers of others are on it: " + strings.Join(slices.Sorted(slices.Values(foreign)), ", "), Hint: hint,
+				ID: n.ID(), Act: Refuse, Risk: Preflight, Why: why + ", but containers that do not belong to the stack are on it: " + strings.Join(slices.Sorted(slices.Values(foreign)), ", "), Hint: hint,
 			}}
 		}
 		return []Change{{ID: n.ID(), Act: Replace, Risk: Interrupts, Why: why, Note: "its containers are stopped and made again"}}
@@ -86,8 +86,8 @@ func (n *BridgeNetwork) differs(have Network) string {
 	return ""
 }
 
-// Doubt says that a network cannot be seen without its engine.
-func (n *BridgeNetwork) Doubt(w World) string { return engineDoubt(w, n.Host) }
+// WhyUnknown says that a network cannot be seen without its engine.
+func (n *BridgeNetwork) WhyUnknown(w World) string { return engineUnknown(w, n.Host) }
 
 func (n *BridgeNetwork) Do(ctx context.Context, r *Run, c Change) error {
 	script := remote.Set("n", n.Name, "stack", n.Stack)

@@ -1,9 +1,9 @@
 # n: a network, stack: whose it is. The parameters are the stack's containers in the order in which they end, each with its own time
-# to do so; then the network ends. What is of others stays, and so does all else.
+# to do so; then the network ends. Foreign containers stay, and so does everything else.
 on=$(docker ps -a --filter network="$n" --format '{{.Label "provision.stack"}}|{{.Names}}')
 foreign=$(printf '%s\n' "$on" | grep -v "^$stack|" | sed 's/.*|//')
 # shellcheck disable=SC2086 # one name after the other
-[ -z "$foreign" ] || die "containers of others are on it:" $foreign
+[ -z "$foreign" ] || die "containers that do not belong to the stack are on it:" $foreign
 for c in "$@" $(printf '%s\n' "$on" | sed 's/.*|//'); do
 	printf '%s\n' "$on" | grep -qxF "$stack|$c" && docker inspect --type container "$c" >/dev/null 2>&1 || continue
 	{ docker stop "$c" && docker rm "$c"; } || ! docker inspect --type container "$c" >/dev/null 2>&1 || die "$c cannot be removed"

@@ -32,7 +32,7 @@ func (p *PrefectState) Needs() []ID { return []ID{ServiceID(p.Host, p.Container)
 
 func (p *PrefectState) Probe(s *Script) {
 	inside(s)
-	s.Beside(p.ID(), remote.Args(append(strings.Fields(p.Ask), "--stack", p.Stack, "--pool", p.Pool)...)+scripts.With("prefect_probe", "c", p.Container))
+	s.Concurrent(p.ID(), remote.Args(append(strings.Fields(p.Ask), "--stack", p.Stack, "--pool", p.Pool)...)+scripts.With("prefect_probe", "c", p.Container))
 }
 
 func (p *PrefectState) Diff(World) []Change                    { return nil }
@@ -122,8 +122,8 @@ func parsePrefect(w World, host string) (observed, Know, string) {
 	return o, Yes, ""
 }
 
-// Doubt says why the server's answer cannot be used.
-func (p *PrefectState) Doubt(w World) string {
+// WhyUnknown says why the server's answer cannot be used.
+func (p *PrefectState) WhyUnknown(w World) string {
 	if _, know, why := prefect(w, p.Host); know == Unknown {
 		return why
 	}

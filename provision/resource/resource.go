@@ -61,10 +61,11 @@ type Checker interface {
 	Check(World) []Problem
 }
 
-// Doubter is a resource whose answer can turn out to be unknown only when it is read.
-type Doubter interface {
-	// Doubt says why the answer is unknown all the same; "" if it is not.
-	Doubt(World) string
+// Uncertain is a resource that can declare its recorded fact unknown after all, because the record cannot be parsed or its engine is
+// being repaired.
+type Uncertain interface {
+	// WhyUnknown returns why the fact is unknown; "" if it is not.
+	WhyUnknown(World) string
 }
 
 // Leader is a resource with changes that others can be judged by only when they are made.

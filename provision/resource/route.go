@@ -32,7 +32,7 @@ func (r *Route) Do(context.Context, *Run, Change) error { return nil }
 func (r *Route) Probe(s *Script) {
 	inside(s)
 	// Whatever comes back is an answer for Check; nothing is planned from it.
-	s.Beside(r.ID(), fmt.Sprintf(`if inside %s %s; then v json "$x"; else v json ''; fi; yes`, remote.Quote(r.Container), r.Ask))
+	s.Concurrent(r.ID(), fmt.Sprintf(`if inside %s %s; then v json "$x"; else v json ''; fi; yes`, remote.Quote(r.Container), r.Ask))
 }
 
 // routeAnswer is the answer of Route.Ask.
@@ -70,7 +70,7 @@ func (r *Route) Check(w World) []Problem {
 	return []Problem{{ID: r.ID(), What: p, Hint: hint}}
 }
 
-// Prove is the part of verify that is too much for every pass: what a token opens and what it does
+// Prove is the part of verify that is too slow for every run: what a token opens and what it does
 // not.
 func (r *Route) Prove() (script string) {
 	return fmt.Sprintf("timeout 60 docker exec %s %s --deep || true", remote.Quote(r.Container), r.Ask)

@@ -27,16 +27,16 @@ type Run struct {
 	Host func(ctx context.Context, name string) (Host, error)
 	// Resources finds the owner of a value.
 	Resources map[ID]Resource
-	// Say shows a line to the operator; nil: it is dropped.
-	Say func(host, line string)
-	// Tell shows how far a change of the cloud account has come; nil: it is dropped.
-	Tell func(id ID, line string)
+	// OnNote shows a line to the operator. It may be nil.
+	OnNote func(host, line string)
+	// OnProgress shows how far a change of the cloud account has come. It may be nil.
+	OnProgress func(id ID, line string)
 	// Account is the cloud account, which the kinds of that cloud alone know; nil where the inventory has none.
 	Account any
 	// Redial connects to a droplet that was switched off and on, as soon as it answers, and locks it.
 	Redial func(ctx context.Context, host string) error
-	// Shows dials a droplet once more and wants this host key, by its fingerprint.
-	Shows func(ctx context.Context, host, sum string) error
+	// VerifyHostKey dials the droplet again and fails unless it presents the host key with this fingerprint.
+	VerifyHostKey func(ctx context.Context, host, sum string) error
 
 	mu     sync.Mutex
 	values map[ID]Secret
@@ -120,14 +120,14 @@ func newUUID() string {
 
 // Note tells the operator something that a change found out.
 func (r *Run) Note(host, format string, args ...any) {
-	if r.Say != nil {
-		r.Say(host, fmt.Sprintf(format, args...))
+	if r.OnNote != nil {
+		r.OnNote(host, fmt.Sprintf(format, args...))
 	}
 }
 
 // Progress shows how far a change of the cloud account has come.
 func (r *Run) Progress(id ID, format string, args ...any) {
-	if r.Tell != nil {
-		r.Tell(id, fmt.Sprintf(format, args...))
+	if r.OnProgress != nil {
+		r.OnProgress(id, fmt.Sprintf(format, args...))
 	}
 }

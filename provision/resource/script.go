@@ -15,15 +15,15 @@ import (
 // A fragment is POSIX sh. It answers with yes, no or unknown REASON, and with fields: `v KEY VALUE`
 // or `f KEY` followed by raw output. A fragment that answers nothing leaves its resource unknown.
 type Script struct {
-	nonce  string
-	once   map[string]bool
-	shared strings.Builder
-	body   strings.Builder
-	beside strings.Builder // functions, one for each record that is asked for beside the others
-	calls  string          // of these functions
-	ids    []ID
-	images map[string]bool
-	last   []func() (ID, string)
+	nonce      string
+	once       map[string]bool
+	shared     strings.Builder
+	body       strings.Builder
+	concurrent strings.Builder // functions, one for each record that is asked for beside the others
+	calls      string          // of these functions
+	ids        []ID
+	images     map[string]bool
+	deferred   []func() (ID, string)
 }
 
 // NewScript starts an empty script whose records are framed with the nonce.
@@ -49,11 +49,11 @@ func (s *Script) Record(id ID, sh string) {
 	s.ids = append(s.ids, id)
 }
 
-// Beside is Record for a fragment that mostly waits: it runs at the same time as all other records. Its
+// Concurrent is Record for a fragment that mostly waits: it runs at the same time as all other records. Its
 // input is empty, and what it sets is seen by nobody else.
-func (s *Script) Beside(id ID, sh string) {
+func (s *Script) Concurrent(id ID, sh string) {
 	n := len(s.ids)
-	fmt.Fprintf(&s.beside, "b%d() {\nr %d\n%s\n}\n", n, n, strings.TrimSpace(sh))
+	fmt.Fprintf(&s.concurrent, "b%d() {\nr %d\n%s\n}\n", n, n, strings.TrimSpace(sh))
 	s.calls += fmt.Sprintf(" | beside b%d", n)
 	s.ids = append(s.ids, id)
 }
@@ -66,16 +66,16 @@ func (s *Script) Image(ref string) {
 	s.images[ref] = true
 }
 
-// Last adds a record as Beside does, made when every resource has asked for what it needs.
-func (s *Script) Last(record func() (ID, string)) { s.last = append(s.last, record) }
+// Deferred adds a concurrent record whose text is built after every other probe, so it can include what those asked for.
+func (s *Script) Deferred(record func() (ID, string)) { s.deferred = append(s.deferred, record) }
 
 // String returns the script. It is to be called once, after every Probe.
 func (s *Script) String() string {
-	for _, record := range s.last {
-		s.Beside(record())
+	for _, record := range s.deferred {
+		s.Concurrent(record())
 	}
-	s.last = nil
-	return "N=" + remote.Quote(s.nonce) + "\n" + scripts.With("observe") + s.shared.String() + s.beside.String() + "records() {\n:\n" + s.body.String() + "}\nrecords" + s.calls + "\nprintf '\\n%s e\\n' \"$N\"\n"
+	s.deferred = nil
+	return "N=" + remote.Quote(s.nonce) + "\n" + scripts.With("observe") + s.shared.String() + s.concurrent.String() + "records() {\n:\n" + s.body.String() + "}\nrecords" + s.calls + "\nprintf '\\n%s e\\n' \"$N\"\n"
 }
 
 // Fact is one resource's record and what it says.

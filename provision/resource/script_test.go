@@ -101,9 +101,9 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestBeside runs a script in the shell of this machine: two records that each wait for the other, and
+// TestConcurrent runs a script in the shell of this machine: two records that each wait for the other, and
 // one that would read the others' answers if it could.
-func TestBeside(t *testing.T) {
+func TestConcurrent(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	meet := func(mine, other string) string {
@@ -113,10 +113,10 @@ func TestBeside(t *testing.T) {
 	id := func(name string) ID { return ID{"h", "thing", name} }
 	s := NewScript(nonce)
 	s.Record(id("first"), "yes")
-	s.Beside(id("a"), meet("a", "b"))
-	s.Last(func() (ID, string) { return id("last"), "f list\nprintf 'x\\n\\n'\nv read \"$(cat)\"\nyes" })
+	s.Concurrent(id("a"), meet("a", "b"))
+	s.Deferred(func() (ID, string) { return id("last"), "f list\nprintf 'x\\n\\n'\nv read \"$(cat)\"\nyes" })
 	s.Record(id("second"), "yes")
-	s.Beside(id("b"), meet("b", "a"))
+	s.Concurrent(id("b"), meet("b", "a"))
 	s.Once("shared", "shared='it was set before'")
 	cmd := exec.Command("/bin/sh", "-s")
 	cmd.Stdin = strings.NewReader(s.String())

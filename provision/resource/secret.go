@@ -23,8 +23,8 @@ type SecretFile struct {
 	UID        string // owner of the file; its directory belongs to root, and this number is its group
 	// Source is the owner of the value; zero if this file owns it.
 	Source ID
-	// With is another resource that changes the value of Source; zero if there is none.
-	With ID
+	// AlsoChangedBy is a second resource whose change alters the value at Source; zero if there is none.
+	AlsoChangedBy ID
 	// Given is the user's value, nil if there is none.
 	Given func(context.Context) (Secret, error)
 	// GivenDigest is the salted digest of the user's value, with which a plan sees that it differs.
@@ -43,9 +43,9 @@ type SecretFile struct {
 }
 
 var (
-	_ Resource = (*SecretFile)(nil)
-	_ Valuer   = (*SecretFile)(nil)
-	_ Doubter  = (*SecretFile)(nil)
+	_ Resource  = (*SecretFile)(nil)
+	_ Valuer    = (*SecretFile)(nil)
+	_ Uncertain = (*SecretFile)(nil)
 )
 
 func (f *SecretFile) ID() ID { return SecretID(f.Host, f.Path) }
@@ -112,7 +112,7 @@ func (f *SecretFile) Diff(w World) []Change {
 	if lost != "" && f.Precious != (ID{}) && !ofOthers(w, f.Precious, f.Stack) {
 		switch _, k := w.Fact(f.Precious); k {
 		case Unknown:
-			return nil // see Doubt
+			return nil // see WhyUnknown
 		case Yes:
 			return []Change{{
 				ID: f.ID(), Act: Refuse, Risk: Data,
@@ -132,7 +132,7 @@ func (f *SecretFile) Diff(w World) []Change {
 	case f.Source != (ID{}):
 		src, k := w.Fact(f.Source)
 		switch {
-		case w.Pending(f.Source) || w.Pending(f.With):
+		case w.Pending(f.Source) || w.Pending(f.AlsoChangedBy):
 			modify.Why = fmt.Sprintf("its source on %s changes", f.Source.Host)
 		case k == Yes && src.Fields["sum"] != rec.Fields["sum"]:
 			modify.Why = fmt.Sprintf("it differs from %s", f.Source.Host+":"+f.Source.Name)
@@ -166,9 +166,9 @@ func (f *SecretFile) lost(rec Record, know Know) string {
 	return ""
 }
 
-// Doubt says that a missing value may not be made as long as nobody knows whether the data that
+// WhyUnknown says that a missing value may not be made as long as nobody knows whether the data that
 // needs it exists.
-func (f *SecretFile) Doubt(w World) string {
+func (f *SecretFile) WhyUnknown(w World) string {
 	rec, know := w.Fact(f.ID())
 	lost := f.lost(rec, know)
 	if f.Precious == (ID{}) || know == Unknown || lost == "" {
@@ -195,7 +195,7 @@ func (f *SecretFile) Do(ctx context.Context, r *Run, c Change) error {
 	}
 	_, err = r.Sh(ctx, f.Host, scripts.With("secret_change", "p", f.Path, "content", value.Reveal(), "u", f.UID, "m", f.mode(), "dirmode", f.dirMode(), "place", place))
 	if err == nil && f.Source == (ID{}) {
-		// What others copy is what stands in the file, whoever wrote it.
+		// What others copy is what is in the file, whoever wrote it.
 		r.forget(f.ID())
 	}
 	return err

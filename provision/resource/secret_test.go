@@ -64,13 +64,13 @@ func TestSecretDiff(t *testing.T) {
 		})
 		for name, lost := range map[string]Fact{"missing": no(), "empty": empty, "link": link} {
 			for know, want := range map[Know]string{Unknown: "is not known", No: "", Yes: ""} {
-				got := precious.Doubt(world{Facts: facts{precious.ID(): lost, data: fact(know)}})
+				got := precious.WhyUnknown(world{Facts: facts{precious.ID(): lost, data: fact(know)}})
 				if want == "" && got != "" || !strings.Contains(got, want) {
 					t.Errorf("%s, data %s: %q", name, know, got)
 				}
 			}
 		}
-		if got := precious.Doubt(world{Facts: facts{precious.ID(): stat("a"), data: unknown("x")}}); got != "" {
+		if got := precious.WhyUnknown(world{Facts: facts{precious.ID(): stat("a"), data: unknown("x")}}); got != "" {
 			t.Errorf("a key that is there is doubted: %q", got)
 		}
 	})

@@ -34,17 +34,17 @@ type Service struct {
 	Before string
 	// StoppedFor is a container whose replacement stops this one first; zero if there is none.
 	StoppedFor ID
-	// Runs says whose flow runs end with this container: the name that Prefect records with them, and
-	// the host that Prefect is asked on. Empty if it executes none.
+	// RunsAs is the worker name that Prefect records for runs executed here; RunsOn is the host whose Prefect is asked. Both are empty
+	// if the container executes none.
 	RunsAs, RunsOn string
 	// Timeout of the wait for health, in seconds; 0 is StartPatience.
 	Timeout int
 }
 
 var (
-	_ Resource = (*Service)(nil)
-	_ Checker  = (*Service)(nil)
-	_ Doubter  = (*Service)(nil)
+	_ Resource  = (*Service)(nil)
+	_ Checker   = (*Service)(nil)
+	_ Uncertain = (*Service)(nil)
 )
 
 // ServiceID is the ID of a container of the stack.
@@ -108,7 +108,7 @@ func (s *Service) Diff(w World) []Change {
 		change.Why = fmt.Sprintf("%s, which it reads at start, changes", s.pendingFile(w))
 	case c.State != "running":
 		change.Act, change.Risk, change.Note = Modify, Safe, ""
-		change.Why = fmt.Sprintf("it is %s, should be running", remote.Sanitize(c.State))
+		change.Why = fmt.Sprintf("it is not running (state: %s)", remote.Sanitize(c.State))
 	case w.Pending(s.StoppedFor):
 		change.Act = Modify
 		change.Why = fmt.Sprintf("it is stopped while %s is replaced, and started again", s.StoppedFor.Name)
@@ -138,8 +138,8 @@ func (s *Service) running(w World) string {
 	}
 }
 
-// Doubt says that a container cannot be seen without its engine.
-func (s *Service) Doubt(w World) string { return engineDoubt(w, s.Host) }
+// WhyUnknown says that a container cannot be seen without its engine.
+func (s *Service) WhyUnknown(w World) string { return engineUnknown(w, s.Host) }
 
 // pendingNetwork names a network whose change takes the container along.
 func (s *Service) pendingNetwork(w World) string {

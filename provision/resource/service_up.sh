@@ -35,7 +35,7 @@ while :; do
 		why="it is $1, health $2"
 		[ "$1" != missing ] || why="compose did not make it"
 		[ "$1" != restarting ] || why="it starts and ends again (exit code $4)"
-		[ "$5" != true ] || why="$why; it was killed for want of memory"
+		[ "$5" != true ] || why="$why; it was killed: out of memory"
 		echo "last lines of $container:" >&2
 		docker logs --tail 20 "$container" >&2 2>&1 || true
 		[ "$2" != unhealthy ] || docker inspect --format '{{range .State.Health.Log}}{{.Output}}{{end}}' "$container" | tail -n 3 >&2

@@ -11,7 +11,7 @@ import (
 )
 
 // passing are the fields of a kind's record that differ from one observation to the next although
-// nobody changed anything of the stack: clocks, room, ports, containers of others, and digests that are
+// nobody changed anything of the stack: clocks, room, ports, foreign containers, and digests that are
 // salted with the run's nonce.
 var passing = map[string][]string{
 	"system":    {ClockField, OffsetField, "memory", "disk", "listen", "listeners", "routes", "boot", "uid", "filter", "ruleset"},

@@ -57,7 +57,7 @@ func routes(table string) (out []route) {
 // engineBridge is the name that the engine gives to a network's interface, and in its form ours have theirs.
 var engineBridge = regexp.MustCompile(`^br-[0-9a-f]{12}$`)
 
-// overlaps are the routes that stand in the way of the stack's networks, except those of the stack's own bridges. Whose a
+// overlaps are the routes that conflict with the stack's networks, except those of the stack's own bridges. Whose a
 // bridge is, only the engine can tell: bridges outlive a stopped one.
 func (s *System) overlaps(all []route, d dockerFacts, engine Know) (out []route) {
 	own := map[string]bool{}
@@ -102,7 +102,7 @@ func (s *System) elsewhere(all []route) string {
 	return "choose others; these are free on this host, for [docker] in stack.toml: subnets = { " + strings.Join(keys, ", ") + " }"
 }
 
-// spaces are where networks for private use lie; those that people use least come first.
+// spaces are where networks for private use are; those that people use least come first.
 var spaces = []netip.Prefix{
 	netip.MustParsePrefix("10.208.0.0/12"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("10.0.0.0/8"),
 	netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("100.64.0.0/10"),

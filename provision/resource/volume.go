@@ -14,13 +14,13 @@ type Volume struct {
 	// Birth says that the stack's data is born with this volume: where the identity says that the
 	// data exists and the volume does not, a new empty one is refused.
 	Birth bool
-	// Major is the major version of the PostgreSQL that is to read what lies here; "" where it is not
+	// Major is the major version of the PostgreSQL that is to read what is here; "" where it is not
 	// known, or where this is no database.
 	Major string
-	// Disk is where a volume with data of its own lies; nil for the engine's own place. Moved says that
-	// it could lie elsewhere, so it is asked where it does.
-	Disk  *Disk
-	Moved bool
+	// Disk is where a volume with data of its own is; nil for the engine's own place. Movable: the volume may be on another
+	// disk, so the probe also reports its location.
+	Disk    *Disk
+	Movable bool
 }
 
 var _ Resource = (*Volume)(nil)
@@ -41,13 +41,13 @@ func (v *Volume) Probe(s *Script) {
 	s.Once("volumes", scripts.With("volumes"))
 	s.Once("major", scripts.With("volume_major"))
 	script := scripts.With("volume_probe", "name", v.Name, "born", v.bornPath())
-	if v.Moved {
+	if v.Movable {
 		script += scripts.With("volume_where", "at", v.directory())
 	}
 	s.Record(v.ID(), script)
 }
 
-// directory is where it should lie; "" for the engine's own place.
+// directory is where it should be; "" for the engine's own place.
 func (v *Volume) directory() string {
 	if v.Disk == nil {
 		return ""
@@ -74,10 +74,10 @@ func (v *Volume) Diff(w World) []Change {
 			Hint: "see whose it is (docker volume inspect " + v.Name + "); if it is to stay, give the stack another name: " + otherName(v.Stack) +
 				"; if nobody needs it, remove it yourself (docker volume rm " + v.Name + ") and begin with empty data: provision apply --new-data",
 		}}
-	case know == Yes && v.Moved && placed && device != v.directory():
+	case know == Yes && v.Movable && placed && device != v.directory():
 		return []Change{{
 			ID: v.ID(), Act: Refuse, Risk: Data,
-			Why:  fmt.Sprintf("the database lies %s, and should lie %s: it is not moved silently", place(device), place(v.directory())),
+			Why:  fmt.Sprintf("the database is %s, and should be %s: it is not moved silently", place(device), place(v.directory())),
 			Hint: "leave the inventory's volume key as it was; to move it, dump the database, and restore it into a new stack",
 		}}
 	case have != "" && v.Major != "" && have != v.Major:

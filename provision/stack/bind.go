@@ -103,7 +103,7 @@ type binder struct {
 	projects *generation.AgentProjects
 	built    map[string]built // by image
 	named    resource.ID      // the url's host, where we make it or wait for it
-	place    *resource.Disk   // where the database lies, if not on the server's own disk
+	place    *resource.Disk   // where the database is, if not on the server's own disk
 	out      []resource.Resource
 }
 
@@ -193,7 +193,7 @@ func join(list []string) string {
 	return out.String()
 }
 
-// image adds a pulled image once for a host.
+// pulled adds an image to pull, once per host.
 func (b *binder) pulled(host, ref string) resource.ID {
 	id := resource.ImageID(host, ref)
 	if !slices.ContainsFunc(b.out, func(r resource.Resource) bool { return r.ID() == id }) {

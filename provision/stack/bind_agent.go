@@ -45,7 +45,7 @@ func (b *binder) agentRole(h *inventory.Host) error {
 	if b.ownCA() {
 		// An old root is taken away only when Caddy's certificate is of the new one.
 		ca := &resource.SecretFile{
-			Host: host, Path: b.caID(host).Name, UID: "0", Public: true, Source: resource.NextAuthorityID(server), With: resource.AuthorityID(server),
+			Host: host, Path: b.caID(host).Name, UID: "0", Public: true, Source: resource.NextAuthorityID(server), AlsoChangedBy: resource.AuthorityID(server),
 			After: append([]resource.ID{caddyConfiguration(server)}, identity...),
 		}
 		if b.acmeRoot() {

@@ -33,7 +33,7 @@ func (b *binder) machine(h *inventory.Host) []resource.ID {
 }
 
 // disk adds the host's volume, if it has one for the database, and names the resource that makes it. What the data cannot be used
-// without lies beside it, so that a new machine with the old volume is the same stack.
+// without is beside it, so that a new machine with the old volume is the same stack.
 func (b *binder) disk(h *inventory.Host) (*resource.Disk, resource.ID) {
 	if b.cloud == nil || !h.Has(inventory.RoleServer) {
 		return nil, resource.ID{}

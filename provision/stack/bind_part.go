@@ -53,8 +53,10 @@ func (b *binder) images(host, role string) {
 			b.pulled(host, b.stack.Postgres.Image)
 		case generation.ImageCaddy:
 			b.image(host, b.built[image], b.stack.Prefect.Image, b.stack.Caddy.Image)
-		default:
+		case generation.ImagePrefect, generation.ImageBusiness:
 			b.image(host, b.built[image], b.stack.Prefect.Image)
+		default:
+			b.pulled(host, image)
 		}
 	}
 }

@@ -52,7 +52,7 @@ func (b *binder) serverRole(h *inventory.Host) error {
 	for _, v := range naming.Volumes {
 		volume := &resource.Volume{Host: host, Stack: name, Name: b.names.Volume(v)}
 		if v == naming.PostgresVolume {
-			volume.Birth, volume.Major, volume.Disk, volume.Moved = true, major(b.stack.Postgres.Image), b.place, h.Machine != nil
+			volume.Birth, volume.Major, volume.Disk, volume.Movable = true, major(b.stack.Postgres.Image), b.place, h.Machine != nil
 		}
 		b.add(volume)
 	}

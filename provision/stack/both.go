@@ -14,8 +14,8 @@ import (
 )
 
 // LoadBoth reads the inventory and its stack and reports the mistakes of both together, the inventory's first, then the stack's,
-// then those between the two. stackPath, if not empty, is taken in place of the stack that the inventory names.
-// What is not nil with problems is good for nothing but looking at.
+// then those between the two. stackPath, if not empty, is taken instead of the stack that the inventory names.
+// If there are problems, the results that are not nil are incomplete: use them for completion and display only.
 func LoadBoth(inventoryPath, stackPath string) (*inventory.Inventory, *Stack, strict.Problems) {
 	inv, problems := inventory.Load(inventoryPath)
 	named := stackPath == "" && inv != nil

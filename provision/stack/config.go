@@ -128,7 +128,7 @@ type Schedule struct {
 type Docker struct {
 	// Source of an engine where there is none: "auto", "official", "distro" or "present".
 	Source string `toml:"source"`
-	// Key is the fingerprint of the key that signs the inventory's docker_repository, where its owner signs it anew;
+	// Key is the fingerprint of the key that signs the inventory's docker_repository, where its owner signs it again;
 	// without it Docker's own key.
 	Key string `toml:"key"`
 	// Subnets of the stack's networks, given so that nothing else moves.

@@ -29,9 +29,9 @@ func TestTimeZones(t *testing.T) {
 	const at = ":3: deployments[0].schedule.timezone: "
 	for zone, want := range map[string]string{
 		"UTC": "", "Europe/Berlin": "", "Europe/Kiev": "", "US/Eastern": "", "Etc/GMT+5": "", "America/Argentina/Buenos_Aires": "",
-		"Europe/Kyiv":           at + `"Europe/Kyiv" is a time zone that Prefect 2.20.25 does not know: its list is of 2020; "Europe/Kiev" has the same time`,
-		"America/Ciudad_Juarez": at + `"America/Ciudad_Juarez" is a time zone that Prefect 2.20.25 does not know: its list is of 2020; "America/Denver" has the same time`,
-		"Factory":               at + `"Factory" is a time zone that Prefect 2.20.25 does not know: its list is of 2020; a name like "UTC" or "Europe/Berlin"`,
+		"Europe/Kyiv":           at + `"Europe/Kyiv" is a time zone that Prefect 2.20.25 does not know: its list of time zones is from 2020; "Europe/Kiev" has the same time`,
+		"America/Ciudad_Juarez": at + `"America/Ciudad_Juarez" is a time zone that Prefect 2.20.25 does not know: its list of time zones is from 2020; "America/Denver" has the same time`,
+		"Factory":               at + `"Factory" is a time zone that Prefect 2.20.25 does not know: its list of time zones is from 2020; a name like "UTC" or "Europe/Berlin"`,
 		"posix/Europe/Berlin":   at + `"posix/Europe/Berlin" is not a time zone; a name like "UTC" or "Europe/Berlin"`,
 		"localtime":             at + `"localtime" is not a time zone; a name like "UTC" or "Europe/Berlin"`,
 		"europe/berlin":         at + `"europe/berlin" is not a time zone; write "Europe/Berlin"`,
@@ -42,7 +42,7 @@ func TestTimeZones(t *testing.T) {
 		got := said(t, `cron = "0 6 * * *", timezone = "`+zone+`"`)
 		// Where this machine has a database of its own, it can know more names than Go's.
 		if strings.HasPrefix(zone, "posix/") || zone == "localtime" || zone == "europe/berlin" {
-			got = regexp.MustCompile(`is a time zone that Prefect \S+ does not know: its list is of 2020;`).ReplaceAllString(got, "is not a time zone;")
+			got = regexp.MustCompile(`is a time zone that Prefect \S+ does not know: its list of time zones is from 2020;`).ReplaceAllString(got, "is not a time zone;")
 		}
 		if got != want {
 			t.Errorf("%s:\n%s\nwant\n%s", zone, got, want)

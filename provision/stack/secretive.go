@@ -10,7 +10,7 @@ import (
 
 const fewNames = 5
 
-// secretive says, in one line, which files of the project look like secrets and lie in the image all the same.
+// secretive says, in one line, which files of the project look like secrets and are in the image all the same.
 func secretive(c buildcontext.Context) []string {
 	found := buildcontext.Secretive(c)
 	if len(found) == 0 {

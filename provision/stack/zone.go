@@ -31,5 +31,5 @@ func zoneProblem(known generation.Generation, name string) (problem, hint string
 	if former := zones.Former[name]; former != "" {
 		hint = fmt.Sprintf("%q has the same time", former)
 	}
-	return fmt.Sprintf("%s is a time zone that Prefect %s does not know: its list is of %d", strict.Show(name), known.Prefect, zones.Year), hint
+	return fmt.Sprintf("%s is a time zone that Prefect %s does not know: its list of time zones is from %d", strict.Show(name), known.Prefect, zones.Year), hint
 }

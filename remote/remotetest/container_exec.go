@@ -157,7 +157,7 @@ func (p *proc) locked(f func()) {
 	f()
 }
 
-// work takes some of the host's time, except for the engine itself.
+// workFor takes some of the host's time, except for the engine itself.
 func (p *proc) workFor(seconds float64) {
 	if p.engine == nil {
 		p.sleep(secondsOf(seconds))

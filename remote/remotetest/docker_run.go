@@ -97,7 +97,7 @@ func (p *proc) resolves(name string) bool {
 	return strings.Contains(name, "/") && err == nil && i.FileMode.IsRegular()
 }
 
-// each container runs f for every named container.
+// eachContainer runs f for every named container.
 func (p *proc) eachContainer(names []string, verb string, f func(*docker, *container) error) int {
 	d := p.host.docker
 	code := 0

@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// stdin, stdout and stderr unwind the program where a signal would have ended the real one.
+// stdio is stdin, stdout and stderr. They unwind the program where a signal would have ended the real one.
 type stdio struct {
 	p *proc
 	n int

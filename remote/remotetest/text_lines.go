@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// set expands the argument of tr.
+// trSet expands the argument of tr.
 func (p *proc) trSet(text string) []byte {
 	var out []byte
 	unescape := strings.NewReplacer(`\n`, "\n", `\t`, "\t", `\r`, "\r", `\\`, `\`, `\0`, "\x00", `\000`, "\x00")

@@ -37,7 +37,7 @@ func (t *tree) mkdir(c cred, name string, perm fs.FileMode) error {
 	return nil
 }
 
-// sticky directories (/tmp) let only the owner remove or rename an entry.
+// mayUnlink: sticky directories (/tmp) let only the owner remove or rename an entry.
 func (n *node) mayUnlink(c cred, entry *node) bool {
 	return n.mode&fs.ModeSticky == 0 || c.uid == 0 || c.uid == entry.uid || c.uid == n.uid
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // board is what the live board shows: it takes events in, and gives lines that are finished and a
-// picture of what goes on. It knows no terminal.
+// picture of what happens. It knows no terminal.
 type board struct {
 	s        Style
 	begun    time.Time
@@ -21,7 +21,7 @@ type board struct {
 	names    []string   // in order
 	finished []scrolled // lines that scroll up, not taken yet
 	skipped  skipped
-	remark   string // the last line of the picture, in place of the usual one
+	remark   string // the last line of the picture, instead of the usual one
 }
 
 // scrolled is a finished line; its middle part is cut where the terminal is narrow.

@@ -42,7 +42,7 @@ const svgStyle = `
 // spot is where a container's box is.
 type spot struct{ x, y int }
 
-// svgPicture collects the parts of a picture, what lies below before what lies above.
+// svgPicture collects the parts of a picture, what is below before what is above.
 type svgPicture struct {
 	hosts, ways, boxes strings.Builder
 	entrance           spot // of Caddy

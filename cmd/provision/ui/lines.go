@@ -11,14 +11,14 @@ import (
 	"provision/provision"
 )
 
-// Heartbeat is after how long a change that goes on is named again where there is no live board.
+// Heartbeat is after how long a change that still runs is named again where there is no live board.
 const Heartbeat = 15 * time.Second
 
 // Lines is the face without a terminal: a line for each change that ended, as
 //
 //	HOST  STAGE  CHANGE  RESULT  TIME
 //
-// and one for whatever goes on for long.
+// and one for whatever takes long.
 type Lines struct {
 	w       io.Writer
 	s       Style
@@ -43,7 +43,7 @@ type long struct {
 
 var _ Face = (*Lines)(nil)
 
-// NewLines shows events on w. every is the time between the lines of one change that goes on.
+// NewLines shows events on w. every is the time between the lines of one change that still runs.
 func NewLines(w io.Writer, s Style, verbose bool, every time.Duration) *Lines {
 	l := &Lines{w: w, s: s, verbose: verbose, every: every, width: 8, quit: make(chan struct{})}
 	l.beating.Go(l.beat)
@@ -153,7 +153,7 @@ func (l *Lines) Event(e provision.Event) {
 	}
 }
 
-// track keeps what goes on.
+// track keeps what is running.
 func (l *Lines) track(e provision.Event) {
 	if e.State == "" || e.Host == "" {
 		return

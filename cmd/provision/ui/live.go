@@ -19,7 +19,7 @@ import (
 // scroll up.
 //
 // The terminal stays as it is: no raw mode, no hidden cursor, no other screen, no question that the
-// terminal would answer. So there is nothing to mend when the program ends, however it ends, and
+// terminal would answer. So there is nothing to repair when the program ends, however it ends, and
 // Ctrl-C stays a signal.
 type Live struct {
 	w io.Writer

@@ -14,7 +14,7 @@ func everyChange() *provision.Plan {
 		Changes: []provision.Change{
 			{Host: "prefect", Stage: "images", Step: "image prefect-caddy:1", Act: "add", Why: "the image is not on the host; it is built"},
 			{Host: "prefect", Stage: "files", Step: "file /srv/Caddyfile", Act: "change", Why: "the content differs", Diff: "--- host/Caddyfile\n+++ new/Caddyfile\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n"},
-			{Host: "prefect", Stage: "services", Step: "caddy configuration", Act: "reload", Why: "the Caddyfile changes", Note: "connections go on; the container stays"},
+			{Host: "prefect", Stage: "services", Step: "caddy configuration", Act: "reload", Why: "the Caddyfile changes", Note: "connections stay open; the container stays"},
 			{Host: "worker-1", Stage: "system", Step: "docker", Act: "refuse", Why: "too old"},
 			{Host: "worker-1", Stage: "files", Step: "file /srv/new", Act: "add", Why: "the file does not exist", Diff: "--- host/new\n+++ new/new\n@@ -0,0 +1,9 @@\n" + strings.Repeat("+line\n", 9)},
 			{Host: "worker-1", Stage: "services", Step: "container prefect-business-logic", Act: "replace", Why: "its definition differs", Note: "running flows have 2m0s to end; 3 run now", Interrupts: true},

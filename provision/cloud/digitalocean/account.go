@@ -28,8 +28,8 @@ type Account struct {
 	// Deadline bounds each such wait as a whole.
 	Deadline time.Duration
 
-	// Held hears of each wait before a call is made again, once where many calls wait for the same; nil: nobody does.
-	Held func(why string, wait time.Duration)
+	// OnWait is called before each retry, once for all calls that wait for the same reset. It may be nil.
+	OnWait func(why string, wait time.Duration)
 
 	calls *caller
 }
@@ -73,8 +73,8 @@ func open(ctx context.Context, d *inventory.DigitalOcean, dir string, pace cloud
 	a.calls = &caller{
 		told: map[string]time.Time{},
 		held: func(why string, wait time.Duration) {
-			if a.Held != nil {
-				a.Held(why, wait)
+			if a.OnWait != nil {
+				a.OnWait(why, wait)
 			}
 		},
 		token: value, host: endpoint.Host, timeout: cmp.Or(pace.Call, callTimeout), pause: min(a.Pause, time.Second),
@@ -202,8 +202,8 @@ func (a *Account) whenFree(ctx context.Context, limit time.Duration, what string
 		if !pending(err) {
 			return true, err
 		}
-		if last == nil && a.Held != nil {
-			a.Held(what+": waiting, because the API says: "+err.Error(), 0)
+		if last == nil && a.OnWait != nil {
+			a.OnWait(what+": waiting, because the API says: "+err.Error(), 0)
 		}
 		last = err
 		return false, nil

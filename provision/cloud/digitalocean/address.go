@@ -58,13 +58,13 @@ func (a *ReservedIP) Look(l *Listing) resource.Fact {
 	}
 	ip, known := a.in(l.Addresses, l.Tags, droplet)
 	if ip == nil {
-		return notThere()
+		return absent()
 	}
 	on := ""
 	if ip.Droplet != nil {
 		on = strconv.Itoa(ip.Droplet.ID)
 	}
-	return there("ip", ip.IP, "on", on, "known", strconv.FormatBool(known))
+	return present("ip", ip.IP, "on", on, "known", strconv.FormatBool(known))
 }
 
 func (a *ReservedIP) Diff(w resource.World) []resource.Change {
@@ -133,6 +133,6 @@ func (a *ReservedIP) Do(ctx context.Context, r *resource.Run, _ resource.Change)
 	}
 	return account(r).Until(ctx, ip.IP+" is on the droplet", func(ctx context.Context) (bool, error) {
 		now, _, err := account(r).ReservedIPs.Get(ctx, ip.IP)
-		return err == nil && now.Droplet != nil && now.Droplet.ID == droplet, unless(err, 404)
+		return err == nil && now.Droplet != nil && now.Droplet.ID == droplet, ignoreStatus(err, 404)
 	})
 }

@@ -38,7 +38,7 @@ func (d *Droplet) active(ctx context.Context, r *resource.Run, id, action int) (
 		case one.Status == "off" && !one.Locked:
 			r.Progress(d.ID(), "it is off; switching it on")
 			_, _, err := account(r).DropletActions.PowerOn(ctx, id)
-			return false, unless(err, 422)
+			return false, ignoreStatus(err, 422)
 		}
 		if one.Status != said {
 			said = one.Status
@@ -61,7 +61,7 @@ func (d *Droplet) complete(ctx context.Context, r *resource.Run, one *godo.Dropl
 	}
 	for _, t := range d.surplus(one.Tags) {
 		_, err := account(r).Tags.UntagResources(ctx, t, &godo.UntagResourcesRequest{Resources: tagged(one.ID)})
-		if unless(err, 404) != nil {
+		if ignoreStatus(err, 404) != nil {
 			return err
 		}
 	}

@@ -55,7 +55,7 @@ func (d *Droplet) comes(ctx context.Context, r *resource.Run, id, action int) (e
 		creation, err = account(r).Creation(ctx, id)
 	}
 	if creation == nil || err != nil {
-		return unless(err, 404)
+		return ignoreStatus(err, 404)
 	}
 	if _, err := Ended(creation); err != nil {
 		return fmt.Errorf("%w: %w", errUnborn, err)

@@ -29,13 +29,13 @@ func Destroy(ctx context.Context, r *resource.Run, one godo.Droplet) error {
 	what := fmt.Sprintf("droplet %d is gone", one.ID)
 	if err := account(r).WhenFree(ctx, what, func(ctx context.Context) error {
 		_, err := account(r).Droplets.Delete(ctx, one.ID)
-		return unless(err, 404)
+		return ignoreStatus(err, 404)
 	}); err != nil {
 		return err
 	}
 	if err := account(r).Until(ctx, what, func(ctx context.Context) (bool, error) {
 		_, _, err := account(r).Droplets.Get(ctx, one.ID)
-		return Missing(err), unless(err, 404)
+		return Missing(err), ignoreStatus(err, 404)
 	}); err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func Destroy(ctx context.Context, r *resource.Run, one godo.Droplet) error {
 		if inventory.HostKeys([]string{t}) == nil && inventory.BirthKey([]string{t}) == "" {
 			continue
 		}
-		if _, err := account(r).Tags.Delete(ctx, t); unless(err, 404) != nil {
+		if _, err := account(r).Tags.Delete(ctx, t); ignoreStatus(err, 404) != nil {
 			return err
 		}
 	}
@@ -54,7 +54,7 @@ func Destroy(ctx context.Context, r *resource.Run, one godo.Droplet) error {
 func DestroyAddress(ctx context.Context, r *resource.Run, ip string) error {
 	return account(r).WhenFree(ctx, "the reserved IP "+ip+" is given up", func(ctx context.Context) error {
 		_, err := account(r).ReservedIPs.Delete(ctx, ip)
-		return unless(err, 404)
+		return ignoreStatus(err, 404)
 	})
 }
 
@@ -72,6 +72,6 @@ func DestroyVolume(ctx context.Context, r *resource.Run, id string) error {
 	}
 	return account(r).WhenFree(ctx, "the volume is deleted", func(ctx context.Context) error {
 		_, err := account(r).Storage.DeleteVolume(ctx, id)
-		return unless(err, 404)
+		return ignoreStatus(err, 404)
 	})
 }

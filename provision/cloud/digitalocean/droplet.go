@@ -71,11 +71,11 @@ func (d *Droplet) named(all []godo.Droplet) (out []godo.Droplet) {
 func (d *Droplet) Look(l *Listing) resource.Fact {
 	found := d.named(l.Droplets)
 	if len(found) == 0 {
-		return notThere()
+		return absent()
 	}
 	one := found[0]
 	public, _ := one.PublicIPv4()
-	f := there("id", strconv.Itoa(one.ID), "status", one.Status, "size", one.SizeSlug, "disk", strconv.Itoa(one.Disk), "address", public,
+	f := present("id", strconv.Itoa(one.ID), "status", one.Status, "size", one.SizeSlug, "disk", strconv.Itoa(one.Disk), "address", public,
 		"tags", strings.Join(one.Tags, "\n"), "birth", inventory.BirthKey(one.Tags), "features", strings.Join(one.Features, "\n"))
 	if plan := l.Plans[one.ID]; plan != "" {
 		f.Fields["plan"] = plan
@@ -138,7 +138,7 @@ const (
 // another refuses what could only be had by making another droplet.
 func (d *Droplet) another(rec resource.Record) []resource.Change {
 	want := dropletOf(d.Host)
-	byHand := fmt.Sprintf("to have another one in its place: provision droplet destroy %s, then provision apply; a volume and a reserved IP of its own stay", d.Host.Name)
+	byHand := fmt.Sprintf("to replace it: provision droplet destroy %s, then provision apply; a volume and a reserved IP of its own stay", d.Host.Name)
 	refuse := func(why, hint string) []resource.Change {
 		return []resource.Change{{ID: d.ID(), Act: resource.Refuse, Risk: resource.Data, Why: why, Hint: hint}}
 	}
@@ -310,7 +310,7 @@ func tag(ctx context.Context, r *resource.Run, name string, id int) error {
 	var last error
 	err := account(r).Appears(ctx, "the tag "+name, func(ctx context.Context) (bool, error) {
 		_, last = account(r).Tags.TagResources(ctx, name, &godo.TagResourcesRequest{Resources: tagged(id)})
-		return last == nil, unless(last, 404, 429, 500, 502, 503, 504)
+		return last == nil, ignoreStatus(last, 404, 429, 500, 502, 503, 504)
 	})
 	if err != nil {
 		return errors.Join(err, last)

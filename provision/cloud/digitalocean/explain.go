@@ -38,17 +38,17 @@ func apiHint(err error) string {
 	case 0:
 		var network *url.Error
 		if errors.As(err, &network) {
-			return "see whether api_url (or DIGITALOCEAN_API_URL), the proxy and DNS are right, and the API can be reached; then run the same command again: it finds out what was done, and goes on"
+			return "see whether api_url (or DIGITALOCEAN_API_URL), the proxy and DNS are right, and the API can be reached; then run the same command again: it finds out what was done and continues"
 		}
-		return "run the same command again: it finds out what was done, and goes on"
+		return "run the same command again: it finds out what was done and continues"
 	}
 	if status >= 300 && status < 400 {
-		return "a redirect is not followed, because the token would go along: see whether api_url (or DIGITALOCEAN_API_URL) is the API itself, and no proxy stands before it"
+		return "a redirect is not followed, because the token would be sent along: check that api_url (or DIGITALOCEAN_API_URL) is the API itself, with no proxy in front of it"
 	}
 	if status >= 500 {
-		return "DigitalOcean has a fault of its own; run the same command again later: it goes on where this one stopped"
+		return "this is a fault at DigitalOcean; run the same command again later; it continues where this run stopped"
 	}
-	return "fix what the API says, then run the same command again: it goes on where this one stopped"
+	return "fix what the API says and run the same command again; it continues where this run stopped"
 }
 
 // apiCause is the API's refusal without the request, which says little to who did not write it.

@@ -39,11 +39,11 @@ func (k *HostKey) Look(l *Listing) resource.Fact {
 			continue
 		}
 		if inventory.BirthKey(one.Tags) != "" {
-			return notThere()
+			return absent()
 		}
-		return there("keys", strings.Join(inventory.HostKeys(one.Tags), "\n"))
+		return present("keys", strings.Join(inventory.HostKeys(one.Tags), "\n"))
 	}
-	return notThere()
+	return absent()
 }
 
 func (k *HostKey) Diff(w resource.World) []resource.Change {
@@ -111,12 +111,12 @@ func (k *HostKey) Do(ctx context.Context, r *resource.Run, _ resource.Change) er
 	if _, err := r.Sh(ctx, k.Host, showHostKey); err != nil {
 		return err
 	}
-	if err := r.Shows(ctx, k.Host, sum); err != nil {
+	if err := r.VerifyHostKey(ctx, k.Host, sum); err != nil {
 		return err
 	}
 	// With a tag goes all that carried it: one call each, which may be repeated.
 	for _, t := range append(older(one.Tags, sum), inventory.BirthTag(birth)) {
-		if _, err := account(r).Tags.Delete(ctx, t); unless(err, 404) != nil {
+		if _, err := account(r).Tags.Delete(ctx, t); ignoreStatus(err, 404) != nil {
 			return err
 		}
 	}

@@ -29,9 +29,9 @@ func (k *CloudKey) Probe(*resource.Script) {}
 
 func (k *CloudKey) Look(l *Listing) resource.Fact {
 	if _, ok := l.Keys[k.Key.Fingerprint]; !ok {
-		return notThere()
+		return absent()
 	}
-	return there()
+	return present()
 }
 
 func (k *CloudKey) Diff(w resource.World) []resource.Change {
@@ -44,7 +44,7 @@ func (k *CloudKey) Diff(w resource.World) []resource.Change {
 func (k *CloudKey) Do(ctx context.Context, r *resource.Run, _ resource.Change) error {
 	_, err := once(ctx, r, k.ID(), func(ctx context.Context) (*godo.Key, error) {
 		key, _, err := account(r).Keys.GetByFingerprint(ctx, k.Key.Fingerprint)
-		return key, unless(err, 404)
+		return key, ignoreStatus(err, 404)
 	}, func(ctx context.Context) (*godo.Key, error) {
 		key, _, err := account(r).Keys.Create(ctx, &godo.KeyCreateRequest{Name: strings.TrimSpace("provision " + k.D.Name + " " + clean(k.Key.Comment)), PublicKey: k.Key.Text})
 		return key, err
@@ -70,10 +70,10 @@ func (t *CloudTag) Probe(*resource.Script) {}
 func (t *CloudTag) Look(l *Listing) resource.Fact {
 	for _, tag := range l.Tags {
 		if tag == t.Tag {
-			return there()
+			return present()
 		}
 	}
-	return notThere()
+	return absent()
 }
 
 func (t *CloudTag) Diff(w resource.World) []resource.Change {
@@ -91,7 +91,7 @@ func (t *CloudTag) Do(ctx context.Context, r *resource.Run, _ resource.Change) e
 func makeTag(ctx context.Context, r *resource.Run, tag string) error {
 	_, err := once(ctx, r, CloudTagID(tag), func(ctx context.Context) (*godo.Tag, error) {
 		found, _, err := account(r).Tags.Get(ctx, tag)
-		return found, unless(err, 404)
+		return found, ignoreStatus(err, 404)
 	}, func(ctx context.Context) (*godo.Tag, error) {
 		made, _, err := account(r).Tags.Create(ctx, &godo.TagCreateRequest{Name: tag})
 		return made, err

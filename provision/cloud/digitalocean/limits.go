@@ -24,8 +24,8 @@ type Looker interface {
 	Look(*Listing) resource.Fact
 }
 
-// there is the fact of something that exists; its fields come in pairs of name and value.
-func there(fields ...string) resource.Fact {
+// present is the fact of something that exists; its fields come in pairs of name and value.
+func present(fields ...string) resource.Fact {
 	f := resource.Fact{Know: resource.Yes, Record: resource.Record{Fields: map[string]string{}}}
 	for n := 0; n+1 < len(fields); n += 2 {
 		f.Fields[fields[n]] = fields[n+1]
@@ -33,8 +33,8 @@ func there(fields ...string) resource.Fact {
 	return f
 }
 
-// notThere is the fact of something that does not exist.
-func notThere() resource.Fact {
+// absent is the fact of something that does not exist.
+func absent() resource.Fact {
 	return resource.Fact{Know: resource.No, Record: resource.Record{Fields: map[string]string{}}}
 }
 
@@ -60,13 +60,13 @@ func (c *CloudAccount) Probe(*resource.Script) {}
 // Look keeps the catalog, which is read only where a droplet is missing or has another size.
 func (c *CloudAccount) Look(l *Listing) resource.Fact {
 	if l.Catalog == nil {
-		return there()
+		return present()
 	}
 	text, err := json.Marshal(l.Catalog)
 	if err != nil {
 		return resource.Fact{Record: resource.Record{Why: err.Error(), Fields: map[string]string{}}}
 	}
-	return there("catalog", string(text), "volumes", strconv.Itoa(l.AllVolumes), "addresses", strconv.Itoa(len(l.Addresses)))
+	return present("catalog", string(text), "volumes", strconv.Itoa(l.AllVolumes), "addresses", strconv.Itoa(len(l.Addresses)))
 }
 
 // catalog is what the account may create, if that was asked.
@@ -230,9 +230,9 @@ func once[T any](ctx context.Context, r *resource.Run, id resource.ID, find, cre
 	return found, nil
 }
 
-// unless is nil where an error says only that there is nothing left to do.
-func unless(err error, harmless ...int) error {
-	if slices.Contains(harmless, Status(err)) {
+// ignoreStatus returns nil if err is an error of the API with one of these statuses, and err otherwise.
+func ignoreStatus(err error, ignored ...int) error {
+	if slices.Contains(ignored, Status(err)) {
 		return nil
 	}
 	return err

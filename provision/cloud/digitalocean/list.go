@@ -206,7 +206,7 @@ func (a *Account) project(ctx context.Context, name string, l *Listing) error {
 	return err
 }
 
-// Elder orders the droplets of one name by which of them counts, for everyone who looks the same: one that has been set up
+// Elder sorts droplets of the same name so that every operator picks the same one: one that has been set up
 // before one that has not, then the older one.
 func Elder(x, y godo.Droplet) int {
 	newborn := func(d godo.Droplet) int {

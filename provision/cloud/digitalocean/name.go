@@ -49,7 +49,7 @@ func (n *PublicName) Needs() []resource.ID {
 }
 
 // Look asks nobody: where the name leads matters once, and is asked then.
-func (n *PublicName) Look(*Listing) resource.Fact { return there() }
+func (n *PublicName) Look(*Listing) resource.Fact { return present() }
 
 func (n *PublicName) Diff(w resource.World) []resource.Change {
 	there, know := resource.ContainerThere(w, n.Caddy.Host, n.Caddy.Name)
@@ -100,7 +100,7 @@ func (n *PublicName) Do(ctx context.Context, r *resource.Run, _ resource.Change)
 		// Whoever manages it elsewhere may have something before the server, which leads on to it.
 		elsewhere := err == nil && n.Record == (resource.ID{}) && !slices.ContainsFunc(leads, func(l inventory.Lead) bool { return len(l.Addresses) == 0 })
 		if elsewhere {
-			r.Progress(n.ID(), "not to %s (%s); taken for something that stands before the server", want, clean(last))
+			r.Progress(n.ID(), "not to %s (%s); assuming a proxy in front of the server", want, clean(last))
 			return true, nil
 		}
 		if last != said {

@@ -52,9 +52,9 @@ func (n *CloudNetwork) in(all []*godo.VPC) *godo.VPC {
 func (n *CloudNetwork) Look(l *Listing) resource.Fact {
 	v := n.in(l.VPCs)
 	if v == nil {
-		return notThere()
+		return absent()
 	}
-	return there("region", v.RegionSlug, "range", v.IPRange)
+	return present("region", v.RegionSlug, "range", v.IPRange)
 }
 
 func (n *CloudNetwork) Diff(w resource.World) []resource.Change {
@@ -94,7 +94,7 @@ type CloudFirewall struct {
 	D    *inventory.DigitalOcean
 	Name string
 	Tag  string
-	// Inbound are "tcp 22"; From who may come in by them.
+	// Inbound are "tcp 22"; the networks in From can use them.
 	Inbound []string
 	From    []string
 	// Outbound lets everything out.
@@ -202,9 +202,9 @@ func (f *CloudFirewall) in(all []godo.Firewall) *godo.Firewall {
 func (f *CloudFirewall) Look(l *Listing) resource.Fact {
 	one := f.in(l.Firewalls)
 	if one == nil {
-		return notThere()
+		return absent()
 	}
-	return there("id", one.ID, "rules", rules(one.InboundRules, one.OutboundRules, one.Tags))
+	return present("id", one.ID, "rules", rules(one.InboundRules, one.OutboundRules, one.Tags))
 }
 
 func (f *CloudFirewall) Diff(w resource.World) []resource.Change {
@@ -244,7 +244,7 @@ func (f *CloudFirewall) Do(ctx context.Context, r *resource.Run, _ resource.Chan
 		}
 		if first != nil && first.ID != mine {
 			_, err := account(r).Firewalls.Delete(ctx, mine)
-			return unless(err, 404)
+			return ignoreStatus(err, 404)
 		}
 		return nil
 	}

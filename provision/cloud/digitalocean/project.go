@@ -80,9 +80,9 @@ func withDroplets(l *Listing, urns []string) (out []string) {
 
 func (p *CloudProject) Look(l *Listing) resource.Fact {
 	if l.Project == nil {
-		return notThere()
+		return absent()
 	}
-	return there("missing", strings.Join(p.missing(l), ", "))
+	return present("missing", strings.Join(p.missing(l), ", "))
 }
 
 func (p *CloudProject) Diff(w resource.World) []resource.Change {

@@ -93,12 +93,12 @@ func (p *provider) Cost(w resource.World) (cloud.Cost, bool) {
 	return (&CloudAccount{D: p.d, Hosts: hosts}).Cost(w)
 }
 
-func (p *provider) Open(ctx context.Context, pace cloud.Pace, held func(string, time.Duration)) (cloud.Account, error) {
+func (p *provider) Open(ctx context.Context, pace cloud.Pace, onWait func(string, time.Duration)) (cloud.Account, error) {
 	a, err := open(ctx, p.d, p.inv.Dir, pace)
 	if err != nil {
 		return nil, &cloud.Error{Err: err, Cause: err.Error(), Hint: "make a token with the scopes that docs/digitalocean.md lists, then: export DIGITALOCEAN_TOKEN=..."}
 	}
-	a.Held = held
+	a.OnWait = onWait
 	return &client{a, p}, nil
 }
 

@@ -39,7 +39,7 @@ const recordTTL = 300
 
 func (n *DNSRecord) Look(l *Listing) resource.Fact {
 	if !l.Domain {
-		return there("domain", "missing")
+		return present("domain", "missing")
 	}
 	var data, six []string
 	for _, rec := range l.Records {
@@ -49,12 +49,12 @@ func (n *DNSRecord) Look(l *Listing) resource.Fact {
 		case "A":
 			data = append(data, rec.Data)
 		case "CNAME":
-			return there("cname", rec.Data)
+			return present("cname", rec.Data)
 		}
 	}
-	f := notThere()
+	f := absent()
 	if len(data) > 0 {
-		f = there("data", strings.Join(data, "\n"))
+		f = present("data", strings.Join(data, "\n"))
 	}
 	f.Fields["six"] = strings.Join(six, ", ")
 	return f
@@ -165,7 +165,7 @@ func (n *DNSRecord) Do(ctx context.Context, r *resource.Run, _ resource.Change) 
 		switch {
 		case i > 0 && rec.Data == found[0].Data:
 			_, problem := account(r).Domains.DeleteRecord(ctx, n.D.Domain, rec.ID)
-			err = errors.Join(err, unless(problem, 404))
+			err = errors.Join(err, ignoreStatus(problem, 404))
 		case i == 0 && rec.Data != address:
 			_, _, problem := account(r).Domains.EditRecord(ctx, n.D.Domain, rec.ID, edit)
 			err = errors.Join(err, problem)

@@ -12,7 +12,7 @@ import (
 	"provision/provision/resource"
 )
 
-// Strays are what else has to do with the inventory and is left to the operator: firewalls of others
+// Strays are related objects that provision reports and never changes: foreign firewalls
 // that apply to its droplets, and open what ours keep closed, since a droplet lets in what any of its
 // firewalls does; and what was made for it and serves nothing any more.
 type Strays struct {
@@ -39,7 +39,7 @@ func (s *Strays) Look(l *Listing) resource.Fact {
 		switch {
 		case OwnFirewall(d, f):
 			if !slices.Contains(s.Wanted, resource.ID{Kind: "firewall", Name: f.Name}) {
-				out = append(out, fmt.Sprintf("firewall %s is left, and there is no droplet for it; all that is left goes with: provision droplet destroy --all", f.Name))
+				out = append(out, fmt.Sprintf("firewall %s is unused; remove everything unused with: provision droplet destroy --all", f.Name))
 			}
 		case s.reaches(f, l.Droplets):
 			out = append(out, fmt.Sprintf("firewall %s, which is not of this inventory, applies to its droplets, too: what it lets in, they let in", f.Name))
@@ -57,7 +57,7 @@ func (s *Strays) Look(l *Listing) resource.Fact {
 		out = append(out, spare(one))
 	}
 	slices.Sort(out)
-	return there("strays", strings.Join(out, "\n"))
+	return present("strays", strings.Join(out, "\n"))
 }
 
 // denies says what a firewall denies, which counts before all that any firewall lets through.

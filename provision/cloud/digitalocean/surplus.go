@@ -44,7 +44,7 @@ func (s *SurplusDroplets) Look(l *Listing) resource.Fact {
 			names = append(names, s.Inventory.DigitalOcean.HostOf(one.Tags)+" "+strconv.Itoa(one.ID))
 		}
 	}
-	return there("droplets", strings.Join(names, "\n"))
+	return present("droplets", strings.Join(names, "\n"))
 }
 
 func (s *SurplusDroplets) each(w resource.World, f func(name, id string)) {
@@ -75,7 +75,7 @@ func (s *SurplusDroplets) Warn(w resource.World) (out []string) {
 		return nil
 	}
 	s.each(w, func(name, id string) {
-		out = append(out, fmt.Sprintf("droplet %s (id %s) is no longer declared and goes on; to remove it: provision apply --prune", name, id))
+		out = append(out, fmt.Sprintf("droplet %s (id %s) is no longer declared but still runs; to remove it: provision apply --prune", name, id))
 	})
 	return out
 }

@@ -45,7 +45,7 @@ func (v *CloudVolume) in(all []godo.Volume) *godo.Volume {
 func (v *CloudVolume) Look(l *Listing) resource.Fact {
 	one := v.in(l.Volumes)
 	if one == nil {
-		return notThere()
+		return absent()
 	}
 	region := ""
 	if one.Region != nil {
@@ -55,7 +55,7 @@ func (v *CloudVolume) Look(l *Listing) resource.Fact {
 	for _, id := range one.DropletIDs {
 		on = append(on, strconv.Itoa(id))
 	}
-	return there("id", one.ID, "size", strconv.FormatInt(one.SizeGigaBytes, 10), "region", region, "on", strings.Join(on, "\n"))
+	return present("id", one.ID, "size", strconv.FormatInt(one.SizeGigaBytes, 10), "region", region, "on", strings.Join(on, "\n"))
 }
 
 func (v *CloudVolume) Diff(w resource.World) []resource.Change {
