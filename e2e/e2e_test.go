@@ -57,6 +57,19 @@ type site struct {
 
 func newSite(t *testing.T, name string, hosts ...lab.HostOptions) (*site, []*lab.Host) {
 	t.Helper()
+	s := emptySite(t, name)
+	for _, o := range hosts {
+		if _, err := s.lab.Host(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.writeInventory()
+	return s, s.lab.Hosts()
+}
+
+// emptySite is a lab without hosts, and with the mirror that they get images from.
+func emptySite(t *testing.T, name string) *site {
+	t.Helper()
 	if missing := lab.Missing(); missing != "" {
 		t.Skip(missing)
 	}
@@ -74,19 +87,16 @@ func newSite(t *testing.T, name string, hosts ...lab.HostOptions) (*site, []*lab
 	if err := l.StartMirror(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	var out []*lab.Host
-	for _, o := range hosts {
-		h, err := l.Host(t.Context(), o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, h)
-	}
-	inventory, err := l.WriteInventory(t.Context())
+	return &site{T: t, lab: l}
+}
+
+func (s *site) writeInventory() {
+	s.Helper()
+	inventory, err := s.lab.WriteInventory(s.Context())
 	if err != nil {
-		t.Fatal(err)
+		s.Fatal(err)
 	}
-	return &site{T: t, lab: l, inventory: inventory}, out
+	s.inventory = inventory
 }
 
 // provision runs the binary and wants this exit code.

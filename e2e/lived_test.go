@@ -13,11 +13,11 @@ import (
 	"provision/e2e/lab"
 )
 
-// TestLived brings a split stack up and then lives with it: small changes, damage, an agent replaced
+// TestLived gives a split stack that runs flows of its own and then lives with it: small changes, damage, an agent replaced
 // under a running flow, a power cycle.
 func TestLived(t *testing.T) {
 	t.Parallel()
-	s, hosts := newSite(t, "e2e-lived", lab.HostOptions{Name: "prefect", Docker: true, Images: true}, lab.HostOptions{Name: "worker-1", Docker: true, Images: true})
+	s, hosts := keptSite(t, "e2e-lived", splitSite)
 	server, worker := hosts[0], hosts[1]
 	flows := s.project()
 	s.add("stack.toml", `

@@ -31,6 +31,7 @@ func TestSingle(t *testing.T) {
 	_, progress := s.provision(0, "verify", "--smoke=all")
 	s.contains(progress, "Completed in container business-logic-all")
 	s.again(1)
+	s.keep(singleSite)
 
 	// Broken by hand: each is named by the plan and healed.
 	s.edit("inventory.toml", `user = "careful"`, `user = "ops"`)

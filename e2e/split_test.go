@@ -17,7 +17,7 @@ import (
 // replaces the hello project by flows of the user's own, and looks at the result in a browser.
 func TestSplit(t *testing.T) {
 	t.Parallel()
-	s, hosts := newSite(t, "e2e-split", lab.HostOptions{Name: "prefect"}, lab.HostOptions{Name: "worker-1"})
+	s, hosts := newSite(t, "e2e-split", splitSite.hosts...)
 	server, worker := hosts[0], hosts[1]
 	for _, h := range hosts {
 		s.want(h, "command -v docker python3 || echo blank", "blank")
@@ -42,6 +42,7 @@ func TestSplit(t *testing.T) {
 		t.Error("no completed run in the database")
 	}
 	s.again(2)
+	s.keep(splitSite)
 
 	status, _ := s.provision(0, "status")
 	for _, c := range []string{"prefect-postgres", "prefect-server", "prefect-caddy", "prefect-agent", "prefect-business-logic"} {

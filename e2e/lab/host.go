@@ -129,26 +129,59 @@ func (h *Host) machineName() string { return fmt.Sprintf("provlab-%d", h.octet()
 
 // prepare fills the upper layer with what is known before the first boot.
 func (h *Host) prepare(ctx context.Context) error {
-	for _, dir := range []string{"upper", "work", "root", "docker", "containerd"} {
-		if err := os.MkdirAll(h.path(dir), 0o755); err != nil {
+	identity, err := h.connect()
+	if err != nil {
+		return err
+	}
+	root := h.path("root")
+	if h.Options.UserData != "" {
+		if err := h.seed(root, identity); err != nil {
+			return err
+		}
+	} else if h.HostKeys, err = hostKeys(ctx, root, h.Name); err != nil {
+		return err
+	}
+	if len(h.Options.Disks) > 0 {
+		if err := h.noteDisks(); err != nil {
 			return err
 		}
 	}
+	for _, u := range h.Options.Users {
+		if err := h.addUser(ctx, u, identity); err != nil {
+			return fmt.Errorf("user %s: %w", u.Name, err)
+		}
+	}
+	if h.Options.Images {
+		if err := h.giveImages(ctx); err != nil {
+			return err
+		}
+	}
+	return h.save()
+}
+
+// connect mounts the host's disk and writes to it what ties a host to its lab: name, address, mirror
+// and the client's key, which it returns.
+func (h *Host) connect() (identity string, err error) {
+	for _, dir := range []string{"upper", "work", "root", "docker", "containerd"} {
+		if err := os.MkdirAll(h.path(dir), 0o755); err != nil {
+			return "", err
+		}
+	}
 	if err := h.mount(); err != nil {
-		return err
+		return "", err
 	}
 	root := h.path("root")
 	resolv, err := os.ReadFile("/etc/resolv.conf")
 	if err != nil {
-		return err
+		return "", err
 	}
-	identity, err := os.ReadFile(h.lab.IdentityFile + ".pub")
+	key, err := os.ReadFile(h.lab.IdentityFile + ".pub")
 	if err != nil {
-		return err
+		return "", err
 	}
 	mirrorCA, err := os.ReadFile(filepath.Join(h.lab.dir, "mirror-ca.pem"))
 	if err != nil {
-		return err
+		return "", err
 	}
 	type file struct {
 		path, content string
@@ -161,38 +194,13 @@ func (h *Host) prepare(ctx context.Context) error {
 		{"etc/systemd/network/10-host0.network", "[Match]\nName=host0\n\n[Network]\nAddress=" + h.Address + "/24\nGateway=" + gateway + "\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n", 0o644},
 		// A site that has a mirror of its own makes it known so.
 		{"etc/docker/certs.d/" + h.lab.mirrorAddress() + "/ca.crt", string(mirrorCA), 0o644},
-		{"root/.ssh/authorized_keys", string(identity), 0o600},
+		{"root/.ssh/authorized_keys", string(key), 0o600},
 	} {
 		if err := writeFile(filepath.Join(root, f.path), f.content, f.mode); err != nil {
-			return err
+			return "", err
 		}
 	}
-	if err := os.Chmod(filepath.Join(root, "root/.ssh"), 0o700); err != nil {
-		return err
-	}
-	if h.Options.UserData != "" {
-		if err := h.seed(root, string(identity)); err != nil {
-			return err
-		}
-	} else if h.HostKeys, err = hostKeys(ctx, root, h.Name); err != nil {
-		return err
-	}
-	if len(h.Options.Disks) > 0 {
-		if err := h.noteDisks(); err != nil {
-			return err
-		}
-	}
-	for _, u := range h.Options.Users {
-		if err := h.addUser(ctx, u, string(identity)); err != nil {
-			return fmt.Errorf("user %s: %w", u.Name, err)
-		}
-	}
-	if h.Options.Images {
-		if err := h.giveImages(ctx); err != nil {
-			return err
-		}
-	}
-	return h.save()
+	return string(key), os.Chmod(filepath.Join(root, "root/.ssh"), 0o700)
 }
 
 func (h *Host) addUser(ctx context.Context, u User, identity string) error {

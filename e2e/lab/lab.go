@@ -230,8 +230,12 @@ func read(dir string, log Log) (*Lab, error) {
 		h.dir = filepath.Dir(path)
 		l.hosts = append(l.hosts, h)
 	}
-	slices.SortFunc(l.hosts, func(a, b *Host) int { return a.octet() - b.octet() })
+	byAddress(l.hosts)
 	return l, nil
+}
+
+func byAddress(hosts []*Host) {
+	slices.SortFunc(hosts, func(a, b *Host) int { return a.octet() - b.octet() })
 }
 
 // Hosts are the hosts made so far, by address.
@@ -311,7 +315,7 @@ func (l *Lab) remove(ctx context.Context) error {
 	return errors.Join(networkDown(ctx), prune())
 }
 
-// reserve makes the host's directory and gives it the first free address.
+// reserve makes the host's directory and gives it the address that it wishes, or the first free one.
 func (l *Lab) reserve(ctx context.Context, h *Host) error {
 	unlock, err := globalLock(ctx)
 	if err != nil {
@@ -337,16 +341,16 @@ func (l *Lab) reserve(ctx context.Context, h *Host) error {
 		}
 		taken[other.Address] = true
 	}
-	for octet := 11; octet < 255; octet++ {
-		if address := prefix + strconv.Itoa(octet); !taken[address] {
-			h.Address = address
-			if err := os.MkdirAll(h.dir, 0o755); err != nil {
-				return err
-			}
-			return h.save()
+	for octet := 11; h.Address == "" || taken[h.Address]; octet++ {
+		if octet == 255 {
+			return errors.New("all addresses of the lab's network are taken")
 		}
+		h.Address = prefix + strconv.Itoa(octet)
 	}
-	return errors.New("all addresses of the lab's network are taken")
+	if err := os.MkdirAll(h.dir, 0o755); err != nil {
+		return err
+	}
+	return h.save()
 }
 
 func (h *Host) octet() int {
