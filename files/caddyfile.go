@@ -23,6 +23,7 @@ type Caddyfile struct {
 	PublicURL string                   // scheme, host and optional port
 	UIUser    string                   // its bcrypt hash is the file secrets/caddy/ui_password_hash
 	Agents    []string                 // hosts with token files secrets/caddy/tokens/HOST.{poll,run}; their order does not matter
+	Servers   []string                 // names and ports of those that answer, in the proxy's network
 	Routes    generation.Routes        // what may be asked for
 	Tokens    []generation.TokenRoutes // of Routes: what the holders of each kind of token may do
 

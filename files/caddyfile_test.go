@@ -10,7 +10,7 @@ import (
 )
 
 func caddyVariants() map[string]Caddyfile {
-	base := Caddyfile{TLS: generation.TLSInternal, PublicURL: "https://prefect.example.org", UIUser: "admin", Agents: []string{"worker-1", "worker-2"}, Routes: gen2.Generation.Routes, Tokens: gen2.Generation.Routes.Tokens(false, false)}
+	base := Caddyfile{TLS: generation.TLSInternal, PublicURL: "https://prefect.example.org", UIUser: "admin", Agents: []string{"worker-1", "worker-2"}, Servers: []string{"server:4200"}, Routes: gen2.Generation.Routes, Tokens: gen2.Generation.Routes.Tokens(false, false)}
 	with := func(change func(*Caddyfile)) Caddyfile {
 		c := base
 		change(&c)
@@ -28,6 +28,7 @@ func caddyVariants() map[string]Caddyfile {
 		"off":        with(func(c *Caddyfile) { c.TLS, c.PublicURL = generation.TLSOff, "http://192.0.2.7:4200" }),
 		"api-all":    with(func(c *Caddyfile) { c.Tokens = gen2.Generation.Routes.Tokens(true, false) }),
 		"serve":      with(func(c *Caddyfile) { c.Tokens = gen2.Generation.Routes.Tokens(false, true) }),
+		"replicas":   with(func(c *Caddyfile) { c.Servers = []string{"server:4200", "server-2:4200"} }),
 		"no-agents":  with(func(c *Caddyfile) { c.Agents = nil }),
 		"odd-user":   with(func(c *Caddyfile) { c.UIUser = `o'brien "ops" \` }),
 	}

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"provision/files"
+	"provision/files/naming"
 )
 
 // sources are the files of the product, without tests, by their path in the repository: what users and hosts get, and the simulated hosts.
@@ -27,7 +29,7 @@ func sources(t *testing.T) map[string]string {
 	for name := range strings.Lines(string(out)) {
 		name = strings.TrimSpace(name)
 		top, _, _ := strings.Cut(name, "/")
-		if !slices.Contains([]string{"cmd", "files", "inventory", "provision", "remote"}, top) || strings.HasSuffix(name, "_test.go") || strings.Contains(name, "/testdata/") {
+		if !slices.Contains([]string{"cmd", "files", "inventory", "provision", "remote"}, top) || strings.HasSuffix(name, "_test.go") || strings.Contains(name, "/testdata/") || strings.Contains(name, "/prefect/tests/") {
 			continue
 		}
 		text, err := os.ReadFile(filepath.Join(root, name))
@@ -66,8 +68,11 @@ func TestArchitectureGenerations(t *testing.T) {
 	for _, g := range files.Generations {
 		major, _, _ := strings.Cut(g.Prefect, ".")
 		owners := []string{"files/gen" + major + "/", "remote/remotetest/gen" + major}
+		for _, place := range found(all, `\b`+regexp.QuoteMeta(fmt.Sprintf("%s:%d", g.Routes.Server, g.Routes.Port))+`\b`, owners...) {
+			t.Errorf("the address of the server of Prefect %s: %s", g.Prefect, place)
+		}
 		for _, pattern := range []string{
-			`\bv?` + regexp.QuoteMeta(g.Prefect) + `\b`, `\bPrefect ` + major + `\b`, regexp.QuoteMeta(g.Python), regexp.QuoteMeta(g.Postgres), regexp.QuoteMeta(g.Routes.Server),
+			`\bv?` + regexp.QuoteMeta(g.Prefect) + `\b`, `\bPrefect ` + major + `\b`, regexp.QuoteMeta(g.Python), regexp.QuoteMeta(g.Postgres),
 			`Python 3\.8|>=3\.8`, `Poetry [0-9]|poetry\.lock|1\.8\.5`,
 			`provision_glue|provision_guard|provision-bridge|received\.py`, `prefect agent |"agent start|prefect server `, `/api/`,
 		} {
@@ -76,6 +81,38 @@ func TestArchitectureGenerations(t *testing.T) {
 			}
 			for _, place := range found(all, pattern, owners...) {
 				t.Errorf("of Prefect %s, and outside of files/gen%s: %s", g.Prefect, major, place)
+			}
+		}
+	}
+}
+
+// TestArchitectureNames: a name that belongs to a stack is put together in files/naming, and handed to whoever needs it: Go, shell, templates and Python.
+func TestArchitectureNames(t *testing.T) {
+	t.Parallel()
+	all := sources(t)
+	roles := naming.RoleServer + "|" + naming.RoleAgent
+	for _, g := range files.Generations {
+		for _, p := range g.Parts {
+			roles += "|" + regexp.QuoteMeta(p.Name)
+		}
+	}
+	for _, name := range []struct{ what, pattern, example string }{
+		{"a label", `["=]provision\.(stack|id|definition|mounts)\b`, `{{.Label "provision.stack"}}`},
+		{"the directory on hosts", "[\"'`]" + naming.Root + "\\b[^-]", `"/var/lib/provision/prefect"`},
+		{"a user id", `\b(` + naming.PrefectUID + `|` + naming.CaddyUID + `)\b`, "USER 10001:10001"},
+		{"the prefix of a queue", "[\"'`]" + naming.HostQueuePrefix + "[\"'`]", `"host-" + host`},
+		{"a tag of deployments", "[\"'`]provision:[\"'`]", `"provision:" + stack`},
+		{"a container in Go", "\\+ *[\"'`]-(" + roles + ")[\"'`]", `stack + "-server"`},
+		{"a container in shell", `[%}]-(` + roles + `)\b`, "a=${container%-business-logic}-agent"},
+		{"a network", "-network[\"'`]", `name + "-network"`},
+	} {
+		if !regexp.MustCompile(name.pattern).MatchString(name.example) {
+			t.Errorf("%s is not found in %s", name.what, name.example)
+		}
+		for _, place := range found(all, name.pattern) {
+			// What a cloud calls its things, and marks them with, is its own.
+			if !strings.HasPrefix(place, "files/naming/") && !strings.HasPrefix(place, "inventory/digitalocean_tags.go:") && !strings.HasPrefix(place, "provision/cloud/") {
+				t.Errorf("%s outside of files/naming: %s", name.what, place)
 			}
 		}
 	}

@@ -11,12 +11,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"provision/cmd/provision/ui"
+	"provision/files/naming"
 	"provision/provision"
+	"provision/provision/stack"
 	"provision/remote/remotetest"
 )
 
 // demoDrift is what the demo breaks by hand, and its path on the simulated server.
-const demoDrift = "/var/lib/provision/prefect/server/caddy/Caddyfile"
+var demoDrift = stack.Default().Names().RoleDir(naming.RoleServer) + "/caddy/Caddyfile"
 
 func (c *cli) demoVerb() *cobra.Command {
 	cmd := &cobra.Command{

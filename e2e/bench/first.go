@@ -136,7 +136,7 @@ func (b *bench) settings(sys *provision.System, h *lab.Host, dir string) (string
 			for _, q := range append(slices.Clone(r.Queues), r.Own...) {
 				queues = append(queues, fmt.Sprintf(`{"name": %q}`, q))
 			}
-			fmt.Fprintf(&more, "POOL=%s\n", remote.Quote(fmt.Sprintf(`{"pool": %q, "queues": [%s]}`, r.Name, strings.Join(queues, ", "))))
+			fmt.Fprintf(&more, "POOL=%s\n", remote.Quote(fmt.Sprintf(`{"pool": %q, "own_prefix": %q, "queues": [%s]}`, r.Name, r.OwnPrefix, strings.Join(queues, ", "))))
 		}
 	}
 	return fmt.Sprintf("set -eu\nPACKAGES=%s\nimages() {\n%s}\n%s", remote.Quote(strings.Join(packages, " ")), images.String(), more.String()), nil

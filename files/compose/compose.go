@@ -156,8 +156,6 @@ func Volume(source, target string) Mount {
 // Seconds is how Compose writes a duration.
 func Seconds(d time.Duration) string { return fmt.Sprintf("%ds", int64(d/time.Second)) }
 
-const mountsLabel = "provision.mounts"
-
 // Render writes the project, after it has given every service its labels.
 func (p Project) Render(stack naming.Stack, id string) (Rendered, error) {
 	p.Networks, p.Volumes = map[string]external{}, map[string]external{}
@@ -176,14 +174,14 @@ func (p Project) Render(stack naming.Stack, id string) (Rendered, error) {
 		if err != nil {
 			return Rendered{}, fmt.Errorf("digest the service %s: %w", name, err)
 		}
-		s.Labels = map[string]string{"provision.stack": string(stack), "provision.definition": definition}
+		s.Labels = map[string]string{naming.LabelStack: string(stack), naming.LabelDefinition: definition}
 		if id != "" {
-			s.Labels["provision.id"] = id
+			s.Labels[naming.LabelID] = id
 		}
 		described := Described{Name: name, Image: s.Image, Networks: slices.Sorted(maps.Keys(s.Networks)), Definition: definition, Mounts: s.StartMounts, OneShot: s.Profiles != nil, Defined: defined}
 		if len(s.StartMounts) > 0 {
 			described.MountsVar = "PROVISION_MOUNTS_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-			s.Labels[mountsLabel] = "${" + described.MountsVar + ":-}"
+			s.Labels[naming.LabelMounts] = "${" + described.MountsVar + ":-}"
 		}
 		out.Services = append(out.Services, described)
 	}
@@ -217,7 +215,7 @@ func (s Service) definition() (text, digest string, err error) {
 // escape keeps Compose from substituting variables in any value but the one that is made for it.
 func escape(n *yaml.Node) {
 	for i, child := range n.Content {
-		if n.Kind == yaml.MappingNode && i%2 == 1 && n.Content[i-1].Value == mountsLabel {
+		if n.Kind == yaml.MappingNode && i%2 == 1 && n.Content[i-1].Value == naming.LabelMounts {
 			continue
 		}
 		escape(child)

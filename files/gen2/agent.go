@@ -11,7 +11,7 @@ import (
 
 // agentPart fetches runs and hands them to the business logic.
 var agentPart = generation.Part{
-	Name: "agent", Role: naming.RoleAgent, Title: "Prefect", UID: prefectUID, Image: generation.ImagePrefect, Polls: true,
+	Name: "agent", Role: naming.RoleAgent, Title: "Prefect", UID: naming.PrefectUID, Image: generation.ImagePrefect, Polls: true,
 	Networks: []naming.Network{naming.AgentNetwork},
 	Secrets:  "agent", AtStart: true,
 	Calls:   []generation.Call{{Part: "business-logic"}},

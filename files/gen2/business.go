@@ -14,7 +14,7 @@ const drainMargin = 20 * time.Second
 
 // businessPart executes flows. With Serve it fetches their runs itself.
 var businessPart = generation.Part{
-	Name: "business-logic", Role: naming.RoleAgent, Title: "Prefect", UID: prefectUID, Image: generation.ImageBusiness,
+	Name: "business-logic", Role: naming.RoleAgent, Title: "Prefect", UID: naming.PrefectUID, Image: generation.ImageBusiness,
 	Networks: []naming.Network{naming.AgentNetwork},
 	Secrets:  "business-logic", AtStart: true,
 	CalledAt: "flow runs",
@@ -25,8 +25,10 @@ var businessPart = generation.Part{
 	Removed: "running flows have their time to end",
 	// New runs are kept away while it is replaced; the agent's own resource starts the agent again. One that is there no longer by right (serve) must not ask
 	// the new one either.
-	Before: `a=${container%-business-logic}-agent
-! docker inspect --type container "$a" >/dev/null 2>&1 || docker stop --time 10 "$a" >/dev/null`,
+	Before: func(s naming.Stack) string {
+		return "a=" + s.Container("agent") + `
+! docker inspect --type container "$a" >/dev/null 2>&1 || docker stop --time 10 "$a" >/dev/null`
+	},
 	Define: func(in generation.Input, site generation.Site) (compose.Service, error) {
 		env := map[string]string{
 			"PROVISION_SECRETS": "PREFECT_API_KEY=/run/secrets/run_token",
@@ -59,7 +61,7 @@ var businessPart = generation.Part{
 
 // describePart says what the flows are. What a flow's module does when it is imported must find nothing: no network, no secret.
 var describePart = generation.Part{
-	Name: "describe", Role: naming.RoleAgent, Title: "Prefect", UID: prefectUID, Image: generation.ImageBusiness, Once: true,
+	Name: "describe", Role: naming.RoleAgent, Title: "Prefect", UID: naming.PrefectUID, Image: generation.ImageBusiness, Once: true,
 	Define: func(generation.Input, generation.Site) (compose.Service, error) {
 		return compose.Service{
 			Entrypoint:  []string{"/opt/provision/entrypoint"},

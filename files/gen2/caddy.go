@@ -9,7 +9,7 @@ import (
 )
 
 var caddyPart = generation.Part{
-	Name: "caddy", Role: naming.RoleServer, Title: "Caddy", UID: caddyUID, Image: generation.ImageCaddy, Entrance: true,
+	Name: "caddy", Role: naming.RoleServer, Title: "Caddy", UID: naming.CaddyUID, Image: generation.ImageCaddy, Entrance: true,
 	Networks: []naming.Network{naming.ServerNetwork},
 	Volumes:  []generation.PartVolume{{Name: naming.CaddyVolume, Target: "/data"}},
 	Secrets:  "caddy", // not AtStart: a changed file is taken by a reload, or at the next request
@@ -29,7 +29,7 @@ var caddyPart = generation.Part{
 			Sysctls: map[string]string{"net.ipv4.ip_unprivileged_port_start": "0"},
 			Ports:   []compose.Port{{Target: int(site.Port), Published: port, Protocol: "tcp"}},
 			Volumes: []compose.Mount{compose.Bind(in.Stack.RoleDir(naming.RoleServer)+"/caddy", "/etc/caddy")},
-			Tmpfs:   []string{"/run/caddy:uid=" + caddyUID + ",gid=" + caddyUID + ",mode=0700"},
+			Tmpfs:   []string{"/run/caddy:uid=" + naming.CaddyUID + ",gid=" + naming.CaddyUID + ",mode=0700"},
 			HealthCheck: &compose.HealthCheck{
 				Test:     []string{"CMD", "python", "-m", "provision_glue.health", "caddy"},
 				Interval: "5s", Timeout: "5s", Retries: 6, StartPeriod: "1m",

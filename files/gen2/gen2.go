@@ -39,13 +39,6 @@ var Generation = generation.Generation{
 	Build:       build,
 }
 
-// Users of the containers. An account of a host with one of these numbers is warned of.
-const (
-	prefectUID  = "10001"
-	caddyUID    = "10002"
-	postgresUID = "999"
-)
-
 func noted(text string) func(generation.Input) string {
 	return func(generation.Input) string { return text }
 }

@@ -8,6 +8,7 @@ import (
 
 	"provision/files/buildcontext"
 	"provision/files/generation"
+	"provision/files/naming"
 )
 
 //go:embed prefect/image.Dockerfile.tmpl prefect/caddy.Dockerfile.tmpl prefect/poetry.txt prefect/received.py prefect/entrypoint prefect/bin
@@ -33,12 +34,12 @@ func prefectContext(in generation.BuildInput) (buildcontext.Context, error) {
 	if err := t.AddFS(prefectFiles, "prefect/base", "project", "pyproject.toml", "poetry.lock"); err != nil {
 		return buildcontext.Context{}, err
 	}
-	return pythonContext(t, recipe{Base: in.Base}, in.CACertificates)
+	return pythonContext(t, recipe{Base: in.Base, UID: naming.PrefectUID}, in.CACertificates)
 }
 
 // businessContext is that of the image in which flows are executed. It reads the project; nothing is read of what its .dockerignore names.
 func businessContext(in generation.BuildInput) (buildcontext.Context, error) {
-	t, r := buildcontext.Tree{}, recipe{Base: in.Base, Business: true}
+	t, r := buildcontext.Tree{}, recipe{Base: in.Base, UID: naming.PrefectUID, Business: true}
 	if in.Project == "" {
 		if err := t.AddFS(prefectFiles, "prefect/base", "project", "pyproject.toml", "poetry.lock"); err != nil {
 			return buildcontext.Context{}, err
@@ -70,12 +71,13 @@ func caddyContext(in generation.BuildInput) (buildcontext.Context, error) {
 	if err := t.AddFS(prefectFiles, "prefect", "provision", "provision_glue/__init__.py", "provision_glue/health.py"); err != nil {
 		return buildcontext.Context{}, err
 	}
-	return dockerContext(t, "caddy.Dockerfile.tmpl", recipe{Base: in.Base, Caddy: in.Caddy}, in.CACertificates)
+	return dockerContext(t, "caddy.Dockerfile.tmpl", recipe{Base: in.Base, Caddy: in.Caddy, UID: naming.CaddyUID}, in.CACertificates)
 }
 
 // recipe is what the Dockerfiles depend on.
 type recipe struct {
 	Base, Caddy  string
+	UID          string // of who runs in it, and of the group
 	CA           bool
 	Business     bool
 	WholeProject bool // dependencies are directories of the project, so it must be there before they are installed

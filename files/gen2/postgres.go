@@ -7,7 +7,7 @@ import (
 )
 
 var postgresPart = generation.Part{
-	Name: "postgres", Role: naming.RoleServer, Title: "PostgreSQL", UID: postgresUID, Image: generation.ImagePostgres,
+	Name: "postgres", Role: naming.RoleServer, Title: "PostgreSQL", UID: naming.PostgresUID, Image: generation.ImagePostgres,
 	Networks: []naming.Network{naming.DatabaseNetwork},
 	Volumes:  []generation.PartVolume{{Name: naming.PostgresVolume, Target: "/var/lib/postgresql/data"}},
 	Secrets:  "postgres", // not AtStart: the password is taken when the database is made, and changed inside it later
@@ -23,7 +23,7 @@ var postgresPart = generation.Part{
 				"POSTGRES_HOST_AUTH_METHOD": "scram-sha-256",
 				"POSTGRES_INITDB_ARGS":      "--auth-host=scram-sha-256 --data-checksums",
 			},
-			Tmpfs:   []string{"/var/run/postgresql:uid=" + postgresUID + ",gid=" + postgresUID + ",mode=0755"},
+			Tmpfs:   []string{"/var/run/postgresql:uid=" + naming.PostgresUID + ",gid=" + naming.PostgresUID + ",mode=0755"},
 			ShmSize: "256m",
 			// While the database is made, only the socket answers: the check goes over TCP.
 			HealthCheck: &compose.HealthCheck{

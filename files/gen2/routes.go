@@ -13,7 +13,8 @@ const (
 )
 
 var routes = generation.Routes{
-	Server: "server:4200",
+	Server: serverPart.Name,
+	Port:   serverPort,
 	API:    "^/api/",
 	Probes: "^/api/(health|ready)$",
 	Closed: []string{"/api/admin/database", "/api/admin/database/*"},

@@ -2,6 +2,7 @@ package gen2
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"provision/files/compose"
@@ -9,22 +10,26 @@ import (
 	"provision/files/naming"
 )
 
+const serverPort = 4200
+
 var serverPart = generation.Part{
-	Name: "server", Role: naming.RoleServer, Title: "Prefect", UID: prefectUID, Image: generation.ImagePrefect,
+	Name: "server", Role: naming.RoleServer, Title: "Prefect", UID: naming.PrefectUID, Image: generation.ImagePrefect,
 	Networks: []naming.Network{naming.ServerNetwork, naming.DatabaseNetwork},
 	Volumes:  []generation.PartVolume{{Name: naming.ArtifactsVolume, Target: "/var/lib/prefect"}},
 	Secrets:  "server", AtStart: true,
 	Calls:    []generation.Call{{Part: "postgres", Healthy: true}},
-	CalledAt: ":4200",
+	CalledAt: ":" + strconv.Itoa(serverPort),
 	Timeout:  180, Note: noted("Prefect is unavailable for a few seconds; agents retry"),
 	// The database is brought to the schema of the image before the new server starts.
-	Before: `echo "bringing the database to this version of Prefect"
-timeout 1800 docker compose --project-name "${container%-server}-server" --ansi never run --rm -T --no-deps migrate`,
+	Before: func(s naming.Stack) string {
+		return `echo "bringing the database to this version of Prefect"
+timeout 1800 docker compose --project-name ` + s.Project(naming.RoleServer) + ` --ansi never run --rm -T --no-deps migrate`
+	},
 	Define: func(in generation.Input, site generation.Site) (compose.Service, error) {
 		env, err := serverEnvironment(in, site)
 		return compose.Service{
 			Entrypoint:  []string{"/opt/provision/entrypoint"},
-			Command:     []string{"prefect", "server", "start", "--host", "0.0.0.0", "--port", "4200"},
+			Command:     []string{"prefect", "server", "start", "--host", "0.0.0.0", "--port", strconv.Itoa(serverPort)},
 			Environment: env,
 			HealthCheck: &compose.HealthCheck{
 				Test:     []string{"CMD", "python", "-m", "provision_glue.health", "server"},
@@ -37,7 +42,7 @@ timeout 1800 docker compose --project-name "${container%-server}-server" --ansi 
 
 // migratePart changes the schema of the database.
 var migratePart = generation.Part{
-	Name: "migrate", Role: naming.RoleServer, Title: "Prefect", UID: prefectUID, Image: generation.ImagePrefect, Once: true,
+	Name: "migrate", Role: naming.RoleServer, Title: "Prefect", UID: naming.PrefectUID, Image: generation.ImagePrefect, Once: true,
 	Networks: []naming.Network{naming.DatabaseNetwork},
 	Secrets:  "server",
 	Calls:    []generation.Call{{Part: "postgres", Healthy: true}},
@@ -54,8 +59,8 @@ var migratePart = generation.Part{
 // serverEnvironment refuses settings that would take the server out of the place that provision made for it.
 func serverEnvironment(in generation.Input, site generation.Site) (map[string]string, error) {
 	fixed := compose.Overlay(compose.ProxyEnvironment(in.Proxy, in.NoProxy, "postgres"), map[string]string{
-		"PROVISION_STACK":   string(in.Stack),
 		"PROVISION_POOL":    naming.Pool,
+		"PROVISION_TAG":     in.Stack.Tag(),
 		"PROVISION_SECRETS": "PREFECT_API_DATABASE_PASSWORD=/run/secrets/password PREFECT_SERVER_ENCRYPTION_KEY=/run/secrets/encryption_key",
 		// Prefect itself puts the password in: the text between the braces is not for Compose.
 		"PREFECT_API_DATABASE_CONNECTION_URL":   "postgresql+asyncpg://prefect:${PREFECT_API_DATABASE_PASSWORD}@postgres:5432/prefect",

@@ -33,6 +33,8 @@ type Part struct {
 	Calls []Call
 	// CalledAt is how those who ask it do, for people.
 	CalledAt string
+	// Replicas says how many alike there are on a host; nil is one. Who calls the part calls all of them, and the entrance leads to each.
+	Replicas func(Input) int
 	// Once is a program that is run by hand and has no lasting container.
 	Once bool
 	// Entrance is what the url leads to, and Polls is what asks there for work.
@@ -48,10 +50,29 @@ type Part struct {
 	Note func(Input) string
 	// Removed says what its end means, where that is more than its absence.
 	Removed string
-	// Before is run on the host before it is replaced; see resource.Service.
-	Before string
+	// Before gives what is run on the host before it is replaced; see resource.Service. The name of a stack is a plain word to a shell.
+	Before func(naming.Stack) string
 	// StoppedFor is the part whose Before stops this one.
 	StoppedFor string
+
+	row string // name of the row that a replica is made of
+}
+
+// Row is the name of the part's row: that of a replica has no number.
+func (p Part) Row() string { return cmp.Or(p.row, p.Name) }
+
+// replicas are the part's containers, or the part itself where there is one.
+func (p Part) replicas(in Input) (out Parts) {
+	n := 1
+	if p.Replicas != nil {
+		n = p.Replicas(in)
+	}
+	for k := range n {
+		one := p
+		one.Name, one.row = naming.Replica(p.Name, k+1), p.Name
+		out = append(out, one)
+	}
+	return out
 }
 
 // PartVolume is a volume of a part.
@@ -105,12 +126,20 @@ type Input struct {
 // Parts are the rows of one generation, in the way of a request: who asks stands before who answers.
 type Parts []Part
 
-// Of are the parts of a role that are there, programs that run once included.
+// Of are the parts of a role that are there, each replica on its own, programs that run once included.
 func (ps Parts) Of(role string, in Input) (out Parts) {
 	for _, p := range ps {
-		if p.Role == role && (p.When == nil || p.When(in)) {
-			out = append(out, p)
+		if p.Role != role || p.When != nil && !p.When(in) {
+			continue
 		}
+		var calls []Call
+		for _, c := range p.Calls {
+			for _, called := range ps.Named(c.Part).replicas(in) {
+				calls = append(calls, Call{Part: called.Name, Healthy: c.Healthy})
+			}
+		}
+		p.Calls = calls
+		out = append(out, p.replicas(in)...)
 	}
 	return out
 }

@@ -2,7 +2,8 @@ package generation
 
 // Routes are what may be asked for at the entrance. The paths are Caddy's.
 type Routes struct {
-	Server  string   // name and port of the server in its network
+	Server  string   // the part that answers
+	Port    int      // of it, in its network
 	API     string   // a regular expression that begins the paths of the API
 	Probes  string   // a regular expression of paths that everybody may ask for
 	Closed  []string // paths that nobody may ask for

@@ -3,8 +3,25 @@
 // changes here or nowhere. Hosts keep what was made under a name: a change of one is a migration.
 package naming
 
+import "strconv"
+
 // Root is the directory of provision on every host.
 const Root = "/var/lib/provision"
+
+// Labels of what belongs to a stack at the engine: whose it is, and what a container runs with.
+const (
+	LabelStack      = "provision.stack"
+	LabelID         = "provision.id"
+	LabelDefinition = "provision.definition"
+	LabelMounts     = "provision.mounts"
+)
+
+// Users of the containers, and groups of the same number. An account of a host with one of these numbers is warned of.
+const (
+	PrefectUID  = "10001"
+	CaddyUID    = "10002"
+	PostgresUID = "999"
+)
 
 // Pool is the work pool of every stack.
 const Pool = "provision"
@@ -50,6 +67,15 @@ func HostQueue(host string) string { return HostQueuePrefix + host }
 // Hostname is that of a service's container on an agent host. Prefect records the agent's with each run that it
 // submits, so that whose runs are running stays known when the container is another one.
 func Hostname(service, host string) string { return service + "-" + host }
+
+// Replica is the service of the nth of several containers of a part, from 1. The first has the part's own name, so that
+// one is called as it was before there could be several.
+func Replica(part string, n int) string {
+	if n == 1 {
+		return part
+	}
+	return part + "-" + strconv.Itoa(n)
+}
 
 // Stack is the name of a stack, which its file gives.
 type Stack string

@@ -8,14 +8,15 @@ import (
 	"strings"
 	"time"
 
+	"provision/files/naming"
 	"provision/remote"
 )
 
 // Labels that say whose a container, network or volume is and what it runs with.
 const (
-	LabelStack      = "provision.stack"
-	LabelDefinition = "provision.definition"
-	LabelMounts     = "provision.mounts"
+	LabelStack      = naming.LabelStack
+	LabelDefinition = naming.LabelDefinition
+	LabelMounts     = naming.LabelMounts
 )
 
 // Container is what the engine says of one container of the stack.
@@ -66,10 +67,10 @@ func inside(s *Script) {
 // answer has (Id) makes the client read that instead, and there a container without a health check
 // has no Health, which is an error for all containers.
 const (
-	containerFormat = `{{.Name}}|{{.ID}}|{{.Image}}|{{.Config.Image}}|{{.State.Status}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.RestartCount}}|{{.State.ExitCode}}|{{.State.OOMKilled}}|{{.State.StartedAt}}|{{index .Config.Labels "provision.definition"}}|{{index .Config.Labels "provision.mounts"}}|{{index .Config.Labels "com.docker.compose.project"}}|{{index .Config.Labels "com.docker.compose.service"}}`
-	allFormat       = `{{.ID}}|{{.Label "provision.stack"}}|{{.Label "com.docker.compose.project"}}|{{.Names}}|{{.Networks}}`
+	containerFormat = `{{.Name}}|{{.ID}}|{{.Image}}|{{.Config.Image}}|{{.State.Status}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.RestartCount}}|{{.State.ExitCode}}|{{.State.OOMKilled}}|{{.State.StartedAt}}|{{index .Config.Labels "` + LabelDefinition + `"}}|{{index .Config.Labels "` + LabelMounts + `"}}|{{index .Config.Labels "com.docker.compose.project"}}|{{index .Config.Labels "com.docker.compose.service"}}`
+	allFormat       = `{{.ID}}|{{.Label "` + LabelStack + `"}}|{{.Label "com.docker.compose.project"}}|{{.Names}}|{{.Networks}}`
 	imageFormat     = `{{.ID}}{{range .RepoTags}}|{{.}}{{end}}{{range .RepoDigests}}|{{.}}{{end}}`
-	networkFormat   = `{{.Name}}|{{.ID}}|{{range .IPAM.Config}}{{.Subnet}}{{end}}|{{.Internal}}|{{index .Labels "provision.stack"}}|{{index .Options "` + bridgeOption + `"}}|{{.EnableIPv6}}`
+	networkFormat   = `{{.Name}}|{{.ID}}|{{range .IPAM.Config}}{{.Subnet}}{{end}}|{{.Internal}}|{{index .Labels "` + LabelStack + `"}}|{{index .Options "` + bridgeOption + `"}}|{{.EnableIPv6}}`
 )
 
 // listing are the arguments of listing in docker_listing.sh.

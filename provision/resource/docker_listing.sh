@@ -1,6 +1,6 @@
 # listing STACK CONTAINERS NETWORKS ALL IMAGES [IMAGE...] lists what the engine has, in the formats of docker.go. That an image is
 # missing is an answer, which the engine prints; any other failure is read as such by parseDocker. What was listed may be gone when it
-# is looked at (a one-shot that ends just then): it is listed again.
+# is looked at (a one-shot that ends just then): it is listed again. label: the one that says whose a thing is.
 listing() {
 	for _ in 1 2 3; do
 		a=$(timeout 20 docker ps -a --no-trunc --format "$4") || break
@@ -17,7 +17,7 @@ listing() {
 		v networks "$n"; break
 	done
 	[ "$V" = yes ] && v volumes "$VS"
-	b=$(timeout 20 docker image ls --filter "label=provision.stack=$1" --format '{{.Repository}}:{{.Tag}}|{{.CreatedAt}}') && v built "$b"
+	b=$(timeout 20 docker image ls --filter "label=$label=$1" --format '{{.Repository}}:{{.Tag}}|{{.CreatedAt}}') && v built "$b"
 	a=$5; shift 5
 	if [ $# -eq 0 ]; then v images ''
 	else i=$(timeout 20 docker image inspect --format "$a" "$@" 2>&1); [ $? -le 1 ] && v images "$i"; fi

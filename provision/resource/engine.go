@@ -48,9 +48,9 @@ const (
 
 func (e *Engine) Probe(s *Script) {
 	s.Once("docker", scripts.With("docker_state"))
-	s.Once("volumes", scripts.With("volumes"))
+	s.Once("volumes", scripts.With("volumes", "label", LabelStack))
 	s.Deferred(func() (ID, string) {
-		s.Once("listing", scripts.With("docker_listing"))
+		s.Once("listing", scripts.With("docker_listing", "label", LabelStack))
 		s.Once("look", platform.Look(e.Repository, e.Source))
 		s.Once("packages", function("packages", platform.Installed("docker-ce")))
 		return e.ID(), remote.Args(listing(e.Stack, slices.Sorted(maps.Keys(s.images)))...) + scripts.With("engine_probe", "mark", marker, "daemon", daemonPath)

@@ -15,7 +15,7 @@ var (
 
 // DockerListing is the listing, whole.
 func DockerListing(stack string, images []string) string {
-	return remote.Args(listing(stack, images)...) + scripts.With("docker_listing") + "listing \"$@\"\n"
+	return remote.Args(listing(stack, images)...) + scripts.With("docker_listing", "label", LabelStack) + "listing \"$@\"\n"
 }
 
 const (

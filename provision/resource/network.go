@@ -90,7 +90,7 @@ func (n *BridgeNetwork) differs(have Network) string {
 func (n *BridgeNetwork) WhyUnknown(w World) string { return engineUnknown(w, n.Host) }
 
 func (n *BridgeNetwork) Do(ctx context.Context, r *Run, c Change) error {
-	script := remote.Set("n", n.Name, "stack", n.Stack)
+	script := remote.Set("n", n.Name, "stack", n.Stack, "label", LabelStack)
 	if c.Act == Replace {
 		var names []string
 		for _, s := range n.Order {

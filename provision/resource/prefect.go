@@ -201,7 +201,7 @@ func (p *Pool) Do(ctx context.Context, r *Run, _ Change) error {
 	for _, name := range append(slices.Clone(p.Queues), p.Own...) {
 		queues = append(queues, queue{name})
 	}
-	spec, err := json.Marshal(map[string]any{"pool": p.Name, "queues": queues})
+	spec, err := json.Marshal(map[string]any{"pool": p.Name, "queues": queues, "own_prefix": p.OwnPrefix})
 	if err != nil {
 		return err
 	}

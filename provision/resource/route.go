@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"provision/remote"
 )
@@ -15,6 +14,7 @@ type Route struct {
 	Host, Container string
 	Queue           string
 	Ask             string // generation.Glue.Check
+	Entrance        string // the container of Caddy, on its host
 	After           []ID
 }
 
@@ -64,7 +64,7 @@ func (r *Route) Check(w World) []Problem {
 	hint := fmt.Sprintf("see its last lines on %s: docker logs --tail 50 %s", r.Host, r.Container)
 	for _, id := range r.After {
 		if id.Kind == "caddy" && rec.Fields["json"] != "" {
-			hint = fmt.Sprintf("see what Caddy says on %s: docker logs --tail 50 %scaddy", id.Host, strings.TrimSuffix(r.Container, "agent"))
+			hint = fmt.Sprintf("see what Caddy says on %s: docker logs --tail 50 %s", id.Host, r.Entrance)
 		}
 	}
 	return []Problem{{ID: r.ID(), What: p, Hint: hint}}

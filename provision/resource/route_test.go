@@ -15,7 +15,7 @@ func (a answered) Fact(ID) (Record, Know) {
 // TestRouteProblems has what an agent may say of its way to the server, and where to look then.
 func TestRouteProblems(t *testing.T) {
 	t.Parallel()
-	r := &Route{Host: "worker-1", Container: "prefect-agent", After: []ID{{"prefect", "caddy", "configuration"}}}
+	r := &Route{Host: "worker-1", Container: "prefect-agent", Entrance: "prefect-caddy", After: []ID{{"prefect", "caddy", "configuration"}}}
 	for answer, want := range map[string]Problem{
 		`{"ok": true}`: {},
 		`{"ok": false, "error": "GET /work_pools gives 401"}`: {What: "GET /work_pools gives 401", Hint: "see what Caddy says on prefect: docker logs --tail 50 prefect-caddy"},

@@ -38,7 +38,7 @@ func (v *Volume) Needs() []ID {
 
 func (v *Volume) Probe(s *Script) {
 	s.Once("docker", scripts.With("docker_state"))
-	s.Once("volumes", scripts.With("volumes"))
+	s.Once("volumes", scripts.With("volumes", "label", LabelStack))
 	s.Once("major", scripts.With("volume_major"))
 	script := scripts.With("volume_probe", "name", v.Name, "born", v.bornPath())
 	if v.Movable {
@@ -113,7 +113,7 @@ func (v *Volume) Do(ctx context.Context, r *Run, c Change) error {
 	if c.Act == Modify {
 		make = "no"
 	}
-	_, err := r.Sh(ctx, v.Host, scripts.With("volume_change", "make", make, "name", v.Name, "stack", v.Stack, "at", v.directory(), "born", v.bornPath()))
+	_, err := r.Sh(ctx, v.Host, scripts.With("volume_change", "make", make, "name", v.Name, "stack", v.Stack, "label", LabelStack, "at", v.directory(), "born", v.bornPath()))
 	return err
 }
 

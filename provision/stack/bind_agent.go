@@ -84,7 +84,7 @@ func (b *binder) agentRole(h *inventory.Host) error {
 			}
 			c.After = append(c.After, registration)
 		}
-		b.add(c, &resource.Route{Host: host, Container: c.Container, Queue: naming.HostQueue(host), Ask: b.stack.Generation().Glue.Check, After: api})
+		b.add(c, &resource.Route{Host: host, Container: c.Container, Queue: naming.HostQueue(host), Ask: b.stack.Generation().Glue.Check, Entrance: b.names.Container(b.parts.Entrance().Name), After: api})
 	}
 	return nil
 }
@@ -107,11 +107,13 @@ func (b *binder) registration(host, dir string, after []resource.ID) (resource.I
 	}
 	spec := struct {
 		Stack       string       `json:"stack"`
+		Tag         string       `json:"tag"`
+		OwnPrefix   string       `json:"own_prefix"` // begins the queue of each agent
 		Pool        string       `json:"pool"`
 		Record      string       `json:"record"`
 		Agents      []string     `json:"agents"`
 		Deployments []deployment `json:"deployments"`
-	}{Stack: b.stack.Name, Pool: naming.Pool, Agents: b.agents, Deployments: []deployment{}}
+	}{Stack: b.stack.Name, Tag: b.names.Tag(), OwnPrefix: naming.HostQueuePrefix, Pool: naming.Pool, Agents: b.agents, Deployments: []deployment{}}
 	var names []string
 	glue := b.stack.Generation().Glue
 	listed := b.stack.Deployments

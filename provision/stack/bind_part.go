@@ -77,7 +77,7 @@ func (b *binder) containers(role string, in generation.Input, rendered compose.R
 		if p.Once {
 			continue
 		}
-		names, out[p.Name] = append(names, p.Name), b.container(p, in, rendered, more[p.Name])
+		names, out[p.Name] = append(names, p.Name), b.container(p, in, rendered, more[p.Row()])
 	}
 	return names, out
 }
@@ -87,7 +87,10 @@ func (b *binder) container(p generation.Part, in generation.Input, rendered comp
 	c := &resource.Service{
 		Host: in.Host, Stack: b.stack.Name, Project: b.names.Project(p.Role), Dir: b.names.RoleDir(p.Role),
 		Service: s.Name, Container: b.names.Container(s.Name), Definition: s.Definition, Image: s.Image, Salt: b.salt(),
-		Files: more.files, After: slices.Clone(more.after), Before: p.Before, Timeout: p.Timeout,
+		Files: more.files, After: slices.Clone(more.after), Timeout: p.Timeout,
+	}
+	if p.Before != nil {
+		c.Before = p.Before(b.names)
 	}
 	if p.Note != nil {
 		c.Note = p.Note(in)

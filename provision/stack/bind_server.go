@@ -198,9 +198,15 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 		}
 	}
 	routes := b.stack.Generation().Routes
+	var servers []string
+	for _, p := range b.parts.Of(naming.RoleServer, b.input(h)) {
+		if p.Row() == routes.Server {
+			servers = append(servers, fmt.Sprintf("%s:%d", p.Name, routes.Port))
+		}
+	}
 	text, digest, err := files.Caddyfile{
 		TLS: tls.Mode, PublicURL: b.inv.URL, UIUser: b.stack.UI.User, Agents: b.agents,
-		Routes: routes, Tokens: routes.Tokens(b.stack.BusinessLogic.API == APIAll, b.serve()), Email: tls.Email, ACMECA: tls.ACMECA, ACMERoot: tls.ACMECARoot != "",
+		Servers: servers, Routes: routes, Tokens: routes.Tokens(b.stack.BusinessLogic.API == APIAll, b.serve()), Email: tls.Email, ACMECA: tls.ACMECA, ACMERoot: tls.ACMECARoot != "",
 	}.Render()
 	if err != nil {
 		return nil, caddyfile{}, err

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"provision/files/naming"
 )
 
 func checkGlue(p *proc, args []string) int {
@@ -95,7 +97,7 @@ func smokeGlue(p *proc, args []string) int {
 			state, _, _ := strings.Cut(p.host.runsEnd, ":")
 			out["run"], out["state"], out["error"] = randomUUID(), state, p.host.runsEnd
 		default:
-			out["ok"], out["run"], out["state"], out["hostname"] = true, randomUUID(), "Completed", "business-logic-"+host
+			out["ok"], out["run"], out["state"], out["hostname"] = true, randomUUID(), "Completed", naming.Hostname("business-logic", host)
 		}
 	})
 	p.json(out)

@@ -35,7 +35,7 @@ func observeGlue(p *proc, args []string) int {
 		}
 		deployments := []Deployment{}
 		for _, k := range slices.Sorted(maps.Keys(db.deployments)) {
-			if d := db.deployments[k]; slices.Contains(d.Tags, "provision:"+o.value["s"]) {
+			if d := db.deployments[k]; slices.Contains(d.Tags, p.env["PROVISION_TAG"]) {
 				deployments = append(deployments, d)
 			}
 		}
@@ -56,6 +56,7 @@ func poolGlue(p *proc, args []string) int {
 	var spec struct {
 		Pool   string
 		Queues []struct{ Name string }
+		Prefix string `json:"own_prefix"`
 	}
 	if len(args) != 1 || json.Unmarshal([]byte(args[0]), &spec) != nil {
 		p.errorf("usage: python -m provision_glue.pool JSON|-\n")
@@ -82,7 +83,7 @@ func poolGlue(p *proc, args []string) int {
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(db.queues)) {
-			if strings.HasPrefix(name, "host-") && !want[name] {
+			if strings.HasPrefix(name, spec.Prefix) && !want[name] {
 				delete(db.queues, name)
 				p.printf("queue %s: deleted\n", name)
 			}
@@ -92,10 +93,11 @@ func poolGlue(p *proc, args []string) int {
 }
 
 type registration struct {
-	Stack, Pool, Record string
-	Agents              []string
-	Deployments         []registered
-	Flows               map[string]struct{ Name string }
+	Tag, Pool, Record string
+	Prefix            string `json:"own_prefix"`
+	Agents            []string
+	Deployments       []registered
+	Flows             map[string]struct{ Name string }
 }
 
 type registered struct {
@@ -109,7 +111,7 @@ const smokeFlow = "provision_glue.flows.smoke"
 func (r registration) all() []registered {
 	out := slices.Clone(r.Deployments)
 	for _, a := range r.Agents {
-		out = append(out, registered{Flow: smokeFlow, Name: a, Queue: "host-" + a})
+		out = append(out, registered{Flow: smokeFlow, Name: a, Queue: r.Prefix + a})
 	}
 	return out
 }
@@ -168,7 +170,7 @@ func registerGlue(p *proc, _ []string) int {
 }
 
 func (p *proc) register(spec registration) int {
-	tag := "provision:" + spec.Stack
+	tag := spec.Tag
 	want := map[string]Deployment{}
 	for _, d := range spec.all() {
 		flow := spec.Flows[d.Flow].Name

@@ -16,13 +16,13 @@ from .local import URL
 RECORD = "provision_registration"
 
 
-def observe(api, stack, pool):
+def observe(api, tag, pool):
     """All parts. Whether the API answers at all shows with the first of them."""
     there = api.find("/work_pools/" + pool)
     result = {"pool": there and {"name": there["name"]}}
     for name, part in (
         ("queues", lambda: _queues(api, pool) if there else []),
-        ("deployments", lambda: _deployments(api, stack)),
+        ("deployments", lambda: _deployments(api, tag)),
         ("registration", lambda: _registration(api)),
         ("runs", lambda: _runs(api)),
     ):
@@ -37,9 +37,9 @@ def _queues(api, pool):
     return sorted(({"name": row["name"]} for row in api.all("/work_pools/%s/queues/filter" % pool, {})), key=lambda row: row["name"])
 
 
-def _deployments(api, stack):
+def _deployments(api, tag):
     """Those that provision registered for this stack."""
-    rows = api.all("/deployments/filter", {"deployments": {"tags": {"all_": ["provision:" + stack]}}})
+    rows = api.all("/deployments/filter", {"deployments": {"tags": {"all_": [tag]}}})
     found = [{"entrypoint": row["entrypoint"], "name": row["name"], "tags": sorted(row["tags"])} for row in rows]
     return sorted(found, key=lambda row: (row["name"], row["entrypoint"]))
 
@@ -64,11 +64,11 @@ def _runs(api):
 
 def main(arguments):
     parser = argparse.ArgumentParser(prog="observe")
-    parser.add_argument("--stack", default=os.environ.get("PROVISION_STACK", "prefect"))
+    parser.add_argument("--stack")  # for images of former versions, which do not know PROVISION_TAG
     parser.add_argument("--pool", default=os.environ.get("PROVISION_POOL", "provision"))
     options = parser.parse_args(arguments)
     try:
-        result = observe(API(URL, timeout=4.0), options.stack, options.pool)
+        result = observe(API(URL, timeout=4.0), os.environ["PROVISION_TAG"], options.pool)
     except (Unreachable, Refused) as error:
         result = {"error": str(error)}
     print(json.dumps(result, sort_keys=True))

@@ -12,7 +12,6 @@ import sys
 from .api import API, Refused, Unreachable
 from .local import URL
 
-OWN_PREFIX = "host-"
 TYPE = "prefect-agent"
 
 
@@ -45,7 +44,7 @@ def setup(api, wanted):
             done.append("queue %s: %s" % (name, ", ".join("%s %s -> %s" % (k, have[k], v) for k, v in sorted(differs.items()))))
     names = {want["name"] for want in wanted["queues"]}
     for name in sorted(queues):
-        if name.startswith(OWN_PREFIX) and name not in names:
+        if name.startswith(wanted["own_prefix"]) and name not in names:
             api.call("DELETE", path + "/queues/" + name)
             done.append("queue %s: deleted" % name)
     return done

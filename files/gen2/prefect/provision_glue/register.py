@@ -2,7 +2,7 @@
 
     python -m provision_glue.register <JSON
 
-    {"stack": "prefect", "pool": "provision", "record": "DIGEST", "agents": ["worker-1"],
+    {"stack": "prefect", "tag": TAG, "own_prefix": PREFIX, "pool": "provision", "record": "DIGEST", "agents": ["worker-1"],
      "deployments": [{"flow": "hello.py:hello", "name": "default", "queue": "default", "cron": "0 6 * * *" | "interval": 900, "timezone": "UTC",
                       "parameters": {}, "tags": []}],
      "flows": {"hello.py:hello": {"name": "hello", "description": null, "parameters": {...}}}}
@@ -39,7 +39,7 @@ class Bad(Exception):
 
 def listed(specification):
     """The entries of the user's deployments, and of one smoke deployment for each agent host."""
-    smoke = [{"flow": SMOKE, "name": host, "queue": "host-" + host} for host in specification.get("agents") or []]
+    smoke = [{"flow": SMOKE, "name": host, "queue": specification["own_prefix"] + host} for host in specification.get("agents") or []]
     return list(specification.get("deployments") or []) + smoke
 
 
@@ -71,7 +71,7 @@ def _row(flow, entry, specification):
         raise Bad("flow %s: deployment %s gives parameters that the flow does not take: %s" % (entry["flow"], entry["name"], ", ".join(unknown)))
     return {
         "name": entry["name"], "entrypoint": entry["flow"], "path": None if entry["flow"] == SMOKE else PROJECT, "description": flow["description"],
-        "parameters": parameters, "parameter_openapi_schema": schema, "tags": sorted(set(entry.get("tags") or []) | {"provision:" + specification["stack"]}),
+        "parameters": parameters, "parameter_openapi_schema": schema, "tags": sorted(set(entry.get("tags") or []) | {specification["tag"]}),
         "work_pool_name": specification["pool"], "work_queue_name": entry["queue"], "schedules": _schedules(entry), "version": specification["record"][:40],
     }
 
@@ -101,7 +101,7 @@ def save_blocks():
 
 def register(api, specification, deployments, block):
     """Writes all of it; gives the lines of what was done."""
-    tag, done = "provision:" + specification["stack"], []
+    tag, done = specification["tag"], []
     there = {row["id"]: row for row in api.all("/deployments/filter", {"deployments": {"tags": {"all_": [tag]}}})}
     kept = set()
     for (flow, name), row in sorted(deployments.items()):

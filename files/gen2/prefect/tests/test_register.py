@@ -14,7 +14,7 @@ try:
 except ImportError:
     prefect = None
 
-SPECIFICATION = {"stack": "mine", "pool": "provision", "record": "r1"}
+SPECIFICATION = {"tag": "provision:mine", "own_prefix": "host-", "pool": "provision", "record": "r1"}
 
 
 def row(**fields):

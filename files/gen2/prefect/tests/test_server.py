@@ -37,7 +37,7 @@ class Pools:
 
 
 class Pool(unittest.TestCase):
-    WANTED = {"pool": "provision", "queues": [{"name": "default", "concurrency": 7}, {"name": "host-a"}]}
+    WANTED = {"pool": "provision", "own_prefix": "host-", "queues": [{"name": "default", "concurrency": 7}, {"name": "host-a"}]}
 
     def test_makes_what_is_missing_once(self):
         pools = Pools(exists=False)
@@ -64,7 +64,7 @@ class Pool(unittest.TestCase):
 
     def test_more_queues_than_one_page(self):
         pools = Pools([("q%d" % n, None) for n in range(450)] + [("host-gone", None)])
-        pool.setup(fake.Fake(self, pools).api(), {"pool": "provision", "queues": []})
+        pool.setup(fake.Fake(self, pools).api(), {"pool": "provision", "own_prefix": "host-", "queues": []})
         self.assertEqual(len(pools.queues), 450)
 
 
@@ -85,7 +85,7 @@ class Observe(unittest.TestCase):
         return 404, {}
 
     def test_each_part_stands_alone(self):
-        got = observe.observe(fake.Fake(self, self.answer).api(), "mine", "provision")
+        got = observe.observe(fake.Fake(self, self.answer).api(), "provision:mine", "provision")
         self.assertEqual(got["pool"], {"name": "provision"})
         self.assertEqual(got["queues"], [{"name": "host-a"}, {"name": "host-b"}])
         self.assertEqual(got["runs"], {"hosts": {"agent-a": {"RUNNING": 3}}})
@@ -94,11 +94,11 @@ class Observe(unittest.TestCase):
 
     def test_deployments(self):
         rows = [{"entrypoint": "a.py:f", "name": "x", "tags": ["t", "provision:mine"], "flow_id": "1"}]
-        got = observe.observe(fake.Fake(self, lambda m, p, b, h: (200, fake.page(rows, b)) if p == "/deployments/filter" else self.answer(m, p, b, h)).api(), "mine", "provision")
+        got = observe.observe(fake.Fake(self, lambda m, p, b, h: (200, fake.page(rows, b)) if p == "/deployments/filter" else self.answer(m, p, b, h)).api(), "provision:mine", "provision")
         self.assertEqual(got["deployments"], [{"entrypoint": "a.py:f", "name": "x", "tags": ["provision:mine", "t"]}])
 
     def test_no_pool(self):
-        got = observe.observe(fake.Fake(self, lambda m, p, b, h: (404, {})).api(), "mine", "provision")
+        got = observe.observe(fake.Fake(self, lambda m, p, b, h: (404, {})).api(), "provision:mine", "provision")
         self.assertIsNone(got["pool"])
         self.assertEqual(got["queues"], [])
 
@@ -106,7 +106,7 @@ class Observe(unittest.TestCase):
         server = fake.Fake(self, self.answer)
         server.server.server_close()
         with self.assertRaises(Unreachable):
-            observe.observe(server.api(), "mine", "provision")
+            observe.observe(server.api(), "provision:mine", "provision")
 
 
 class Smoke(unittest.TestCase):
