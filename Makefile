@@ -43,7 +43,7 @@ lint: ## formatting, linters, module files
 	$(TOOL) golangci-lint run --build-tags e2e ./e2e/...
 	$(TOOL) actionlint
 	@loose=$$(grep -rn 'uses:' .github/workflows | grep -vE '@[0-9a-f]{40} # v[0-9]'); [ -z "$$loose" ] || { echo "not pinned by commit:"; echo "$$loose"; exit 1; }
-	@if command -v shellcheck >/dev/null; then shellcheck tools/release/*.sh .ci/run; else echo "skipped: no shellcheck here"; fi
+	@if command -v shellcheck >/dev/null; then shellcheck tools/release/*.sh provision/testdata/userland/boot.sh provision/testdata/userland/shims/* .ci/run; else echo "skipped: no shellcheck here"; fi
 	@bare=$$(grep -E '^[a-z0-9-]+:' Makefile | grep -vE ' ## |: [A-Z]+ = '); [ -z "$$bare" ] || { echo "make help has no line for:"; echo "$$bare"; exit 1; }
 	@diff <(sed -n 's/^\.PHONY: //p' Makefile | tr ' ' '\n' | sort) <(grep -oE '^[a-z0-9-]+:' Makefile | tr -d : | sort -u) || { echo "not in .PHONY (>), or there alone (<)"; exit 1; }
 	$(GO) mod tidy -diff
