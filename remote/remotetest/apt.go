@@ -348,8 +348,3 @@ func aptCacheMain(p *proc) int {
 	}
 	return 0
 }
-
-func aptConfigMain(p *proc) int {
-	p.unsupported("apt-config")
-	return 1
-}

@@ -126,16 +126,8 @@ func (p *proc) owner(text string) (uid, gid int) {
 func chownMain(p *proc) int {
 	o := p.anywhere("Rh", "", map[string]string{"no-dereference": "h", "recursive": "R"})
 	p.operands(o, 2)
-	spec := o.args[0]
-	if p.argv[0] == "chgrp" {
-		spec = ":" + spec
-	}
-	uid, gid := p.owner(spec)
-	what := "changing ownership of '%s'"
-	if p.argv[0] == "chgrp" {
-		what = "changing group of '%s'"
-	}
-	return p.recurse(o.args[1:], o.has("R"), what, "cannot access '%s'", func(name string) error {
+	uid, gid := p.owner(o.args[0])
+	return p.recurse(o.args[1:], o.has("R"), "changing ownership of '%s'", "cannot access '%s'", func(name string) error {
 		return p.host.tree.chown(p.cred, p.abs(name), uid, gid, !o.has("h"))
 	})
 }

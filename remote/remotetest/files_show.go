@@ -179,17 +179,6 @@ func (p *proc) realPath(name string) (string, error) {
 	return cur, nil
 }
 
-func realpathMain(p *proc) int {
-	o := p.anywhere("em", "", nil)
-	return p.each(o.args, "%s", func(name string) error {
-		full, err := p.realPath(name)
-		if err == nil {
-			p.printf("%s\n", full)
-		}
-		return err
-	})
-}
-
 func lsMain(p *proc) int {
 	o := p.anywhere("1aAdln", "", nil)
 	args := o.args

@@ -239,32 +239,3 @@ func (p *proc) findFormat(format, name, root string, i Info) string {
 	}
 	return b.String()
 }
-
-// duMain is du -sk and du -sb.
-func duMain(p *proc) int {
-	o := p.anywhere("skbxhm", "", nil)
-	if !o.has("s") || o.has("h") {
-		p.unsupported("du without -s, or with -h")
-	}
-	return p.each(o.args, "cannot access '%s'", func(name string) error {
-		i, err := p.lstat(name)
-		if err != nil {
-			return err
-		}
-		total := i.Bytes
-		if i.IsDir() {
-			for _, c := range p.host.Files(p.abs(name)) {
-				total += c.Bytes
-			}
-		}
-		switch {
-		case o.has("b"):
-		case o.has("m"):
-			total = (total + 1<<20 - 1) >> 20
-		default:
-			total = (total + 1023) >> 10
-		}
-		p.printf("%d\t%s\n", total, name)
-		return nil
-	})
-}

@@ -112,13 +112,6 @@ func timeoutMain(p *proc) int {
 	return 124
 }
 
-func nohupMain(p *proc) int {
-	p.host.mu.Lock()
-	p.ignore[syscall.SIGHUP] = true
-	p.host.mu.Unlock()
-	return p.exec(p.options("", "", nil).args)
-}
-
 func setsidMain(p *proc) int {
 	o := p.options("fw", "", map[string]string{"fork": "f", "wait": "w"})
 	if o.has("f") {
@@ -130,5 +123,3 @@ func setsidMain(p *proc) int {
 	p.leadGroup()
 	return p.exec(o.args)
 }
-
-func niceMain(p *proc) int { return p.exec(p.options("", "n:c:", nil).args) }

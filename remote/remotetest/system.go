@@ -108,7 +108,7 @@ func (h *Host) install() error {
 		have = append(have, "systemctl", "journalctl")
 	}
 	if f.apt {
-		have = append(have, "apt-get", "apt-cache", "apt-config", "dpkg", "dpkg-query")
+		have = append(have, "apt-get", "apt-cache", "dpkg", "dpkg-query")
 	}
 	if f.dnf {
 		have = append(have, "dnf", "rpm", "curl")
@@ -338,7 +338,7 @@ func randomUUID() string {
 func basePrograms() []string {
 	apart := map[string]bool{
 		"docker": true, "dockerd": true, "systemctl": true, "journalctl": true, "apt-get": true, "apt-cache": true,
-		"apt-config": true, "apt-helper": true, "dnf": true, "rpm": true, "curl": true, "nft": true, "dpkg": true, "dpkg-query": true, "sudo": true, "cloud-init": true, "sftp-server": true,
+		"apt-helper": true, "dnf": true, "rpm": true, "curl": true, "nft": true, "dpkg": true, "dpkg-query": true, "sudo": true, "cloud-init": true, "sftp-server": true,
 	}
 	var out []string
 	for name := range maps.Keys(programs()) {

@@ -2,24 +2,18 @@ package remotetest
 
 import (
 	"bytes"
-	"crypto/md5"
-	"crypto/sha1"
 	"crypto/sha256"
-	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
-	"hash"
 	"io"
 	"os"
-	"path"
 	"strings"
 )
 
 func sumMain(p *proc) int {
 	o := p.anywhere("cbz", "", map[string]string{"check": "c", "status": "S", "quiet": "q", "strict": "T", "binary": "b", "zero": "z"})
-	fresh := map[string]func() hash.Hash{"sha256sum": sha256.New, "sha512sum": sha512.New, "sha1sum": sha1.New, "md5sum": md5.New}[path.Base(p.argv[0])]
 	sum := func(r io.Reader) (string, error) {
-		h := fresh()
+		h := sha256.New()
 		_, err := io.Copy(h, r)
 		return hex.EncodeToString(h.Sum(nil)), err
 	}

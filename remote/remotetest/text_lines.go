@@ -180,18 +180,3 @@ func sortMain(p *proc) int {
 	}
 	return code
 }
-
-func uniqMain(p *proc) int {
-	o := p.anywhere("", "", nil)
-	return p.inputs(o.args, func(_ string, r io.Reader) error {
-		b, err := io.ReadAll(r)
-		last, first := "", true
-		for l := range strings.Lines(string(b)) {
-			if l = strings.TrimSuffix(l, "\n"); first || l != last {
-				p.printf("%s\n", l)
-			}
-			last, first = l, false
-		}
-		return err
-	})
-}

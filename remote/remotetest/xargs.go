@@ -9,20 +9,12 @@ import (
 	"strings"
 )
 
-func basenameMain(p *proc) int {
+func dirnameMain(p *proc) int {
 	o := p.options("", "", nil)
 	p.operands(o, 1)
-	if p.argv[0] == "dirname" {
-		for _, a := range o.args {
-			p.printf("%s\n", path.Dir(strings.TrimRight(a, "/")+strings.Repeat("/", b2i(strings.Trim(a, "/") == ""))))
-		}
-		return 0
+	for _, a := range o.args {
+		p.printf("%s\n", path.Dir(strings.TrimRight(a, "/")+strings.Repeat("/", b2i(strings.Trim(a, "/") == ""))))
 	}
-	b := path.Base(o.args[0])
-	if len(o.args) > 1 && b != o.args[1] {
-		b = strings.TrimSuffix(b, o.args[1])
-	}
-	p.printf("%s\n", b)
 	return 0
 }
 
