@@ -27,15 +27,19 @@ test: test-python ## all tests that need no root and no real host; the long scen
 caddy: ## the Caddy that some tests need, as .cache/bin/caddy: some minutes the first time
 	$(GO) run ./e2e/labctl caddy .cache/bin
 
+# The tests of provision that others run a sample of.
+SCENARIOS := ^Test(Cut|Drift|EveryFaultOfEveryCallConverges|Hostile.*|Killed|KilledLater|PerpetualDifferences|Shellcheck|TrustKilled)$$
 scenarios: ## the long scenarios in full: every point to be killed at, every cut, every random inventory, 1 GiB each way
-	$(GO) test -count=1 -timeout 30m ./provision/
+	$(GO) test -count=1 -timeout 30m -run '$(SCENARIOS)' ./provision/
 	$(GO) test -count=1 -timeout 30m -run '^TestMemoryIsFlat$$' ./remote/
 
 test-python: ## the tests of what lands in the images, with Python 3.8 where there is one
 	@if [ -n "$(PYTHON38)" ]; then cd files/gen2/prefect && $(PYTHON38) -m unittest discover -s tests; else echo "skipped: no Python 3.8 here for the tests of files/gen2/prefect"; fi
 
-race: ## the tests with the race detector, the long scenarios in a sample
-	$(GOTEST) -race -short -shuffle=on -timeout 30m ./...
+# Tests that compare much with other programs, one after the other: there is no race to find, and much to wait for.
+COMPARISONS := ^Test(Generated.*|MemoryIsFlat|RealUserland)$$
+race: ## the tests with the race detector, the long scenarios in a smaller sample
+	$(GOTEST) -race -short -shuffle=on -timeout 30m -skip '$(COMPARISONS)' ./...
 
 lint: ## formatting, linters, module files
 	@out=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted (make fmt):"; echo "$$out"; exit 1; }
@@ -59,7 +63,7 @@ vuln: ## known vulnerabilities in what is reachable; says so where the database 
 
 e2e: ## the scenarios on real hosts: systemd, sshd, apt, Docker, PostgreSQL, Caddy, Prefect (root on Debian)
 	$(GO) run ./e2e/labctl missing
-	$(GO) test -tags e2e -count=1 -timeout 60m -parallel 2 -v ./e2e/
+	$(TOOL) gotestsum --format testname -- -tags e2e -count=1 -timeout 60m -parallel 2 ./e2e/
 
 bench: ## measure against ssh, pyinfra, Ansible and shell scripts, on real hosts and a simulated fleet; about 30 minutes
 	$(GO) run ./e2e/labctl missing

@@ -17,6 +17,7 @@ const (
 // TestAuthorityFollowed lets nearly ten years pass: the next authority is made, its root reaches the
 // agents beside the old one, and Caddy changes over only then.
 func TestAuthorityFollowed(t *testing.T) {
+	t.Parallel()
 	s := arrange(t, split)
 	s.converge()
 	server, agent := s.hosts[0], s.hosts[1]
@@ -67,6 +68,7 @@ func TestAuthorityFollowed(t *testing.T) {
 
 // TestAuthorityOfAnotherName changes the url: the old authority cannot certify it.
 func TestAuthorityOfAnotherName(t *testing.T) {
+	t.Parallel()
 	s := arrange(t, split)
 	s.converge()
 	s.edit("prefect.demo.test", "flows.demo.test")

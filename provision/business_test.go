@@ -13,6 +13,7 @@ import (
 // TestBusinessLogicReplaced edits the settings of the business logic: the plan names its container,
 // the runs that are running in it, and the agent that is stopped meanwhile, and nothing else.
 func TestBusinessLogicReplaced(t *testing.T) {
+	t.Parallel()
 	s := arrange(t, layout{agents: 1, stack: "[business_logic]\nstop_grace = \"1m\"\n"})
 	s.converge()
 	s.server.SetRunning("agent-worker-1", 2)

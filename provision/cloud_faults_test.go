@@ -103,7 +103,7 @@ func TestEveryFaultOfEveryCallConverges(t *testing.T) {
 		}
 	}
 	slices.Sort(all)
-	chosen := sample(all, 40)
+	chosen := sample(t, all, 40)
 	for _, name := range chosen {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -12,10 +12,7 @@ import (
 // no hang, a change that was cut is unknown and not failed, and the next apply converges.
 func TestCut(t *testing.T) {
 	t.Parallel()
-	cuts := 200
-	if testing.Short() || raceDetector {
-		cuts = 8
-	}
+	cuts := often(t, 200, 8)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))

@@ -9,6 +9,7 @@ import (
 
 // TestAnotherMajorVersion names an image of PostgreSQL that does not read the data that is there.
 func TestAnotherMajorVersion(t *testing.T) {
+	t.Parallel()
 	s := arrange(t, layout{stack: "[postgres]\nimage = \"postgres:13.3\"\n"})
 	s.converge()
 	file := filepath.Join(filepath.Dir(s.inventory), "stack.toml")

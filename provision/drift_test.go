@@ -150,7 +150,7 @@ cat /root/kept >"$f"`), []string{"prefect reload caddy configuration: Caddy runs
 // nothing differs afterwards.
 func TestDrift(t *testing.T) {
 	t.Parallel()
-	chosen := sample(drifts, 7)
+	chosen := sample(t, drifts, 7)
 	const share = 7 // that are tried on one fleet, one after the other
 	each((len(chosen)+share-1)/share, func(n int) {
 		part := chosen[n*share : min((n+1)*share, len(chosen))]

@@ -86,7 +86,7 @@ func endless(text string) func(remotetest.Call) int {
 func TestHostileAnswers(t *testing.T) {
 	t.Parallel()
 	programs := []string{"docker", "cat", "stat", "head", "sha256sum", "date", "uname", "id", "grep", "df", "ss", "find", "mktemp", "cut", "sort"}
-	programs = sample(programs, 4)
+	programs = sample(t, programs, 4)
 	each(len(programs), func(i int) {
 		t.Run(programs[i], func(t *testing.T) {
 			s := arrange(t, layout{agents: 1, hostile: true})
@@ -176,7 +176,7 @@ func TestHostileMarks(t *testing.T) {
 		"the end, early":           {"uname", "\nN e\n", true},
 		"the end, in the middle":   {"docker", yes.String() + "\nN e\n", true},
 	}
-	for _, name := range sample(slices.Sorted(maps.Keys(cases)), 3) {
+	for _, name := range sample(t, slices.Sorted(maps.Keys(cases)), 3) {
 		c := cases[name]
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -356,7 +356,7 @@ func TestHostileValues(t *testing.T) {
 		}), ""},
 		"the agent's check": {says("provision_glue.check", func(string) string { return `{"ok": false, "error": ` + quoteJSON("shown"+terminal) + `}` }), "shown"},
 	}
-	for _, name := range sample(slices.Sorted(maps.Keys(cases)), 8) {
+	for _, name := range sample(t, slices.Sorted(maps.Keys(cases)), 8) {
 		c := cases[name]
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -11,6 +11,7 @@ import (
 // TestIllBelow stops Caddy until the containers that ask through it are unhealthy: Caddy is started
 // again, and they are waited for and not replaced, because they are not what is ill.
 func TestIllBelow(t *testing.T) {
+	t.Parallel()
 	s := arrange(t, split)
 	s.converge()
 	agent := s.hosts[agentHost]

@@ -32,21 +32,6 @@ func each(n int, f func(i int)) {
 	_ = g.Wait()
 }
 
-// sample thins out points where all of them would take too long; the race detector sees half as many, because
-// what races does so at any of them.
-func sample[T any](points []T, most int) []T {
-	if raceDetector {
-		most = (most + 1) / 2
-	}
-	if !testing.Short() && !raceDetector || len(points) <= most {
-		return points
-	}
-	var out []T
-	for i := range most {
-		out = append(out, points[i*len(points)/most])
-	}
-	return out
-}
 
 // point is a moment of a first apply, or of the one after a converged fleet's files were edited.
 type point struct {
@@ -200,7 +185,7 @@ const ownFlows = "[business_logic]\npath = \"flows\"\n"
 
 // killedAtEach tries all points, or so many of them where tests are to be short.
 func killedAtEach(t *testing.T, all []point, short int) {
-	chosen := sample(all, short)
+	chosen := sample(t, all, short)
 	t.Logf("%d points, %d of them tried", len(all), len(chosen))
 	var waited atomic.Int64
 	each(len(chosen), func(i int) {

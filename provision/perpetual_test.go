@@ -156,10 +156,7 @@ func certificate(t reporter, dir string, hosts ...string) {
 // that always finds something to do would restart people's services for ever.
 func TestPerpetualDifferences(t *testing.T) {
 	t.Parallel()
-	checks := 300
-	if testing.Short() || raceDetector {
-		checks = 8
-	}
+	checks := often(t, 300, 8)
 	dir := t.TempDir()
 	var tried, most atomic.Int64
 	each(workers, func(n int) {
@@ -168,7 +165,7 @@ func TestPerpetualDifferences(t *testing.T) {
 			count := 0
 			rapid.Check(t, func(r *rapid.T) {
 				// What failed once is looked at as often as rapid likes, to find its smallest form.
-				if count++; count > checks/workers && !failed {
+				if count++; count > max(1, checks/workers) && !failed {
 					return
 				}
 				defer func() { failed = failed || r.Failed() }()

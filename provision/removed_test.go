@@ -69,6 +69,7 @@ func paths(h *remotetest.Host, dir string) string {
 // TestRemovedAgentHost takes an agent host out of the inventory: its tokens are gone from the
 // server, and the plan says that what is on the host stays. Put back with no roles, it is cleaned.
 func TestRemovedAgentHost(t *testing.T) {
+	t.Parallel()
 	s := arrange(t, layout{agents: 2})
 	s.converge()
 	worker := s.hosts[2]
@@ -138,6 +139,7 @@ func untouched(t *testing.T, h *remotetest.Host) {
 // TestCleanedServerKeepsItsData moves the server role: refused as long as the data is elsewhere;
 // with new data by name the old host is cleaned, but for the volumes and the key that reads them.
 func TestCleanedServerKeepsItsData(t *testing.T) {
+	t.Parallel()
 	s := arrange(t, split)
 	s.converge()
 	s.edit(`roles = ["server"]`, `roles = []`)
@@ -192,6 +194,7 @@ func TestCleanedServerWithoutItsEngine(t *testing.T) {
 
 // TestServerThatWasAnAgent is an inventory whose server host got its id from another server.
 func TestServerThatWasAnAgent(t *testing.T) {
+	t.Parallel()
 	s := arrange(t, split)
 	s.converge()
 	text, err := os.ReadFile(s.inventory)
@@ -252,6 +255,7 @@ func TestWrongServer(t *testing.T) {
 
 // TestRoleTakenFromASingleHost leaves the server alone on a host that was both.
 func TestRoleTakenFromASingleHost(t *testing.T) {
+	t.Parallel()
 	s := arrange(t, layout{agents: 1, top: "url = \"https://prefect.demo.test\"\n"})
 	s.edit(`roles = ["server"]`, `roles = ["server", "agent"]`)
 	s.converge()

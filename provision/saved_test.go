@@ -43,6 +43,7 @@ const caddyfile = "/var/lib/provision/prefect/server/caddy/Caddyfile"
 
 // TestKeptPlan carries out a plan of a first installation from its file, and one that does nothing.
 func TestKeptPlan(t *testing.T) {
+	t.Parallel()
 	s := arrange(t, split)
 	path := s.keep()
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -73,6 +74,7 @@ func TestKeptPlan(t *testing.T) {
 
 // TestStalePlan changes a byte somewhere between plan and apply: refused, named, and nothing done.
 func TestStalePlan(t *testing.T) {
+	t.Parallel()
 	stack := "[agent]\nconcurrency = 3\n"
 	s := arrange(t, layout{agents: 1, stack: "[agent]\nconcurrency = 4\n"})
 	s.converge()

@@ -13,6 +13,7 @@ func (s *site) stack(text string) {
 
 // TestServe has business logic fetch its runs itself, changes over from the bridge to it and back.
 func TestServe(t *testing.T) {
+	t.Parallel()
 	const serve, bridge = "[business_logic]\nexecution = \"serve\"\n", "[business_logic]\nexecution = \"bridge\"\n"
 	s := arrange(t, layout{agents: 2, stack: serve})
 	s.converge()

@@ -157,10 +157,7 @@ func TestTrustUnknown(t *testing.T) {
 // random changes. Whatever was left, the next apply ends with agents that trust what Caddy shows.
 func TestTrustKilled(t *testing.T) {
 	t.Parallel()
-	runs := 40
-	if testing.Short() || raceDetector {
-		runs = 6
-	}
+	runs := often(t, 40, 6)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	byHand := []string{
