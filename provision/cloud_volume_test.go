@@ -56,6 +56,21 @@ func TestANewDropletWithTheOldVolumeIsTheSameStack(t *testing.T) {
 			t.Error("the database runs without its volume")
 		}
 	}
+	// What the agents' hosts run will not be healthy without it, so nobody waits for that.
+	worker := p.host("worker")
+	worker.SetHealthDelay("prefect-business-logic", 365*24*time.Hour)
+	worker.Reboot()
+	verified := p.attempt()
+	if err := verified.Verify(verified.ctx, nil); !isCode(err, provision.ExitUnknown) || !strings.Contains(explain(err), "the volume is not attached") {
+		t.Errorf("verify without the volume: %s", explain(err))
+	}
+	for _, e := range verified.seen() {
+		if strings.Contains(e.Text, "to be healthy") {
+			t.Error(e.Text)
+		}
+	}
+	verified.end()
+	worker.SetHealthDelay("prefect-business-logic", 0)
 	h.Attach(id, p.disks[p.cloud.Volumes()[0].ID])
 	// What was restarted in vain meanwhile takes a moment to try again.
 	for ended := time.Now().Add(limit); ; {

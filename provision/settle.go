@@ -16,7 +16,8 @@ const observePause = 500 * time.Millisecond
 // asked one after the other, so of one where something is just starting or ending the answers can
 // contradict each other: what cannot be observed is asked for again before that is taken for a fault.
 // A container whose health check has not answered yet, as after a reboot, is waited for, unless there
-// is something to change first. The facts are those of the last look.
+// is something to change first, or what it needs cannot be observed: it will not be healthy before that is mended.
+// The facts are those of the last look.
 func (p *Pass) settle(ctx context.Context, facts Facts) (*Plan, error) {
 	begun := time.Now()
 	told := map[resource.ID]bool{}
@@ -26,7 +27,7 @@ func (p *Pass) settle(ctx context.Context, facts Facts) (*Plan, error) {
 		if !unknown && (err != nil || !plan.Empty()) {
 			return plan, err
 		}
-		hosts, pause := p.starting(facts, told), observePause<<tries
+		hosts, pause := p.starting(facts, told, err), observePause<<tries
 		switch {
 		case len(hosts) > 0 && time.Since(begun) < resource.StartPatience:
 			pause, tries, waited = 4*observePause, 0, true
@@ -48,13 +49,21 @@ func (p *Pass) settle(ctx context.Context, facts Facts) (*Plan, error) {
 	}
 }
 
-// starting are the hosts with a container that has yet to say whether it is healthy; each is told of once.
-func (p *Pass) starting(facts Facts, told map[resource.ID]bool) []string {
+// starting are the hosts with a container that has yet to say whether it is healthy, and needs nothing that cannot
+// be observed, as unknown says; each is told of once.
+func (p *Pass) starting(facts Facts, told map[resource.ID]bool, unknown error) []string {
+	cannot := map[[2]string]bool{}
+	for _, e := range Errors(unknown) {
+		cannot[[2]string{e.Host, e.Step}] = true
+	}
 	var hosts []string
 	w := &world{facts: facts, options: p.Options}
 	for _, r := range p.System.Resources {
 		s, ok := r.(*resource.Service)
 		if !ok || !p.limitHas(s.Host) || p.isGone(s.Host) || !s.Starting(w) {
+			continue
+		}
+		if len(cannot) > 0 && slices.ContainsFunc(p.System.needs.of(s.ID()), func(id resource.ID) bool { return cannot[[2]string{id.Host, id.String()}] }) {
 			continue
 		}
 		if !told[s.ID()] {
