@@ -171,9 +171,14 @@ func (s *site) contains(text, want string) {
 	}
 }
 
+type outcome struct {
+	Host, Step, Act, State string
+	Seconds                float64
+}
+
 type report struct {
 	Report *struct {
-		Outcomes []struct{ Host, Step, Act, State string }
+		Outcomes []outcome
 		Stats    struct{ Connections, Execs int }
 		Seconds  float64
 	}
@@ -191,6 +196,11 @@ func (s *site) apply() report {
 	}
 	r.events = lines
 	s.Logf("apply: %d changes, %.1f s, %d connections, %d execs", len(r.Report.Outcomes), r.Report.Seconds, r.Report.Stats.Connections, r.Report.Stats.Execs)
+	for _, o := range r.Report.Outcomes {
+		if o.Seconds >= 5 {
+			s.Logf("%4.0f s  %s: %s %s", o.Seconds, o.Host, o.Act, o.Step)
+		}
+	}
 	return r
 }
 
