@@ -74,6 +74,7 @@ func (s *site) flowEdited(server, worker *lab.Host, flows string) {
 		"worker-1: replace container prefect-business-logic",
 		"worker-1: change container prefect-agent", // stopped meanwhile
 		"worker-1: change deployments",
+		"worker-1: remove image prefect-business-logic", // of the site that was kept: that of the last apply stays
 	)
 	s.contains(text, "; 1 runs now")
 	onServer, onWorker := s.containers(server), s.containers(worker)
