@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"provision/provision"
 	"provision/remote/remotetest"
@@ -59,6 +60,21 @@ func TestAStoppedEngineOfOthers(t *testing.T) {
 	}
 	if ran := slices.DeleteFunc(s.server.Ran("apt"), func(c string) bool { return !strings.Contains(c, "install") }); len(ran) > 0 {
 		t.Errorf("%q", ran)
+	}
+}
+
+// Docker 23 has no start_interval, and Compose refuses it there: the checks are less often at the start, and that is all.
+func TestStartIntervalOfAnOldEngine(t *testing.T) {
+	t.Parallel()
+	for engine, want := range map[string]time.Duration{"23": 0, "running": time.Second} {
+		s := arrange(t, layout{host: func(_ string, o *remotetest.HostOptions) { o.Docker = engine }})
+		s.converge()
+		for _, c := range s.server.Containers() {
+			if got := c.Config.Healthcheck.StartInterval; c.Name == "/prefect-postgres" && got != want {
+				t.Errorf("Docker %s: %s", engine, got)
+			}
+		}
+		s.unchanged()
 	}
 }
 

@@ -32,7 +32,6 @@ func each(n int, f func(i int)) {
 	_ = g.Wait()
 }
 
-
 // point is a moment of a first apply, or of the one after a converged fleet's files were edited.
 type point struct {
 	layout layout

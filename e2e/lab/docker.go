@@ -138,9 +138,9 @@ func (h *Host) giveImages(ctx context.Context) error {
 	return err
 }
 
-// Builds is what the engine of a snapshot's first host knows of images: those that were pulled, and the layers
-// that were built, which a build like it finds. It has no container, volume, network or built image. There is none,
-// and no error, where there is no such snapshot.
+// Builds is what the engine of a snapshot's first host knows of images: those that were pulled, those that were
+// built, and the layers of these, which a build like them finds. It has no container, volume or network. There is
+// none, and no error, where there is no such snapshot.
 func Builds(ctx context.Context, log Log, kind, key string) (string, error) {
 	if _, err := os.Stat(snapshotDir(kind, key)); errors.Is(err, fs.ErrNotExist) {
 		return "", nil
@@ -156,7 +156,7 @@ func Builds(ctx context.Context, log Log, kind, key string) (string, error) {
 			return errors.Join(err, fmt.Errorf("the snapshot %s-%s cannot be used", kind, key))
 		}
 		h := hosts[0]
-		if _, err := h.Shell(ctx, `docker rm -f -v $(docker ps -aq) && docker volume rm $(docker volume ls -q) && docker network prune -f && docker rmi -f $(docker image ls -q --filter label=provision.stack)`); err != nil {
+		if _, err := h.Shell(ctx, `docker rm -f -v $(docker ps -aq) && docker volume rm $(docker volume ls -q) && docker network prune -f`); err != nil {
 			return err
 		}
 		if err := h.PowerOff(ctx); err != nil {

@@ -111,11 +111,13 @@ type (
 		Condition string `yaml:"condition"`
 	}
 	HealthCheck struct {
-		Test        []string `yaml:"test"`
-		Interval    string   `yaml:"interval"`
-		Timeout     string   `yaml:"timeout"`
-		Retries     int      `yaml:"retries"`
-		StartPeriod string   `yaml:"start_period"`
+		Test     []string `yaml:"test"`
+		Interval string   `yaml:"interval"`
+		Timeout  string   `yaml:"timeout"`
+		Retries  int      `yaml:"retries"`
+		// StartInterval takes the place of Interval within StartPeriod, from Docker 25 on.
+		StartPeriod   string `yaml:"start_period"`
+		StartInterval string `yaml:"start_interval"`
 	}
 	logging struct {
 		Driver  string            `yaml:"driver"`

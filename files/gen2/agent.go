@@ -60,7 +60,7 @@ func ofAgentHost(s compose.Service, name, check string, in generation.Input, sit
 	s.Hostname = naming.Hostname(name, in.Host)
 	s.HealthCheck = &compose.HealthCheck{
 		Test:     []string{"CMD", "/opt/provision/entrypoint", "python", "-m", "provision_glue.health", check},
-		Interval: "20s", Timeout: "8s", Retries: 4, StartPeriod: "1m",
+		Interval: "20s", Timeout: "8s", Retries: 4, StartPeriod: "1m", StartInterval: "3s",
 	}
 	return s
 }

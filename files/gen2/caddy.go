@@ -32,7 +32,7 @@ var caddyPart = generation.Part{
 			Tmpfs:   []string{"/run/caddy:uid=" + naming.CaddyUID + ",gid=" + naming.CaddyUID + ",mode=0700"},
 			HealthCheck: &compose.HealthCheck{
 				Test:     []string{"CMD", "python", "-m", "provision_glue.health", "caddy"},
-				Interval: "15s", Timeout: "5s", Retries: 4, StartPeriod: "1m",
+				Interval: "15s", Timeout: "5s", Retries: 4, StartPeriod: "1m", StartInterval: "3s",
 			},
 			StopGrace: "40s", // its own grace period is 30s
 		}

@@ -28,7 +28,7 @@ var postgresPart = generation.Part{
 			// While the database is made, only the socket answers: the check goes over TCP.
 			HealthCheck: &compose.HealthCheck{
 				Test:     []string{"CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "prefect", "-d", "prefect"},
-				Interval: "10s", Timeout: "3s", Retries: 3, StartPeriod: "5m",
+				Interval: "10s", Timeout: "3s", Retries: 3, StartPeriod: "5m", StartInterval: "1s",
 			},
 			StopGrace: "2m",
 		}, nil

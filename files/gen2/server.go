@@ -33,7 +33,7 @@ timeout 1800 docker compose --project-name ` + s.Project(naming.RoleServer) + ` 
 			Environment: env,
 			HealthCheck: &compose.HealthCheck{
 				Test:     []string{"CMD", "python", "-m", "provision_glue.health", "server"},
-				Interval: "15s", Timeout: "5s", Retries: 4, StartPeriod: "2m",
+				Interval: "15s", Timeout: "5s", Retries: 4, StartPeriod: "2m", StartInterval: "3s",
 			},
 			StopGrace: "30s",
 		}, err

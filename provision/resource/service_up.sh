@@ -14,8 +14,11 @@ fi
 if [ -n "$variable" ]; then digest=$(mountsdigest "$@"); export "$variable=$digest"; fi
 before
 said=$(mktemp -d); trap 'rm -rf "$said"' EXIT
+file=compose.yaml
+# Before Docker 25 the engine has no start_interval, and Compose refuses a file that asks for it.
+case $(docker version --format '{{.Server.APIVersion}}' 2>/dev/null) in 1.[0-9] | 1.[1-3][0-9] | 1.4[0-3]) file=$said/compose.yaml; sed '/^ *start_interval: /d' compose.yaml >"$file" ;; esac
 # shellcheck disable=SC2086 # force is one option or none
-{ up=0; docker compose --project-name "$project" --ansi never --progress plain up --detach --no-deps --no-build --pull never --remove-orphans=false $force "$service" 2>&1 || up=$?; echo "$up" >"$said/rc"; } | tee "$said/out"
+{ up=0; docker compose --project-name "$project" --project-directory . --file "$file" --ansi never --progress plain up --detach --no-deps --no-build --pull never --remove-orphans=false $force "$service" 2>&1 || up=$?; echo "$up" >"$said/rc"; } | tee "$said/out"
 up=$(cat "$said/rc")
 # Once it has failed there is nothing to wait for: what runs, if anything, is the container from before.
 [ "$up" -eq 0 ] || die "docker compose failed with exit code $up: $(grep . "$said/out" | tail -n 1)"

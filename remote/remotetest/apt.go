@@ -348,3 +348,11 @@ func aptCacheMain(p *proc) int {
 	}
 	return 0
 }
+
+// apiVersion is the version of the engine's API.
+func (h *Host) apiVersion() string {
+	if strings.HasPrefix(h.packageVersion("docker engine"), "23.") {
+		return "1.42"
+	}
+	return "1.45"
+}

@@ -17,7 +17,7 @@ func composeMain(p *proc, args []string) int {
 		return 1
 	}
 	global := p.parse(args, "", "p:f:", map[string]string{"project-name": "p:", "file": "f:", "ansi": "ansi:", "progress": "progress:", "project-directory": "dir:", "env-file": "env:", "profile": "profile:"}, false)
-	if len(global.args) == 0 || global.value["dir"] != "" || global.value["env"] != "" || len(global.list["f"]) > 1 {
+	if len(global.args) == 0 || global.value["env"] != "" || len(global.list["f"]) > 1 {
 		p.unsupported("docker compose " + strings.Join(args, " "))
 	}
 	verb := global.args[0]
@@ -30,7 +30,7 @@ func composeMain(p *proc, args []string) int {
 		}
 		return 0
 	}
-	f, dir, err := p.loadCompose(global.value["f"])
+	f, dir, err := p.loadCompose(global.value["f"], global.value["dir"])
 	if err != nil {
 		p.errorf("%v\n", err)
 		if errors.Is(err, errNoComposeFile) {

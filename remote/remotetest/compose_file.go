@@ -70,7 +70,7 @@ func interpolate(n *yaml.Node, env map[string]string) error {
 var errNoComposeFile = errors.New("no configuration file provided: not found")
 
 // loadCompose reads compose.yaml in the working directory, or the given file.
-func (p *proc) loadCompose(file string) (*composeFile, string, error) {
+func (p *proc) loadCompose(file, projectDir string) (*composeFile, string, error) {
 	dir := p.dir
 	if file == "" {
 		for _, name := range []string{"compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"} {
@@ -84,6 +84,9 @@ func (p *proc) loadCompose(file string) (*composeFile, string, error) {
 		}
 	} else {
 		dir = path.Dir(p.abs(file))
+	}
+	if projectDir != "" {
+		dir = p.abs(projectDir)
 	}
 	text, err := p.readAll(file)
 	if err != nil {
@@ -228,7 +231,7 @@ func (f *composeFile) spec(project, dir, name string) spec {
 		s.extraHosts = append(s.extraHosts, h+":"+c.ExtraHosts[h])
 	}
 	if h := c.HealthCheck; h != nil && !h.Disable {
-		s.health = &Healthcheck{Test: h.Test, Interval: duration(h.Interval), Timeout: duration(h.Timeout), StartPeriod: duration(h.StartPeriod), Retries: h.Retries}
+		s.health = &Healthcheck{Test: h.Test, Interval: duration(h.Interval), Timeout: duration(h.Timeout), StartPeriod: duration(h.StartPeriod), StartInterval: duration(h.StartInterval), Retries: h.Retries}
 	}
 	if c.StopGracePeriod != "" {
 		secs := int(duration(c.StopGracePeriod).Seconds())

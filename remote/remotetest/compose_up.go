@@ -108,6 +108,9 @@ func (c compose) withDependencies(names []string) []string {
 // converge gives one service its container.
 func (c compose) converge(name string, o parsed) error {
 	s := c.f.spec(c.project, c.dir, name)
+	if s.health != nil && s.health.StartInterval > 0 && c.p.host.apiVersion() == "1.42" {
+		return errors.New("can't set healthcheck.start_interval as feature require Docker Engine v25 or later")
+	}
 	c.d.mu.Lock()
 	missing := c.d.image(s.image) == nil
 	c.d.mu.Unlock()

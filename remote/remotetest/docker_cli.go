@@ -115,7 +115,7 @@ func (p *proc) daemonError(format string, args ...any) int {
 
 func dockerVersion(p *proc, o parsed) int {
 	d := p.host.docker
-	client := struct{ Version, APIVersion, Os, Arch string }{p.host.packageVersion("docker client"), "1.45", "linux", p.host.debArch()}
+	client := struct{ Version, APIVersion, Os, Arch string }{p.host.packageVersion("docker client"), p.host.apiVersion(), "linux", p.host.debArch()}
 	d.mu.Lock()
 	running := d.running
 	d.mu.Unlock()

@@ -27,6 +27,14 @@ func (h *Host) preinstallDocker() error {
 			h.docker.start()
 		}
 		return nil
+	case "23":
+		for _, p := range h.family().enginePackages() {
+			h.unpack(p)
+		}
+		h.versions = map[string]string{"docker client": "23.0.6", "docker engine": "23.0.6"}
+		h.setUnit("docker", true, true)
+		h.docker.start()
+		return nil
 	case "old":
 		h.unpackProgram("docker.io", "20.10.24+dfsg1")
 		h.setUnit("docker", true, true)
@@ -171,7 +179,7 @@ func (d *docker) refresh() {
 			c.failures = 0
 		}
 		check := c.Config.Healthcheck
-		if c.State.Health == nil || d.elapsed(c) < d.h.healthDelay(name) || time.Since(c.checked) < time.Duration(float64(check.Interval)/d.h.fleet.options.Speed) {
+		if c.State.Health == nil || d.elapsed(c) < d.h.healthDelay(name) || time.Since(c.checked) < time.Duration(float64(check.pause(d.elapsed(c)))/d.h.fleet.options.Speed) {
 			continue
 		}
 		c.checked = time.Now()

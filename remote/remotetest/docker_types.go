@@ -124,7 +124,16 @@ type ContainerConfig struct {
 type Healthcheck struct {
 	Test                           []string
 	Interval, Timeout, StartPeriod time.Duration `json:",omitempty"`
+	StartInterval                  time.Duration `json:",omitempty"`
 	Retries                        int           `json:",omitempty"`
+}
+
+// pause is how long the next check is waited for.
+func (h *Healthcheck) pause(elapsed time.Duration) time.Duration {
+	if h.StartInterval > 0 && elapsed < h.StartPeriod {
+		return h.StartInterval
+	}
+	return h.Interval
 }
 
 // NetworkSettings are a container's networks and published ports.

@@ -63,8 +63,8 @@ type HostOptions struct {
 	Addresses            []string // by which other hosts' containers reach this one, if that matters
 	Interfaces           []string // routes in CIDR form beside the default one, e.g. "10.0.0.0/24"
 
-	// Docker puts an engine there before anyone logs in: "" none, "running", "stopped", "old"
-	// (20.10 without Compose).
+	// Docker puts an engine there before anyone logs in: "" none, "running", "stopped", "23" (the oldest
+	// that is used, running), "old" (20.10 without Compose).
 	Docker string
 	// CloudInit is how often `cloud-init status` says that it is still running; 0: there is none.
 	CloudInit int
