@@ -13,9 +13,9 @@ import (
 	"provision/e2e/lab"
 )
 
-// TestSplit takes two blank hosts to a verified stack, sees that a second apply changes nothing,
+// testSplit takes two blank hosts to a verified stack, sees that a second apply changes nothing,
 // replaces the hello project by flows of the user's own, and looks at the result in a browser.
-func TestSplit(t *testing.T) {
+func testSplit(t *testing.T) {
 	t.Parallel()
 	s, hosts := newSite(t, "e2e-split", splitSite.hosts...)
 	server, worker := hosts[0], hosts[1]
