@@ -300,7 +300,7 @@ func TestTheWholeTableOfDropletsIsGone(t *testing.T) {
 	ip := p.cloud.ReservedIPs()[0].IP
 	for _, want := range []string{
 		"volume provision-prod-prefect (20 GiB, $2.00 a month) is not declared any more", "reserved IP " + ip + " of prefect is not declared any more, and costs $5.00 a month as soon as no droplet has it",
-		"droplet prefect (id ", "droplet worker (id ", "firewall provision-prod is left", "firewall provision-prod-server is left", "vpc provision-prod-fra1 is left",
+		"droplet prefect (id ", "droplet worker (id ", "firewall provision-prod is unused", "firewall provision-prod-server is unused", "vpc provision-prod-fra1 is left",
 	} {
 		if !strings.Contains(warned, want) {
 			t.Errorf("%q is not named: %s", want, warned)

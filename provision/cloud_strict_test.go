@@ -275,7 +275,7 @@ func TestARedirectOfTheAPIIsNamed(t *testing.T) {
 	t.Parallel()
 	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.cloud.Fail(digitaloceantest.Fault{Match: "^GET ", Nth: -1, Status: http.StatusFound})
-	p.refuses(p.account(), provision.ExitCloud, "the API answered 302", "a redirect is not followed, because the token would go along", "api_url")
+	p.refuses(p.account(), provision.ExitCloud, "the API answered 302", "a redirect is not followed, because the token would be sent along", "api_url")
 }
 
 // An answer of success that lacks what it should hold is no empty account.

@@ -135,6 +135,9 @@ func shellFiles(t *testing.T) map[string]string {
 	files := map[string]string{}
 	for _, dir := range []string{".", "../remote", "../files"} {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.Name() == "testdata" {
+				return fs.SkipDir
+			}
 			if err == nil && strings.HasSuffix(path, ".sh") {
 				text, readErr := os.ReadFile(path)
 				files[path], err = string(text), readErr
