@@ -29,9 +29,9 @@ caddy: ## the Caddy that some tests need, as .cache/bin/caddy: some minutes the 
 
 # The tests of provision that others run a sample of.
 SCENARIOS := ^Test(Cut|Drift|EveryFaultOfEveryCallConverges|Hostile.*|Killed|KilledLater|PerpetualDifferences|Shellcheck|TrustKilled)$$
-scenarios: ## the long scenarios in full: every point to be killed at, every cut, every random inventory, 1 GiB each way
+scenarios: ## the long scenarios in full: every point to be killed at, every cut, every random inventory, all generated ssh_configs and known_hosts, 1 GiB each way
 	$(GO) test -count=1 -timeout 30m -run '$(SCENARIOS)' ./provision/
-	$(GO) test -count=1 -timeout 30m -run '^TestMemoryIsFlat$$' ./remote/
+	$(GO) test -count=1 -timeout 30m -run '^Test(MemoryIsFlat|Generated.*)$$' ./remote/
 
 test-python: ## the tests of what lands in the images, with Python 3.8 where there is one
 	@if [ -n "$(PYTHON38)" ]; then cd files/gen2/prefect && $(PYTHON38) -m unittest discover -s tests; else echo "skipped: no Python 3.8 here for the tests of files/gen2/prefect"; fi

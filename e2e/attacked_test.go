@@ -21,7 +21,7 @@ import (
 func TestAttacked(t *testing.T) {
 	t.Parallel()
 	s, hosts := newSite(t, "e2e-attacked", lab.HostOptions{
-		Name: "all", Docker: true, Images: true, Engine: builds(t),
+		Name: "all", Docker: true, Images: true,
 		Users: []lab.User{{Name: "careful", Sudo: "password", Password: sudoCanary}},
 	})
 	host := hosts[0]

@@ -63,17 +63,6 @@ func (s *site) keep(kind siteKind) {
 	s.Logf("a %s site is kept after %s", kind.name, time.Since(start).Round(time.Second))
 }
 
-// builds is what the engine of a host begins with that need not pull and build all again: it is not looked at there.
-// It is nothing where no single site is kept.
-func builds(t *testing.T) string {
-	t.Helper()
-	dir, err := lab.Builds(t.Context(), t.Logf, singleSite.name, builtFrom())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
 // builtFrom names the program that the scenarios run: what another one has brought up is not begun with.
 var builtFrom = sync.OnceValue(func() string {
 	program, err := os.ReadFile(binary)

@@ -50,7 +50,7 @@ name = "default"
 	s.stage("the networks are closed from outside", func(s *site) { s.closedFromOutside(server, worker, 2) })
 	s.stage("the hosts are rebooted", func(s *site) { s.rebooted(server, worker) })
 
-	second, err := s.lab.Host(t.Context(), lab.HostOptions{Name: "worker-2", Docker: true, Images: true, Engine: builds(t)})
+	second, err := s.lab.Host(t.Context(), lab.HostOptions{Name: "worker-2", Docker: true, Images: true})
 	if err != nil {
 		t.Fatal(err)
 	}

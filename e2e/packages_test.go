@@ -22,7 +22,7 @@ func TestDockersOwnRepository(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s, hosts := newSite(t, "e2e-docker-"+tt.name, lab.HostOptions{Name: "all", Suite: tt.suite, Engine: builds(t)})
+			s, hosts := newSite(t, "e2e-docker-"+tt.name, lab.HostOptions{Name: "all", Suite: tt.suite})
 			host := hosts[0]
 			repository, err := s.lab.StartDockerRepository(t.Context())
 			if err != nil {

@@ -22,7 +22,7 @@ dnf -q -y --releasever=9 install rocky-release`
 // mirror of Docker's repository with stand-ins for its packages. What does not work is tried first and leaves the host as it was.
 func TestRedHat(t *testing.T) {
 	t.Parallel()
-	s, hosts := newSite(t, "e2e-redhat", lab.HostOptions{Name: "all", Packages: lab.RPMPackages, Engine: builds(t)})
+	s, hosts := newSite(t, "e2e-redhat", lab.HostOptions{Name: "all", Packages: lab.RPMPackages})
 	host := hosts[0]
 	repository, base, err := s.lab.StartRPMRepository(t.Context())
 	if err != nil {

@@ -57,8 +57,6 @@ func TestCut(t *testing.T) {
 			if c.at < total[c.host]*9/10 {
 				t.Errorf("%s cut at byte %d of some %d: success", h.Name(), c.at, total[c.host])
 			}
-		case isCode(err, provision.ExitPrivilege) && strings.Contains(explain(err), "when it was to run a command; nothing was run"):
-			// From here it looks like a server that lets nobody run commands.
 		case !isCode(err, provision.ExitUnreachable, provision.ExitStep, provision.ExitUnknown):
 			t.Errorf("%s cut at byte %d: %s", h.Name(), c.at, explain(err))
 		}
@@ -92,4 +90,19 @@ func b2i(b bool) int {
 		return 1
 	}
 	return 0
+}
+
+// TestCutAfterTheLogin cuts around the first command. Nothing was run then, so the connection is made once more, and nobody is told
+// that the server lets nobody run commands.
+func TestCutAfterTheLogin(t *testing.T) {
+	t.Parallel()
+	each(40, func(n int) {
+		s := arrange(t, layout{})
+		defer s.fleet.Close()
+		at := int64(4000 + 60*n)
+		s.server.CutAfter(at)
+		if _, err := s.attempt().plan(); isCode(err, provision.ExitPrivilege) {
+			t.Errorf("cut at byte %d: %s", at, explain(err))
+		}
+	})
 }

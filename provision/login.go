@@ -71,17 +71,7 @@ func (p *Pass) open(ctx context.Context, host string) (*lock, error) {
 // redial gives up a droplet's connection and lock, which ended when it was switched off, and waits
 // until it answers again.
 func (p *Pass) redial(ctx context.Context, host string) error {
-	p.connMu.Lock()
-	c, l := p.conns[host], p.locks[host]
-	delete(p.conns, host)
-	delete(p.locks, host)
-	p.connMu.Unlock()
-	if c != nil {
-		c.Close()
-	}
-	if l != nil {
-		l.release()
-	}
+	p.hangUp(host)
 	a, err := p.cloud(ctx)
 	if err != nil {
 		return err

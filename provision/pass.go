@@ -230,13 +230,35 @@ func (p *Pass) ask(ctx context.Context, host, script string) (out []byte, asked 
 		out, err = l.shell.Run(ctx, script, nil)
 		return out, asked, hostError(host, "observe", ExitUnknown, err)
 	}
-	c, err := p.conn(ctx, host)
-	if err != nil {
-		return nil, asked, err
+	for again := false; ; again = true {
+		c, err := p.conn(ctx, host)
+		if err != nil {
+			return nil, asked, err
+		}
+		asked = time.Now()
+		res, err := c.Run(ctx, remote.Command{Script: script, Root: true})
+		var re *remote.Error
+		if again || !errors.As(err, &re) || !re.Unheard {
+			return res.Stdout, asked, hostError(host, "observe", ExitUnknown, err)
+		}
+		// A cut looks like a server that lets nobody run commands. Nothing was run, so it is tried once more.
+		p.hangUp(host)
 	}
-	asked = time.Now()
-	res, err := c.Run(ctx, remote.Command{Script: script, Root: true})
-	return res.Stdout, asked, hostError(host, "observe", ExitUnknown, err)
+}
+
+// hangUp gives up a host's connection and lock, which have ended.
+func (p *Pass) hangUp(host string) {
+	p.connMu.Lock()
+	c, l := p.conns[host], p.locks[host]
+	delete(p.conns, host)
+	delete(p.locks, host)
+	p.connMu.Unlock()
+	if c != nil {
+		c.Close()
+	}
+	if l != nil {
+		l.release()
+	}
 }
 
 // facts observes every host once.

@@ -1,6 +1,7 @@
 package provision_test
 
 import (
+	"errors"
 	"os"
 	"regexp"
 	"sync"
@@ -14,6 +15,9 @@ var inFull = sync.OnceValues(func() (*regexp.Regexp, error) {
 		return nil, err
 	}
 	pattern := regexp.MustCompile(`(?m)^SCENARIOS := (\S+)\$\$$`).FindSubmatch(text)
+	if pattern == nil {
+		return nil, errors.New("the Makefile has no line SCENARIOS := PATTERN$$")
+	}
 	return regexp.Compile(string(pattern[1]))
 })
 

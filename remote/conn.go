@@ -172,9 +172,9 @@ func (c *Conn) unheard(op string, err error) *Error {
 		return c.lost(op, err)
 	}
 	e := &Error{
-		Host: c.hop.label, Op: op, Kind: Privilege,
+		Host: c.hop.label, Op: op, Kind: Privilege, Unheard: true,
 		Err:  fmt.Errorf("the server let %s log in and ended the connection when it was to run a command; nothing was run", c.hop.user),
-		Hint: "run the same command again; if the connection ends there again, see the server's own words: journalctl -u ssh -n 20",
+		Hint: "see the server's own words: journalctl -u ssh -n 20",
 	}
 	if c.hop.user == "root" {
 		e.Hint = "PermitRootLogin forced-commands-only in sshd_config of the host does that: allow prohibit-password, or log in as a user with sudo\n" + e.Hint

@@ -57,6 +57,8 @@ type Error struct {
 	Hint string
 	// WantsPassword says that sudo asks for a password and none was given.
 	WantsPassword bool
+	// Unheard says that the connection ended before any command was answered: nothing was run.
+	Unheard bool
 }
 
 // Of tells whether the error is of this host, or of a jump host on the way to it.

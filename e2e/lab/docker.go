@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -124,50 +123,15 @@ func (h *Host) LoadImages(ctx context.Context) error {
 
 // giveImages fills /var/lib/docker of a host that has not booted yet.
 func (h *Host) giveImages(ctx context.Context) error {
-	data := h.Options.Engine
-	if data == "" {
-		if !h.Options.Docker {
-			return errors.New("images without Docker: a blank host pulls them from the mirror")
-		}
-		var err error
-		if data, err = dockerData(ctx, h.lab, h.Options.Suite); err != nil {
-			return err
-		}
+	if !h.Options.Docker {
+		return errors.New("images without Docker: a blank host pulls them from the mirror")
 	}
-	_, err := run(ctx, "cp", "-a", "--reflink=auto", data+"/.", h.path("docker"))
-	return err
-}
-
-// Builds is what the engine of a snapshot's first host knows of images: those that were pulled, those that were
-// built, and the layers of these, which a build like them finds. It has no container, volume or network. There is
-// none, and no error, where there is no such snapshot.
-func Builds(ctx context.Context, log Log, kind, key string) (string, error) {
-	if _, err := os.Stat(snapshotDir(kind, key)); errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	return cached(ctx, log, "builds-"+kind, key, func(ctx context.Context, dir string) (err error) {
-		l, err := New(ctx, Options{Name: "maker-of-builds", Log: log})
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, l.Close(context.WithoutCancel(ctx))) }()
-		hosts, err := l.Restore(ctx, kind, key)
-		if err != nil || len(hosts) == 0 {
-			return errors.Join(err, fmt.Errorf("the snapshot %s-%s cannot be used", kind, key))
-		}
-		h := hosts[0]
-		if _, err := h.Shell(ctx, `docker rm -f -v $(docker ps -aq) && docker volume rm $(docker volume ls -q) && docker network prune -f`); err != nil {
-			return err
-		}
-		if err := h.PowerOff(ctx); err != nil {
-			return err
-		}
-		if err := os.RemoveAll(h.path("docker", "engine-id")); err != nil { // two engines are not to be one
-			return err
-		}
-		_, err = run(ctx, "cp", "-a", "--reflink=auto", h.path("docker")+"/.", dir)
+	data, err := dockerData(ctx, h.lab, h.Options.Suite)
+	if err != nil {
 		return err
-	})
+	}
+	_, err = run(ctx, "cp", "-a", "--reflink=auto", data+"/.", h.path("docker"))
+	return err
 }
 
 // MakeImages makes the images if the cache lacks them.

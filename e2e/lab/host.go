@@ -18,13 +18,10 @@ import (
 // HostOptions say what a host is before anybody logs in. The zero value with a
 // name is a blank Debian 13 without Docker.
 type HostOptions struct {
-	Name   string
-	Suite  string // "trixie" by default, "bookworm"
-	Docker bool   // Docker and Compose from Debian are installed already
-	Images bool   // with Docker: the images are loaded already
-	// Engine is a directory from [Lab.Builds]. What Docker keeps below /var/lib/docker begins as a copy of it,
-	// whether Docker is installed or comes later.
-	Engine   string
+	Name     string
+	Suite    string   // "trixie" by default, "bookworm"
+	Docker   bool     // Docker and Compose from Debian are installed already
+	Images   bool     // with Docker: the images are loaded already
 	Packages []string // further Debian packages
 	Users    []User   // beside root, who has the lab's key, too
 	// UserData makes it a cloud's machine: its image has cloud-init and e2fsprogs,
@@ -154,7 +151,7 @@ func (h *Host) prepare(ctx context.Context) error {
 			return fmt.Errorf("user %s: %w", u.Name, err)
 		}
 	}
-	if h.Options.Images || h.Options.Engine != "" {
+	if h.Options.Images {
 		if err := h.giveImages(ctx); err != nil {
 			return err
 		}

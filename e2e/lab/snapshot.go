@@ -45,10 +45,6 @@ func (l *Lab) Snapshot(ctx context.Context, kind, key string) error {
 
 func snapshotKind(kind string) string { return "site-" + kind }
 
-func snapshotDir(kind, key string) string {
-	return filepath.Join(cacheDir(), snapshotKind(kind)+"-"+key)
-}
-
 // disks are the directories of a host that its disk is made of, above the layers that it shares.
 var disks = []string{"upper", "docker", "containerd"}
 
@@ -68,7 +64,7 @@ func (h *Host) copyTo(ctx context.Context, dir string) error {
 // in which they were made. Each has the address it had, if that is free, or else another. It returns
 // none if there is no such snapshot.
 func (l *Lab) Restore(ctx context.Context, kind, key string) ([]*Host, error) {
-	paths, err := filepath.Glob(filepath.Join(snapshotDir(kind, key), "*/host.json"))
+	paths, err := filepath.Glob(filepath.Join(cacheDir(), snapshotKind(kind)+"-"+key, "*/host.json"))
 	if err != nil || len(paths) == 0 {
 		return nil, err
 	}
@@ -93,7 +89,7 @@ func (l *Lab) Restore(ctx context.Context, kind, key string) ([]*Host, error) {
 	byAddress(hosts)
 	for _, h := range hosts {
 		h.PID, h.Started = 0, ""
-		if err := h.restore(ctx, filepath.Join(snapshotDir(kind, key), h.Name)); err != nil {
+		if err := h.restore(ctx, filepath.Join(cacheDir(), snapshotKind(kind)+"-"+key, h.Name)); err != nil {
 			return nil, fmt.Errorf("restoring %s: %w", h.Name, err)
 		}
 	}

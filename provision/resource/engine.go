@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,8 +43,9 @@ const daemonPath = "/etc/docker/daemon.json"
 
 // Versions below which a foreign engine is not used, and not replaced either.
 const (
-	minEngine  = 23
-	minCompose = 20 // of Compose 2
+	minEngine = 23
+	// Compose 2.20.0 and 2.20.1 refuse a file with start_interval.
+	minCompose, minComposePatch = 20, 2 // of Compose 2
 )
 
 func (e *Engine) Probe(s *Script) {
@@ -57,14 +59,17 @@ func (e *Engine) Probe(s *Script) {
 	})
 }
 
-// version returns the leading number of a dotted version and the one after it.
-func version(s string) (major, minor int) {
-	parts := strings.SplitN(strings.TrimPrefix(strings.TrimSpace(s), "v"), ".", 3)
-	major, _ = strconv.Atoi(parts[0])
-	if len(parts) > 1 {
-		minor, _ = strconv.Atoi(parts[1])
+// versionNumbers are those at the beginning of a version.
+var versionNumbers = regexp.MustCompile(`^v?(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?`)
+
+// version returns the first three numbers of a dotted version; one that is not there is 0.
+func version(s string) (v [3]int) {
+	for i, n := range versionNumbers.FindStringSubmatch(strings.TrimSpace(s)) {
+		if i > 0 {
+			v[i-1], _ = strconv.Atoi(n)
+		}
 	}
-	return major, minor
+	return v
 }
 
 func (e *Engine) Diff(w World) []Change {
@@ -106,17 +111,16 @@ func (e *Engine) Diff(w World) []Change {
 		change.Note = "the engine is started; containers on this host that do not belong to the stack start with it"
 		return []Change{change}
 	}
-	major, _ := version(rec.Fields["versions"])
-	composeMajor, composeMinor := version(rec.Fields["compose"])
-	tooOld := major < minEngine || composeMajor < 2 || composeMajor == 2 && composeMinor < minCompose
+	compose := version(rec.Fields["compose"])
+	tooOld := version(rec.Fields["versions"])[0] < minEngine || slices.Compare(compose[:], []int{2, minCompose, minComposePatch}) < 0
 	switch {
 	case ours && (tooOld || rec.Fields["lacks"] != ""):
 		change.Act, change.Why = Modify, "the installation is not complete"
 	case tooOld:
 		return []Change{{
 			ID: e.ID(), Act: Refuse, Risk: Preflight,
-			Why: fmt.Sprintf("Docker %s with Compose %s is too old: engine %d and Compose 2.%d are needed", orNone(firstWord(rec.Fields["versions"])),
-				orNone(remote.Sanitize(rec.Fields["compose"])), minEngine, minCompose),
+			Why: fmt.Sprintf("Docker %s with Compose %s is too old: engine %d and Compose 2.%d.%d are needed", orNone(firstWord(rec.Fields["versions"])),
+				orNone(remote.Sanitize(rec.Fields["compose"])), minEngine, minCompose, minComposePatch),
 			Hint: "upgrade it on the host; an engine that others use is not replaced by provision",
 		}}
 	case ours && daemon != string(e.DaemonJSON):
@@ -137,7 +141,7 @@ func (e *Engine) ofOthers(w World, rec Record, know Know, ours bool) []Change {
 		return []Change{{ID: e.ID(), Act: Refuse, Risk: Preflight, Why: why, Hint: hint}}
 	}
 	words := hostFamily(w, e.Host).Packages.Words()
-	major, _ := version(rec.Fields["versions"])
+	major := version(rec.Fields["versions"])[0]
 	others, lacks := rec.Fields["others"], rec.Fields["lacks"]
 	switch {
 	case ours:
