@@ -20,7 +20,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"provision/e2e/lab"
-	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/cloud/digitalocean/digitaloceantest"
 	"provision/remote"
 )
@@ -264,7 +264,7 @@ func (p *production) known() {
 		if err != nil || strings.TrimSpace(string(files)) != "/etc/ssh/ssh_host_ed25519_key" {
 			p.Fatalf("%s: %q, %v", d.Name, shown, err)
 		}
-		if sums := inventory.HostKeys(d.Tags); !slices.Equal(sums, []string{remote.HostKeySum(key)}) || inventory.BirthKey(d.Tags) != "" {
+		if sums := declared.HostKeys(d.Tags); !slices.Equal(sums, []string{remote.HostKeySum(key)}) || declared.BirthKey(d.Tags) != "" {
 			p.Errorf("%s shows %s, its tags are %v", d.Name, remote.HostKeySum(key), d.Tags)
 		}
 		if !strings.Contains(d.UserData, "PRIVATE KEY") || strings.Contains(d.UserData, strings.Fields(shown)[1]) || strings.Contains(d.UserData, digitaloceantest.Token) {

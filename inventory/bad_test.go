@@ -17,7 +17,7 @@ const host = "[hosts.prefect]\naddress = \"10.0.0.11\"\nroles = [\"server\", \"a
 
 // badCases are texts with every line that must be said about them, and nothing else.
 var badCases = []struct{ name, text, want string }{
-	{"empty", "", `onprem.toml:1: hosts: there is no host; add [hosts.NAME] with address and roles, or [droplets.NAME]`},
+	{"empty", "", `onprem.toml:1: hosts: there is no host; add [hosts.NAME] with address and roles`},
 	{"syntax", "url = \"x\"\n[hosts\n", "onprem.toml:2: not TOML: expected '.' or ']' to end table name, but got '\\n' instead"},
 	{"duplicate key", "[hosts.a]\n[hosts.a]\n", "onprem.toml:2: not TOML: Key 'hosts.a' has already been defined."},
 
@@ -205,9 +205,9 @@ onprem.toml:10: site.no_proxy[1]: "a,b" is not a name, an address or a network; 
 		"secret in the file", host + "[sudo]\npassword = \"canary\"",
 		`onprem.toml:5: sudo.password: a secret does not belong in this file, which is read, copied and committed by many; ` + strict.SecretForms,
 	},
-	{"secret forms", host + "sudo.password.env = \"not a name: canary\"\n[digitalocean]\nname = \"a\"\nregion = \"fra1\"\nssh_keys = [\"id.pub\"]\nadmin_cidrs = [\"10.0.0.0/8\"]\ntoken = { command = \"pass show canary\" }", `
+	{"secret forms", host + "sudo.password.env = \"not a name: canary\"\n[sudo]\npassword = { command = \"pass show canary\" }", `
 onprem.toml:4: hosts.prefect.sudo: unknown key; known here: address, concurrency, host_key, identity_file, internal_address, jump, port, queues, roles, user
-onprem.toml:10: digitalocean.token: command must be a list of strings, the program first; for example { command = ["pass", "show", "sudo"] }`},
+onprem.toml:6: sudo.password: command must be a list of strings, the program first; for example { command = ["pass", "show", "sudo"] }`},
 	{
 		"secret with a bad name", host + "[sudo]\npassword = { env = \"canary!\" }",
 		`onprem.toml:5: sudo.password: env must be the name of an environment variable; for example { env = "SUDO_PASSWORD" }; the secret itself does not belong here`,
@@ -215,42 +215,7 @@ onprem.toml:10: digitalocean.token: command must be a list of strings, the progr
 	{"secret with two forms", host + "[sudo]\npassword = { env = \"A\", file = \"canary\" }", `onprem.toml:5: sudo.password: must have exactly one of env, file and command; ` + strict.SecretForms},
 	{"secret with an unknown form", host + "[sudo]\npassword = { value = \"canary\" }", `onprem.toml:5: sudo.password: unknown form of a secret; ` + strict.SecretForms},
 	{"secret without quotes", host + "[sudo]\npassword = canary", `onprem.toml:5: not TOML: the value is not well formed; ` + strict.SecretForms},
-
-	{"droplets without an account", "[droplets.a]\nroles = [\"server\"]", `onprem.toml:1: droplets.a: there is no [digitalocean] to create it in`},
-	{"account", "[digitalocean]\n[droplets.a]\nroles = [\"server\"]", `
-onprem.toml:1: digitalocean.admin_cidrs: missing: nobody could reach port 22; the networks of the operators: admin_cidrs = ["203.0.113.7/32"]
-onprem.toml:1: digitalocean.name: missing; it is in the names and tags of all that is created: name = "prod"
-onprem.toml:1: digitalocean.region: missing; where everything is created: region = "fra1"
-onprem.toml:1: digitalocean.ssh_keys: missing: without a key nobody can log in; ssh_keys = ["~/.ssh/id_ed25519.pub"]
-onprem.toml:1: url: missing: the server is a droplet, whose address is not known beforehand; url = "https://prefect.example.org"`},
-	{"account's values", "url = \"https://prefect.example.net\"\n[digitalocean]\nname = \"Prod_1\"\ntoken = { env = \"T\" }\napi_url = \"x\"\nregion = \"fra 1\"\nsize = \"-x\"\nssh_keys = [\"text\", \"site.key\", \"id.pub\"]\nadmin_cidrs = [\"203.0.113.7\", \"10.0.0.1/8\", \"x\"]\ndomain = \"example.org\"\nvpc = \"a\\tb\"\n[droplets.a]\nroles = [\"server\"]\ncount = 0\nvolume = \"20GB\"", `
-onprem.toml:1: url: prefect.example.net is not in the domain example.org, which gets its record
-onprem.toml:3: digitalocean.name: "Prod_1" is not a name for tags; lower-case letters, digits and dashes, at most 32
-onprem.toml:5: digitalocean.api_url: must begin with https:// or http://; for example https://host.example.org
-onprem.toml:6: digitalocean.region: "fra 1" is not a name that DigitalOcean uses; ` + "`doctl compute region list` shows them" + `
-onprem.toml:7: digitalocean.size: "-x" is not a name that DigitalOcean uses; ` + "`doctl compute size list` shows them" + `
-onprem.toml:8: digitalocean.ssh_keys[0]: "text" has no public key in OpenSSH's form
-onprem.toml:8: digitalocean.ssh_keys[1]: "site.key" is a private key; the public one ends in .pub
-onprem.toml:9: digitalocean.admin_cidrs[0]: "203.0.113.7" is not a network; one address is "203.0.113.7/32"
-onprem.toml:9: digitalocean.admin_cidrs[1]: "10.0.0.1/8" has bits set behind its prefix; did you mean "10.0.0.0/8"?
-onprem.toml:9: digitalocean.admin_cidrs[2]: "x" is not a network; write it like "10.0.0.0/24"
-onprem.toml:11: digitalocean.vpc: has control characters
-onprem.toml:14: droplets.a.count: must be 1 to 500; remove the table to have none
-onprem.toml:15: droplets.a.volume: not a size; write it as "20GiB", 1 to 16384`},
-	{"droplets", "url = \"https://prefect.example.org\"\n" + cloud + "[droplets.a]\nroles = [\"server\"]\ncount = 2\nreserved_ip = true\nvolume = \"1GiB\"\n[droplets.b]\nroles = [\"agent\"]\n[hosts.b]\naddress = \"10.0.0.1\"\nroles = []", `
-onprem.toml:9: droplets.a.roles: there are two servers: a-1 and a-2; one host has the server role
-onprem.toml:11: droplets.a.reserved_ip: is for one droplet, and there are several
-onprem.toml:12: droplets.a.volume: is for one droplet, and there are several
-onprem.toml:13: droplets.b: there is a host named "b" already, in line 15`},
-	{"a volume's name is too long", "url = \"https://prefect.example.org\"\n" + strings.Replace(cloud, `"a"`, `"production"`, 1) + "[droplets." + strings.Repeat("a", 48) + "]\nroles = [\"server\"]\nvolume = \"1GiB\"", `onprem.toml:10: droplets.` + strings.Repeat("a", 48) + `.volume: its name would have 69 characters, and DigitalOcean allows 64; choose shorter names`},
-	{"a name server", "url = \"https://prefect.example.org\"\n" + cloud + "resolver = \"10.0.0.1 # x\"\n[droplets.a]\nroles = [\"server\"]", `onprem.toml:8: digitalocean.resolver: "10.0.0.1 # x" is not a DNS server; write its address, for example "192.168.7.1" or "192.168.7.1:5353"`},
-	{"a token in the clear", "url = \"https://prefect.example.org\"\n" + cloud + "api_url = \"http://api.example.org\"\n[droplets.a]\nroles = [\"server\"]", `onprem.toml:8: digitalocean.api_url: the token would be sent in the clear; write https://; http:// is for this machine alone`},
-	{"volumes of one name", "url = \"https://prefect.example.org\"\n" + cloud + "[droplets.a-b]\nroles = [\"server\"]\nvolume = \"1GiB\"\n[droplets.\"a.b\"]\nroles = [\"agent\"]\nvolume = \"1GiB\"", `onprem.toml:13: droplets."a.b".volume: is called provision-a-a-b, as that of a-b: a volume's name has no dots; give one of the two another name`},
-	{"nothing is declared any more", "url = \"https://prefect.example.org\"\n" + cloud, `onprem.toml:1: hosts: there is no host; add [droplets.NAME]; to have nothing at all, put back what there was, then: provision droplet destroy --all`},
-	{"a droplet's url is an address", "url = \"https://203.0.113.9\"\n" + cloud + "[droplets.a]\nroles = [\"server\"]", `onprem.toml:1: url: must have a DNS name: the server is a droplet, whose address is not known beforehand; url = "https://prefect.example.org"`},
 }
-
-const cloud = "[digitalocean]\nname = \"a\"\nregion = \"fra1\"\nssh_keys = [\"id.pub\"]\nadmin_cidrs = [\"10.0.0.0/8\"]\ntoken = { env = \"T\" }\n"
 
 var ended = time.Now().Add(-24 * time.Hour).UTC()
 
@@ -262,7 +227,6 @@ func badCaseFiles(t testing.TB, dir string) {
 	write(t, dir, "old.pem", old.cert)
 	write(t, dir, "old.key", old.key)
 	write(t, dir, "ca.pem", newCertificate(t, "ca", time.Now().Add(time.Hour)).cert)
-	write(t, dir, "id.pub", publicKeyText(t))
 	write(t, dir, "text", "nothing of the kind\n")
 	write(t, dir, "broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
 	write(t, dir, "dir/file", "")

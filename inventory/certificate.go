@@ -20,7 +20,7 @@ import (
 
 // pair checks that the certificate and the key belong together, are good for the url's host, and that those
 // who verify it can: browsers, and agents in their containers.
-func (c checker) pair(inv *Inventory, certificate, key string) {
+func (c Checker) pair(inv *Inventory, certificate, key string) {
 	chain, err := strict.ReadFile(c.Path(certificate), MaxFile)
 	if err != nil {
 		return // reported with the file
@@ -74,7 +74,7 @@ func (c checker) pair(inv *Inventory, certificate, key string) {
 }
 
 // ownRoots are the certificates of site.ca_certificates; ok is false if one of them cannot be read.
-func (c checker) ownRoots(inv *Inventory) (own []*x509.Certificate, ok bool) {
+func (c Checker) ownRoots(inv *Inventory) (own []*x509.Certificate, ok bool) {
 	for n, name := range inv.Site.CACertificates {
 		if c.Settled(strict.Key("site.ca_certificates", n)) {
 			return nil, false

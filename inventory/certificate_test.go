@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
@@ -11,8 +10,6 @@ import (
 	"math/big"
 	"testing"
 	"time"
-
-	"golang.org/x/crypto/ssh"
 )
 
 type certificate struct{ cert, key string }
@@ -40,17 +37,4 @@ func newCertificate(t testing.TB, name string, notAfter time.Time) certificate {
 		cert: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
 		key:  string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
 	}
-}
-
-func publicKeyText(t testing.TB) string {
-	t.Helper()
-	public, _, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := ssh.NewPublicKey(public)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(ssh.MarshalAuthorizedKey(key))
 }

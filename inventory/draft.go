@@ -16,14 +16,14 @@ import (
 // what Load would say of the file. The comments stay.
 type Draft struct {
 	// File is the name that the template usually has.
-	File  string
-	lines []string
+	File   string
+	lines  []string
+	clouds []Cloud
 }
 
-// NewDraft begins with the template of the layout.
-func NewDraft(layout Layout) *Draft {
-	file, text := Template(layout)
-	return &Draft{file, strings.Split(text, "\n")}
+// NewDraft begins with the template of the layout. The file may have tables of the clouds.
+func NewDraft(layout Layout, clouds ...Cloud) *Draft {
+	return &Draft{layout.File, strings.Split(layout.Text, "\n"), clouds}
 }
 
 // Text is the file as it stands.
@@ -35,7 +35,7 @@ func (d *Draft) Check() (*Inventory, strict.Problems) {
 	if problems != nil {
 		return nil, problems
 	}
-	return load(doc)
+	return load(doc, d.clouds)
 }
 
 // Problem is the first mistake in the key or in an element of it, nil if there is none. A value that cannot be written at all is

@@ -16,10 +16,9 @@ func FuzzLoad(f *testing.F) {
 	for _, c := range badCases {
 		f.Add(c.text, "", uint8(len(c.text)))
 	}
-	for _, layout := range []Layout{LayoutSingle, LayoutSplit, LayoutDigitalOcean} {
-		_, text := Template(layout)
-		f.Add("", text, uint8(len(layout)))
-		f.Add(text, "", uint8(len(layout)))
+	for n, layout := range []Layout{LayoutSingle, LayoutSplit} {
+		f.Add("", layout.Text, uint8(n))
+		f.Add(layout.Text, "", uint8(n))
 	}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, before, after string, form uint8) {

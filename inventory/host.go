@@ -13,7 +13,7 @@ import (
 )
 
 // ssh checks the defaults of all hosts and makes their paths usable.
-func (c checker) ssh(s *SSH) {
+func (c Checker) ssh(s *SSH) {
 	c.user("ssh.user", s.User)
 	c.file("ssh.identity_file", &s.IdentityFile)
 	c.path("ssh.known_hosts", &s.KnownHosts)
@@ -24,9 +24,9 @@ func (c checker) ssh(s *SSH) {
 }
 
 // host checks one host and gives it the defaults.
-func (c checker) host(h *Host, defaults *SSH) {
+func (c Checker) host(h *Host, defaults *SSH) {
 	key := strict.Key("hosts", h.Name)
-	c.name(key, h.Name)
+	c.HostName(key, h.Name)
 	if h.Address == "" {
 		c.Add(strict.Key(key, "address"), "missing", `where the host is reached: address = "10.0.0.11"`)
 	} else {
@@ -45,8 +45,8 @@ func (c checker) host(h *Host, defaults *SSH) {
 			h.InternalAddress = addr.Unmap().String()
 		}
 	}
-	c.role(key, &h.Roles)
-	c.work(key, h.Roles, h.Concurrency, h.Queues)
+	c.HostRoles(key, &h.Roles)
+	c.Work(key, h.Roles, h.Concurrency, h.Queues)
 
 	h.User = cmp.Or(h.User, defaults.User)
 	h.IdentityFile = cmp.Or(h.IdentityFile, defaults.IdentityFile)
@@ -58,7 +58,7 @@ func (c checker) host(h *Host, defaults *SSH) {
 	h.ConnectTimeout = defaults.ConnectTimeout
 }
 
-func (c checker) hostKey(key, text string) {
+func (c Checker) hostKey(key, text string) {
 	if text == "" {
 		return
 	}
@@ -68,8 +68,8 @@ func (c checker) hostKey(key, text string) {
 	}
 }
 
-// role checks the list of a host's or droplet's roles, which must be there even if it is empty.
-func (c checker) role(key string, roles *[]Role) {
+// HostRoles checks the list of a host's roles, which must be there even if it is empty.
+func (c Checker) HostRoles(key string, roles *[]Role) {
 	list := strict.Key(key, "roles")
 	if !c.Has(list) {
 		c.Add(list, "missing", `what the host is for: roles = ["server"], ["agent"] or both; [] cleans it of the stack`)
@@ -84,8 +84,8 @@ func (c checker) role(key string, roles *[]Role) {
 	}
 }
 
-// work checks what only agents have. A host that is being cleaned may keep it.
-func (c checker) work(key string, roles []Role, concurrency int, queues []string) {
+// Work checks what only agents have. A host that is being cleaned may keep it.
+func (c Checker) Work(key string, roles []Role, concurrency int, queues []string) {
 	if c.Has(strict.Key(key, "concurrency")) && concurrency < 1 {
 		c.Add(strict.Key(key, "concurrency"), "must be 1 or more", "how many flow runs the host executes at once")
 	}
@@ -100,52 +100,33 @@ func (c checker) work(key string, roles []Role, concurrency int, queues []string
 	}
 }
 
-// member is a host or a droplet, as far as the rules for the whole fleet go.
-type member struct {
-	key, name string
-	roles     []Role
-}
-
-func (i *Inventory) members() []member {
-	var all []member
-	for _, h := range i.Hosts {
-		all = append(all, member{strict.Key("hosts", h.Name), h.Name, h.Roles})
-	}
-	for _, d := range i.Droplets {
-		for _, name := range d.Names() {
-			all = append(all, member{strict.Key("droplets", d.Name), name, d.Roles})
-		}
-	}
-	return all
-}
-
 // names refuses two of the same name, also where only letter case tells them apart, and a host named after a role that others have:
 // --limit takes both names and roles.
-func (c checker) names(inv *Inventory) {
-	seen, all := map[string]member{}, inv.members()
-	holders := map[Role][]member{}
+func (c Checker) names(inv *Inventory) {
+	seen, all := map[string]Member{}, inv.everybody()
+	holders := map[Role][]Member{}
 	for _, m := range all {
-		for _, role := range m.roles {
-			if h := holders[role]; len(h) == 0 || h[len(h)-1].name != m.name { // a role may be written twice
+		for _, role := range m.Roles {
+			if h := holders[role]; len(h) == 0 || h[len(h)-1].Name != m.Name { // a role may be written twice
 				holders[role] = append(holders[role], m)
 			}
 		}
 	}
 	for _, m := range all {
-		if first, ok := seen[strings.ToLower(m.name)]; ok {
-			c.Add(m.key, fmt.Sprintf("there is a host named %q already, in line %d", first.name, c.Line(first.key)), "")
+		if first, ok := seen[strings.ToLower(m.Name)]; ok {
+			c.Add(m.Key, fmt.Sprintf("there is a host named %q already, in line %d", first.Name, c.Line(first.Key)), "")
 		}
-		seen[strings.ToLower(m.name)] = m
-		for _, other := range holders[Role(m.name)] {
-			if other.name != m.name {
-				c.Add(m.key, fmt.Sprintf("is named like the role of %q, so --limit %s would be ambiguous", other.name, m.name), "give it another name")
+		seen[strings.ToLower(m.Name)] = m
+		for _, other := range holders[Role(m.Name)] {
+			if other.Name != m.Name {
+				c.Add(m.Key, fmt.Sprintf("is named like the role of %q, so --limit %s would be ambiguous", other.Name, m.Name), "give it another name")
 			}
 		}
 	}
 }
 
 // addresses refuses two hosts that are one machine.
-func (c checker) addresses(inv *Inventory) {
+func (c Checker) addresses(inv *Inventory) {
 	seen := map[string]string{}
 	for _, h := range inv.Hosts {
 		if h.Address == "" {
@@ -161,27 +142,26 @@ func (c checker) addresses(inv *Inventory) {
 }
 
 // roles wants one server for all, as soon as anything has a role.
-func (c checker) roles(inv *Inventory) {
-	members := inv.members()
+func (c Checker) roles(inv *Inventory) {
+	members := inv.everybody()
 	if len(members) == 0 {
-		hint := "add [hosts.NAME] with address and roles, or [droplets.NAME]"
-		if inv.DigitalOcean != nil {
-			hint = "add [droplets.NAME]; to have nothing at all, put back what there was, then: provision droplet destroy --all"
-		}
-		c.Add("hosts", "there is no host", hint)
+		c.Add("hosts", "there is no host", inv.firstHost())
 		return
 	}
-	server, used, told := "", false, c.Unusable("hosts") || c.Unusable("droplets")
+	server, used, told := "", false, c.Unusable("hosts")
+	for _, tables := range inv.Clouds {
+		told = told || c.Unusable(tables.Machines())
+	}
 	for _, m := range members {
-		used = used || len(m.roles) > 0
-		told = told || c.Unusable(m.key) || c.Told(strict.Key(m.key, "roles"))
-		if !slices.Contains(m.roles, RoleServer) {
+		used = used || len(m.Roles) > 0
+		told = told || c.Unusable(m.Key) || c.Told(strict.Key(m.Key, "roles"))
+		if !slices.Contains(m.Roles, RoleServer) {
 			continue
 		}
 		if server != "" {
-			c.Add(strict.Key(m.key, "roles"), fmt.Sprintf("there are two servers: %s and %s", server, m.name), "one host has the server role")
+			c.Add(strict.Key(m.Key, "roles"), fmt.Sprintf("there are two servers: %s and %s", server, m.Name), "one host has the server role")
 		}
-		server = m.name
+		server = m.Name
 	}
 	if used && server == "" && !told {
 		c.Add("hosts", "no host has the server role", `give one roles = ["server"], or ["server", "agent"] for both on one host`)

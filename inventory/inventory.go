@@ -38,16 +38,10 @@ type Inventory struct {
 	Sudo Sudo `toml:"sudo"`
 	// Hosts are the machines that exist already, by name.
 	//
-	// Load has added one for every droplet.
+	// Load has added one for every member of the clouds.
 	Hosts []Host `toml:"hosts,named"`
-	// DigitalOcean is the account and the defaults for droplets.
-	//
-	// It is nil without that table.
-	DigitalOcean *DigitalOcean `toml:"digitalocean"`
-	// Droplets are the machines to be created there, by name.
-	//
-	// Load has put them among the Hosts, too.
-	Droplets []Droplet `toml:"droplets,named"`
+	// Clouds are the tables of the clouds that Load was given.
+	Clouds []Tables `toml:"-"`
 
 	doc *strict.Document
 }

@@ -11,46 +11,47 @@ import (
 
 const plainPort = 4200 // where Caddy listens without TLS
 
-// Load reads and checks an inventory. With problems the inventory holds what could be read, or is nil if the file is not TOML;
-// it is good for finding further mistakes and for nothing else.
-func Load(path string) (*Inventory, strict.Problems) {
+// Load reads and checks an inventory that may have tables of the clouds. With problems the inventory holds what could be read, or is
+// nil if the file is not TOML; it is good for finding further mistakes and for nothing else.
+func Load(path string, clouds ...Cloud) (*Inventory, strict.Problems) {
 	doc, problems := strict.Open(path)
 	if problems != nil {
 		return nil, problems
 	}
-	return load(doc)
+	return load(doc, clouds)
 }
 
-func load(doc *strict.Document) (*Inventory, strict.Problems) {
+func load(doc *strict.Document, clouds []Cloud) (*Inventory, strict.Problems) {
 	inv := &Inventory{
 		File: doc.File, Dir: doc.Dir, doc: doc,
 		TLS: TLS{Mode: TLSInternal},
 		SSH: SSH{HostKeyChecking: "strict"},
 	}
 	doc.Unknown = meantHost
-	doc.Decode(inv)
+	into := []any{inv}
+	for _, empty := range clouds {
+		tables := empty()
+		inv.Clouds, into = append(inv.Clouds, tables), append(into, tables)
+	}
+	doc.Decode(into...)
 	slices.SortFunc(inv.Hosts, func(a, b Host) int { return cmp.Compare(a.Name, b.Name) })
 
-	c := checker{doc}
+	c := Checker{doc}
 	c.path("stack", &inv.Stack)
 	c.ssh(&inv.SSH)
 	c.site(&inv.Site)
 	for n := range inv.Hosts {
 		c.host(&inv.Hosts[n], &inv.SSH)
 	}
-	if do := inv.DigitalOcean; do != nil {
-		c.digitalocean(do)
-	}
-	for n := range inv.Droplets {
-		c.droplet(&inv.Droplets[n], inv.DigitalOcean)
+	for _, tables := range inv.Clouds {
+		tables.Check(c)
 	}
 	c.names(inv)
-	c.volumes(inv)
 	c.addresses(inv)
 	c.roles(inv)
 	c.tls(inv)
 	c.url(inv)
-	inv.droplets()
+	inv.made()
 	return inv, doc.Problems()
 }
 
@@ -64,12 +65,12 @@ func meantHost(path, name string, value any) string {
 	return fmt.Sprintf("a host's name with dots is written in quotes: [hosts.%q]", host+"."+name)
 }
 
-// checker adds a problem to the document for everything that is not as it should be.
-type checker struct{ *strict.Document }
+// Checker adds a problem to the document for everything that is not as it should be.
+type Checker struct{ *strict.Document }
 
 // path makes a path usable and keeps control characters out of it.
-func (c checker) path(key string, path *string) {
-	if !c.clean(key, *path) {
+func (c Checker) path(key string, path *string) {
+	if !c.Clean(key, *path) {
 		*path = ""
 		return
 	}

@@ -12,10 +12,10 @@ import (
 // imagePrefix is a registry's host with or without a port, then path components as image names have them.
 var imagePrefix = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$`)
 
-func (c checker) site(s *Site) {
-	c.link("site.pip_index", s.PipIndex, "https", "http")
-	c.link("site.docker_repository", s.DockerRepository, "https", "http")
-	c.link("site.proxy", s.Proxy, "http", "https")
+func (c Checker) site(s *Site) {
+	c.Link("site.pip_index", s.PipIndex, "https", "http")
+	c.Link("site.docker_repository", s.DockerRepository, "https", "http")
+	c.Link("site.proxy", s.Proxy, "http", "https")
 	if m := s.ImageMirror; m != "" {
 		host, _, _ := strings.Cut(m, "/")
 		name, _, _ := strings.Cut(host, ":")

@@ -15,8 +15,8 @@ import (
 	"provision/inventory/strict"
 )
 
-// clean refuses control characters.
-func (c checker) clean(key, value string) bool {
+// Clean refuses control characters.
+func (c Checker) Clean(key, value string) bool {
 	if strings.ContainsFunc(value, strict.Control) {
 		c.Refuse(key, "has control characters", "")
 		return false
@@ -33,8 +33,8 @@ var (
 // maxHostName leaves room for the container host names made of it, which Linux bounds at 64 bytes.
 const maxHostName = 48
 
-// name says what is wrong with a host's name.
-func (c checker) name(key, name string) {
+// HostName says what is wrong with a host's name.
+func (c Checker) HostName(key, name string) {
 	switch {
 	case len(name) > maxHostName:
 		c.Add(key, fmt.Sprintf("a host's name has at most %d characters, not %d", maxHostName, len(name)), "")
@@ -43,8 +43,8 @@ func (c checker) name(key, name string) {
 	}
 }
 
-// isDNSName tells names that could be looked up. A last label of digits would be taken for an IPv4 address.
-func isDNSName(name string) bool {
+// IsDNSName tells names that could be looked up. A last label of digits would be taken for an IPv4 address.
+func IsDNSName(name string) bool {
 	labels := strings.Split(strings.TrimSuffix(name, "."), ".")
 	for _, label := range labels {
 		if len(label) > 63 || !dnsLabel.MatchString(label) {
@@ -56,7 +56,7 @@ func isDNSName(name string) bool {
 }
 
 // address accepts an IP address or a DNS name and gives it the one spelling by which addresses are compared.
-func (c checker) address(key string, address *string) {
+func (c Checker) address(key string, address *string) {
 	if addr, err := netip.ParseAddr(*address); err == nil {
 		switch {
 		case addr.Zone() != "":
@@ -68,7 +68,7 @@ func (c checker) address(key string, address *string) {
 		}
 		return
 	}
-	if isDNSName(*address) {
+	if IsDNSName(*address) {
 		*address = strings.ToLower(strings.TrimSuffix(*address, "."))
 		return
 	}
@@ -87,14 +87,14 @@ func (c checker) address(key string, address *string) {
 	c.Add(key, strict.Show(*address)+" is neither an IP address nor a DNS name", hint)
 }
 
-func (c checker) port(key string, port int) {
+func (c Checker) port(key string, port int) {
 	if c.Has(key) && (port < 1 || port > 65535) {
 		c.Add(key, fmt.Sprintf("%d is not a port", port), "a port is 1 to 65535")
 	}
 }
 
 // user accepts any login name that cannot be taken for an option or for something around it.
-func (c checker) user(key, user string) {
+func (c Checker) user(key, user string) {
 	if user != "" && !isUser(user) {
 		c.Add(key, strict.Show(user)+" is not a user's name", "")
 	}
@@ -108,7 +108,7 @@ func isUser(user string) bool {
 }
 
 // jump accepts [user@]host[:port][,..].
-func (c checker) jump(key, jump string) {
+func (c Checker) jump(key, jump string) {
 	if jump == "" || jump == "none" {
 		return
 	}
@@ -139,11 +139,11 @@ func isHop(hop string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.Zone() == "" && (addr.Is4() || strings.HasPrefix(hop, "["))
 	}
-	return isDNSName(host)
+	return IsDNSName(host)
 }
 
-// link accepts an absolute URL of one of the schemes. It is never shown: people put passwords into URLs.
-func (c checker) link(key, text string, schemes ...string) (*url.URL, bool) {
+// Link accepts an absolute URL of one of the schemes. It is never shown: people put passwords into URLs.
+func (c Checker) Link(key, text string, schemes ...string) (*url.URL, bool) {
 	if text == "" {
 		return nil, false
 	}
@@ -170,7 +170,7 @@ func isURLHost(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.Zone() == ""
 	}
-	return isDNSName(host) && !strings.HasSuffix(host, ".")
+	return IsDNSName(host) && !strings.HasSuffix(host, ".")
 }
 
 func isURLPort(u *url.URL) bool {

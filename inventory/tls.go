@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/mail"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -17,7 +16,7 @@ import (
 const MaxFile = 2 << 20
 
 // tls checks the mode and that the keys of one mode are not given for another.
-func (c checker) tls(inv *Inventory) {
+func (c Checker) tls(inv *Inventory) {
 	t := &inv.TLS
 	if !c.OneOf("tls.mode", t.Mode, TLSInternal, TLSACME, TLSFiles, TLSOff) {
 		return
@@ -56,26 +55,26 @@ func (c checker) tls(inv *Inventory) {
 	}
 }
 
-func (c checker) acme(t *TLS) {
+func (c Checker) acme(t *TLS) {
 	if t.Email != "" {
 		if a, err := mail.ParseAddress(t.Email); err != nil || a.Address != t.Email || strings.ContainsFunc(t.Email, strict.Control) {
 			c.Add("tls.email", strict.Show(t.Email)+" is not an e-mail address", "")
 		}
 	}
-	c.link("tls.acme_ca", t.ACMECA, "https")
+	c.Link("tls.acme_ca", t.ACMECA, "https")
 	if t.ACMECARoot != "" && t.ACMECA == "" {
 		c.Add("tls.acme_ca_root", "is the root of acme_ca, which is not given", "")
 	}
 }
 
 // file makes the path of a file usable that must be there and readable.
-func (c checker) file(key string, path *string) bool {
-	return c.content(key, path, func([]byte) error { return nil })
+func (c Checker) file(key string, path *string) bool {
+	return c.Content(key, path, func([]byte) error { return nil })
 }
 
 // certificates is file for certificates in PEM form.
-func (c checker) certificates(key string, path *string) {
-	c.content(key, path, func(text []byte) error {
+func (c Checker) certificates(key string, path *string) {
+	c.Content(key, path, func(text []byte) error {
 		if strings.Contains(string(text), "PRIVATE KEY-----") {
 			return errors.New("has a private key, which does not belong among certificates")
 		}
@@ -89,7 +88,8 @@ func (c checker) certificates(key string, path *string) {
 	})
 }
 
-func (c checker) content(key string, path *string, check func([]byte) error) bool {
+// Content makes the path of a file usable that must be there and hold what check wants of it.
+func (c Checker) Content(key string, path *string, check func([]byte) error) bool {
 	shown := strict.Show(*path)
 	if c.path(key, path); *path == "" {
 		return false
@@ -107,7 +107,7 @@ func (c checker) content(key string, path *string, check func([]byte) error) boo
 }
 
 // url checks the url against the mode, brings it into one form, or makes it from the server's address.
-func (c checker) url(inv *Inventory) {
+func (c Checker) url(inv *Inventory) {
 	if inv.URL == "" {
 		if c.Has("url") {
 			c.Add("url", "is empty", "without the key it is made from the server's address")
@@ -117,8 +117,8 @@ func (c checker) url(inv *Inventory) {
 		}
 		if inv.TLS.Mode == TLSACME {
 			c.publicName(inv)
-		} else if inv.serverIsDroplet() {
-			c.Add("url", "missing: the server is a droplet, whose address is not known beforehand", `url = "https://prefect.example.org"`)
+		} else if kind := inv.madeServer(); kind != "" {
+			c.Add("url", "missing: the server is a "+kind+", whose address is not known beforehand", `url = "https://prefect.example.org"`)
 		}
 		return
 	}
@@ -126,7 +126,7 @@ func (c checker) url(inv *Inventory) {
 	if inv.TLS.Mode == TLSOff {
 		scheme = "http"
 	}
-	u, ok := c.link("url", inv.URL, "https", "http")
+	u, ok := c.Link("url", inv.URL, "https", "http")
 	if !ok {
 		inv.URL = ""
 		return
@@ -143,8 +143,8 @@ func (c checker) url(inv *Inventory) {
 		c.Add("url", fmt.Sprintf("without TLS the port is %d", plainPort), "write http://"+net.JoinHostPort(strings.ToLower(u.Hostname()), strconv.Itoa(plainPort)))
 	case scheme == "https" && port != "" && port != "443":
 		c.Add("url", "the port is 443", "leave it out")
-	case isIP(u.Hostname()) && inv.serverIsDroplet():
-		c.Add("url", "must have a DNS name: the server is a droplet, whose address is not known beforehand", `url = "https://prefect.example.org"`)
+	case isIP(u.Hostname()) && inv.madeServer() != "":
+		c.Add("url", "must have a DNS name: the server is a "+inv.madeServer()+", whose address is not known beforehand", `url = "https://prefect.example.org"`)
 	case strings.ToLower(u.Hostname()) == "localhost":
 		c.Add("url", "localhost is another machine for everyone who opens it", "")
 	}
@@ -157,13 +157,15 @@ func (c checker) url(inv *Inventory) {
 	if inv.TLS.Mode == TLSACME {
 		c.publicName(inv)
 	}
-	if do := inv.DigitalOcean; do != nil && do.Domain != "" && !strings.HasSuffix("."+inv.Hostname(), "."+do.Domain) {
-		c.Add("url", fmt.Sprintf("%s is not in the domain %s, which gets its record", inv.Hostname(), do.Domain), "")
+	for _, tables := range inv.Clouds {
+		if domain := tables.Domain(); domain != "" && !strings.HasSuffix("."+inv.Hostname(), "."+domain) {
+			c.Add("url", fmt.Sprintf("%s is not in the domain %s, which gets its record", inv.Hostname(), domain), "")
+		}
 	}
 }
 
 // publicName checks that an ACME CA can issue for the url's host. A CA named in acme_ca may know private names.
-func (c checker) publicName(inv *Inventory) {
+func (c Checker) publicName(inv *Inventory) {
 	host := inv.Hostname()
 	hint := `with a private name use mode "internal" or "files"`
 	if host == "" || !c.Has("url") {
@@ -189,8 +191,4 @@ func (c checker) publicName(inv *Inventory) {
 func isIP(host string) bool {
 	_, err := netip.ParseAddr(host)
 	return err == nil
-}
-
-func (i *Inventory) serverIsDroplet() bool {
-	return i.DigitalOcean != nil && slices.ContainsFunc(i.Droplets, func(d Droplet) bool { return slices.Contains(d.Roles, RoleServer) })
 }

@@ -86,7 +86,7 @@ func (s *survey) wait() bool {
 	return s.err == nil
 }
 
-// look reads the account, and where the droplets are.
+// look reads the account, and where its machines are.
 func (p *Pass) look(ctx context.Context, into Facts) error {
 	p.emit(Event{Type: "observe", State: "start", Text: "the account"})
 	start := time.Now()
@@ -112,7 +112,7 @@ func (p *Pass) found(l cloud.Listing) {
 	p.connMu.Unlock()
 }
 
-// absent tells whether a host is a droplet that does not exist, or that nobody has logged in to yet.
+// absent tells whether a host is a machine of the cloud that does not exist, or that nobody has logged in to yet.
 // It is not dialled, and what it should have is not there.
 func (p *Pass) absent(host string) bool {
 	p.connMu.Lock()
@@ -150,10 +150,10 @@ func (p *Pass) target(ctx context.Context, host string) (remote.Target, error) {
 	p.connMu.Unlock()
 	switch {
 	case !ok || at.Address == "":
-		return remote.Target{}, &Error{Code: ExitUnreachable, Host: host, Step: "connect", Cause: "the droplet does not exist yet", Hint: "provision apply"}
+		return remote.Target{}, &Error{Code: ExitUnreachable, Host: host, Step: "connect", Cause: "the " + p.System.cloud.Noun() + " does not exist yet", Hint: "provision apply"}
 	case len(at.Sums) == 0:
 		return remote.Target{}, &Error{
-			Code: ExitHostKey, Host: host, Step: "verify host key of " + at.Address, Cause: "no tag of the droplet says which host key it has",
+			Code: ExitHostKey, Host: host, Step: "verify host key of " + at.Address, Cause: "no tag of the " + p.System.cloud.Noun() + " says which host key it has",
 			Hint: "find out who took the tag provision:hostkey:... away; to put it back, compare with the console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
 		}
 	}
@@ -178,7 +178,7 @@ func (p *Pass) keep(host string, l *lock) {
 	p.locks[host] = l
 }
 
-// address is where a droplet is reached; "" if that is not known.
+// address is where a machine of the cloud is reached; "" if that is not known.
 func (p *Pass) address(host string) string {
 	p.connMu.Lock()
 	defer p.connMu.Unlock()

@@ -13,8 +13,8 @@ import (
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/crypto/ssh"
 
-	"provision/inventory"
 	"provision/provision/cloud"
+	digitalocean "provision/provision/cloud/digitalocean/declared"
 	"provision/provision/cloud/digitalocean/digitaloceantest"
 	"provision/remote/remotetest"
 )
@@ -270,7 +270,7 @@ func (p *production) count(names ...string) {
 	var have []string
 	for _, d := range p.cloud.Droplets() {
 		have = append(have, d.Name)
-		if n := len(inventory.HostKeys(d.Tags)); n != 1 || inventory.BirthKey(d.Tags) != "" {
+		if n := len(digitalocean.HostKeys(d.Tags)); n != 1 || digitalocean.BirthKey(d.Tags) != "" {
 			p.t.Fatalf("%s has the tags %v", d.Name, d.Tags)
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"testing"
 
-	"provision/inventory"
 	"provision/provision"
+	digitalocean "provision/provision/cloud/digitalocean/declared"
 	"provision/provision/cloud/digitalocean/digitaloceantest"
 )
 
@@ -172,7 +172,7 @@ func TestEveryDialIsVerifiedByTheTags(t *testing.T) {
 	}
 
 	for _, tag := range p.cloud.Tags() {
-		if len(inventory.HostKeys([]string{tag})) > 0 {
+		if len(digitalocean.HostKeys([]string{tag})) > 0 {
 			p.call("DELETE", "/v2/tags/"+tag, "")
 		}
 	}

@@ -68,7 +68,7 @@ func (p *Pass) work() cloud.Work {
 // drained stops what works on a droplet. One that cannot be logged in to is past that; where somebody
 // else works, or something runs that does not stop, nothing is deleted.
 func (p *Pass) drained(ctx context.Context, r *resource.Run, name string) error {
-	step := "destroy droplet " + name
+	step := "destroy " + p.System.cloud.Noun() + " " + name
 	err := resource.Drain(ctx, r, name, p.System.Stack.Name)
 	if ctx.Err() != nil {
 		return p.cloudError(step, context.Cause(ctx))
@@ -85,7 +85,7 @@ func (p *Pass) drained(ctx context.Context, r *resource.Run, name string) error 
 		return &Error{Code: ExitLocked, Host: name, Step: step, Cause: own.Cause, Hint: "wait for it, then run the same command again; nothing of it was deleted"}
 	case ExitStep:
 		errors.As(err, &own)
-		own.Hint = "fix it and run the same command again; a droplet that is switched off on the account's page is deleted as it is"
+		own.Hint = "fix it and run the same command again; a " + p.System.cloud.Noun() + " that is switched off on the account's page is deleted as it is"
 	}
 	return err
 }

@@ -26,7 +26,7 @@ func (p *Pass) open(ctx context.Context, host string) (*lock, error) {
 		}
 		at, there, err := a.Place(ctx, host)
 		if err == nil && !there {
-			err = errors.New("the droplet is gone")
+			err = errors.New("the " + p.System.cloud.Noun() + " is gone")
 		}
 		if err != nil {
 			return nil, err

@@ -292,7 +292,7 @@ func (p *Pass) Plan(ctx context.Context) (*Plan, Facts, error) {
 func (p *Pass) diff(facts Facts) (*Plan, error) {
 	gone := p.without()
 	plan, err := diff(p.System.Resources, p.System.needs, facts, p.Options, gone)
-	p.spareDroplets(plan, gone)
+	p.spareMachines(plan, gone)
 	plan.Warnings = p.System.warnings(facts, p.Options)
 	plan.Account = p.System.account(plan, facts)
 	if err != nil || len(p.Limit) == 0 {

@@ -34,7 +34,7 @@ type System struct {
 // Load reads and checks both files and renders all that can be rendered, without a connection. All
 // mistakes are returned together. An empty stackPath takes the stack that the inventory names.
 func Load(ctx context.Context, inventoryPath, stackPath string) (*System, error) {
-	inv, st, problems := stack.LoadBoth(inventoryPath, stackPath)
+	inv, st, problems := stack.LoadBoth(inventoryPath, stackPath, clouds.Declared()...)
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}

@@ -157,8 +157,8 @@ func (g *waiting) hosts() (out []Unreachable) {
 	return out
 }
 
-// spareDroplets takes the changes of the account out of a plan that are there for unreachable hosts alone.
-func (p *Pass) spareDroplets(plan *Plan, gone map[string]*Error) {
+// spareMachines takes the changes of the account out of a plan that are there for unreachable hosts alone.
+func (p *Pass) spareMachines(plan *Plan, gone map[string]*Error) {
 	if len(gone) == 0 || !p.System.hasCloud() {
 		return
 	}

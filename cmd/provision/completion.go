@@ -12,6 +12,7 @@ import (
 	"provision/cmd/provision/ui"
 	"provision/inventory"
 	"provision/provision"
+	"provision/provision/cloud/clouds"
 )
 
 func (c *cli) completionVerb() *cobra.Command {
@@ -55,7 +56,7 @@ func (c *cli) words(words candidates) []string {
 	if c.inventory == "" {
 		return nil
 	}
-	inv, problems := inventory.Load(c.inventory)
+	inv, problems := inventory.Load(c.inventory, clouds.Declared()...)
 	if len(problems) > 0 {
 		return nil
 	}
@@ -109,7 +110,7 @@ func agentHosts(inv *inventory.Inventory) []string {
 	return all
 }
 
-func dropletHosts(inv *inventory.Inventory) []string {
+func madeHosts(inv *inventory.Inventory) []string {
 	var all []string
 	for _, h := range inv.Hosts {
 		if h.Machine != nil {

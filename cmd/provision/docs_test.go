@@ -139,8 +139,7 @@ func TestDocs(t *testing.T) {
 			if !strings.Contains(typed, "provision") {
 				return
 			}
-			_, template := inventory.Template(inventory.LayoutSplit)
-			p := settle(t, howHosts[name], text, template, readText(t, examples+"/flows/onprem.toml"))
+			p := settle(t, howHosts[name], text, inventory.LayoutSplit.Text, readText(t, examples+"/flows/onprem.toml"))
 			p.copies(repository + "/examples")
 			p.write(filepath.Join(p.home, "bin", "pass"), "#!/bin/sh\necho "+sudoPassword+"\n")
 			if err := os.Chmod(filepath.Join(p.home, "bin", "pass"), 0o700); err != nil {

@@ -71,7 +71,7 @@ func (c *cli) dropletCreateVerb() *cobra.Command {
 			}
 			return nil
 		},
-		ValidArgsFunction: c.completing(dropletHosts),
+		ValidArgsFunction: c.completing(madeHosts),
 	}
 	return change(c, cmd, accountOf, func(now, stop context.Context, p *provision.Pass, _ []string) (*createResult, error) {
 		report, err := c.apply(now, stop, p, "")

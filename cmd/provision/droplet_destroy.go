@@ -33,7 +33,7 @@ has to be typed. SSH keys, the project and whatever has no tag of ours stay.`,
 			}
 			return nil
 		},
-		ValidArgsFunction: c.completing(dropletHosts),
+		ValidArgsFunction: c.completing(madeHosts),
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "destroy all that carries the inventory's tag, in order")
 	cmd.Flags().BoolVar(&withVolume, "with-volume", false, "destroy its volume, too, with all data on it")

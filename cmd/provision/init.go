@@ -7,34 +7,40 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"provision/cmd/provision/ui"
 	"provision/inventory"
 	"provision/provision"
+	"provision/provision/cloud/clouds"
 	"provision/provision/stack"
 )
 
 func (c *cli) initVerb() *cobra.Command {
-	layouts := map[inventory.Layout]*bool{}
+	layouts := map[string]*bool{}
 	values := map[string]*string{}
 	plaintext := false
+	var files []string
+	examples := ""
+	for _, l := range clouds.Layouts() {
+		files = append(files, l.File+" with --"+l.Name)
+		examples += fmt.Sprintf("\n  provision init --%-14s # %s", l.Name, l.Usage)
+	}
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a commented inventory and stack.toml to start from",
-		Long: `Writes onprem.toml (prod.toml with --digitalocean) and stack.toml into the current directory. Existing files are left as they are.
+		Long: `Writes onprem.toml (` + strings.Join(files, ", ") + `) and stack.toml into the current directory. Existing files are left as they are.
 
 On a terminal and without flags it asks for what it needs to know. With flags it asks nothing: what they do not say
 keeps its example, to be edited.`,
 		Example: "  provision init                  # asks\n  provision init --single         # server and agent on one host\n  provision init --split          # agents on hosts of their own\n" +
-			"  provision init --split --server 10.0.0.11 --agent 10.0.0.21,10.0.0.22 --user ops\n  provision init --digitalocean   # droplets",
+			"  provision init --split --server 10.0.0.11 --agent 10.0.0.21,10.0.0.22 --user ops" + examples,
 	}
 	f := cmd.Flags()
-	for layout, usage := range map[inventory.Layout]string{
-		inventory.LayoutSingle: "server and agent on one host", inventory.LayoutSplit: "server and agents on hosts of their own", inventory.LayoutDigitalOcean: "droplets",
-	} {
-		layouts[layout] = f.Bool(string(layout), false, usage)
+	for _, layout := range anywhere {
+		layouts[layout.Name] = f.Bool(layout.Name, false, layout.Usage)
 	}
 	for _, i := range items() {
 		values[i.flag] = f.String(i.flag, "", i.usage)
@@ -45,7 +51,7 @@ keeps its example, to be edited.`,
 	return plain(c, cmd, func(ctx context.Context, _ []string) (*textResult, error) {
 		var chosen []inventory.Layout
 		for _, layout := range anywhere {
-			if *layouts[layout] {
+			if *layouts[layout.Name] {
 				chosen = append(chosen, layout)
 			}
 		}
@@ -60,7 +66,12 @@ keeps its example, to be edited.`,
 			}
 			a, err = c.interview(ctx)
 		default:
-			err = provision.Usage("provision init --split", "say which: --single, --split or --digitalocean")
+			var flags []string
+			for _, layout := range anywhere {
+				flags = append(flags, "--"+layout.Name)
+			}
+			last := len(flags) - 1
+			err = provision.Usage("provision init --split", "say which: %s or %s", strings.Join(flags[:last], ", "), flags[last])
 		}
 		if err != nil {
 			return nil, err
@@ -88,7 +99,7 @@ func fromFlags(cmd *cobra.Command, layout inventory.Layout, values map[string]*s
 		given, fits := cmd.Flags().Changed(i.flag), slices.Contains(i.layouts, layout)
 		switch {
 		case given && !fits:
-			return nil, provision.Usage("provision init --help", "--%s is not for --%s", i.flag, layout)
+			return nil, provision.Usage("provision init --help", "--%s is not for --%s", i.flag, layout.Name)
 		case given:
 			if i.key == "url" {
 				a.forgetDomain()
@@ -113,15 +124,15 @@ func (c *cli) capable() bool {
 
 // interview asks for everything.
 func (c *cli) interview(ctx context.Context) (*answers, error) {
-	layout, err := c.question(ctx, ui.Question{Title: "What is it to run on?", Default: string(inventory.LayoutSingle), Choices: []ui.Choice{
-		{Value: string(inventory.LayoutSingle), Title: "one host: server and agent together"},
-		{Value: string(inventory.LayoutSplit), Title: "several hosts: the server on one, agents on others"},
-		{Value: string(inventory.LayoutDigitalOcean), Title: "droplets on DigitalOcean, which are created"},
-	}})
+	var choices []ui.Choice
+	for _, layout := range anywhere {
+		choices = append(choices, ui.Choice{Value: layout.Name, Title: layout.Title})
+	}
+	name, err := c.question(ctx, ui.Question{Title: "What is it to run on?", Default: anywhere[0].Name, Choices: choices})
 	if err != nil {
 		return nil, err
 	}
-	a := newAnswers(inventory.Layout(layout))
+	a := newAnswers(anywhere[slices.IndexFunc(anywhere, func(l inventory.Layout) bool { return l.Name == name })])
 	if err := absent(a.draft.File); err != nil {
 		return nil, err
 	}

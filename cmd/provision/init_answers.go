@@ -10,6 +10,7 @@ import (
 	"provision/inventory"
 	"provision/inventory/strict"
 	"provision/provision"
+	"provision/provision/cloud/clouds"
 )
 
 // answers are what is known so far.
@@ -21,12 +22,12 @@ type answers struct {
 }
 
 func newAnswers(layout inventory.Layout) *answers {
-	return &answers{layout: layout, draft: inventory.NewDraft(layout), given: map[string]string{}}
+	return &answers{layout: layout, draft: inventory.NewDraft(layout, clouds.Declared()...), given: map[string]string{}}
 }
 
 // forgetDomain lets an url be in any domain, until there is one.
 func (a *answers) forgetDomain() {
-	if a.layout == inventory.LayoutDigitalOcean {
+	if slices.Contains(droplets, a.layout) {
 		a.draft.Set(domainKey, "")
 	}
 }
@@ -91,7 +92,7 @@ func (a *answers) todo() string {
 	}
 	var do []string
 	switch {
-	case a.layout == inventory.LayoutDigitalOcean:
+	case slices.Contains(droplets, a.layout):
 		if unset(adminKey, "url") {
 			do = append(do, "your own networks and url into "+a.draft.File)
 		}

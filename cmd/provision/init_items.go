@@ -7,6 +7,7 @@ import (
 
 	"provision/cmd/provision/ui"
 	"provision/inventory"
+	"provision/provision/cloud/clouds"
 )
 
 // item is one thing that init wants to know: a flag, a question, and the key of the inventory that it becomes.
@@ -24,7 +25,7 @@ type item struct {
 
 var (
 	onprem   = []inventory.Layout{inventory.LayoutSingle, inventory.LayoutSplit}
-	droplets = []inventory.Layout{inventory.LayoutDigitalOcean}
+	droplets = clouds.Layouts()
 	anywhere = slices.Concat(onprem, droplets)
 )
 
@@ -47,7 +48,7 @@ func items() []item {
 			{Value: inventory.TLSFiles, Title: "files: a certificate and a key of yours"},
 			{Value: inventory.TLSOff, Title: "off: none; passwords and tokens travel in clear"},
 		}, standard: func(a *answers) string {
-			if a.layout == inventory.LayoutDigitalOcean {
+			if slices.Contains(droplets, a.layout) {
 				return inventory.TLSACME
 			}
 			return inventory.TLSInternal

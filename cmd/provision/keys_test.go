@@ -13,14 +13,22 @@ import (
 	"testing"
 )
 
-// TestReferenceInventory: the keys of the inventory, from the types that they are read into.
+// TestReferenceInventory: the keys of the inventory, from the types that they are read into, its own and those of each cloud.
 func TestReferenceInventory(t *testing.T) {
+	all := []types{typesOf(t, "Inventory", "../../inventory")}
+	clouds, err := filepath.Glob("../../provision/cloud/*/declared")
+	if err != nil || len(clouds) == 0 {
+		t.Fatalf("no cloud was found: %v", err)
+	}
+	for _, dir := range clouds {
+		all = append(all, typesOf(t, "Tables", dir))
+	}
 	generated(t, "inventory.md", notice+`# Inventory: where
 
 One file, by custom onprem.toml or prod.toml. `+"`provision init`"+` writes a commented one, `+"`provision validate`"+` checks it: an unknown key or a wrong value is an
 error with its line. Relative paths count from the file, `+"`~/`"+` is the home directory. Editors can check it by docs/inventory.schema.json.
 
-`+secretKeys+keys(t, "Inventory", "../../inventory"))
+`+secretKeys+keys(t, all...))
 }
 
 // TestReferenceStack: the keys of the stack.
@@ -30,7 +38,7 @@ func TestReferenceStack(t *testing.T) {
 One file, by custom stack.toml, that the inventory names with `+"`stack`"+`. Without it the built-in stack runs; [stack.toml](../../stack.toml) is that stack as a file, with
 every default. Editors can check it by docs/stack.schema.json.
 
-`+secretKeys+keys(t, "Stack", "../../provision/stack", "../../inventory"))
+`+secretKeys+keys(t, typesOf(t, "Stack", "../../provision/stack", "../../inventory")))
 }
 
 const secretKeys = "A **secret** is never written into the file, only where it comes from: `{ env = \"NAME\" }`, `{ file = \"PATH\" }` or `{ command = [\"PROGRAM\", \"ARGUMENT\"] }`, which is run " +
@@ -39,14 +47,20 @@ const secretKeys = "A **secret** is never written into the file, only where it c
 // words for types that have a form of their own in a file.
 var typeWords = map[string]string{
 	"string": "string", "bool": "true or false", "int": "number", "any": "any", "time.Duration": "duration, `\"10s\"`", "netip.Prefix": "network, `\"10.0.0.0/24\"`",
-	"strict.SecretRef": "secret", "GiB": "size, `\"20GiB\"`", "Settings": "table", "Role": "string", "map[string]any": "table",
+	"strict.SecretRef": "secret", "GiB": "size, `\"20GiB\"`", "Settings": "table", "Role": "string", "inventory.Role": "string", "map[string]any": "table",
 }
 
-// keys are the tables of a file, from the Go type of the whole and the packages that its types are in.
-func keys(t *testing.T, root string, packages ...string) string {
+// types are the Go types of a file's tables, by name, with their comments. The root's fields are tables at the top of the file.
+type types struct {
+	root     string
+	structs  map[string]*ast.StructType
+	comments map[string]string
+}
+
+// typesOf reads the packages that the types are in.
+func typesOf(t *testing.T, root string, packages ...string) types {
 	t.Helper()
-	types := map[string]*ast.StructType{}
-	comments := map[string]string{}
+	all := types{root, map[string]*ast.StructType{}, map[string]string{}}
 	for _, dir := range packages {
 		files, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
@@ -67,28 +81,35 @@ func keys(t *testing.T, root string, packages ...string) string {
 				}
 				for _, spec := range general.Specs {
 					if named, ok := spec.(*ast.TypeSpec); ok {
-						if fields, ok := named.Type.(*ast.StructType); ok && types[named.Name.Name] == nil {
-							types[named.Name.Name] = fields
-							comments[named.Name.Name] = oneLine(general.Doc.Text())
+						if fields, ok := named.Type.(*ast.StructType); ok && all.structs[named.Name.Name] == nil {
+							all.structs[named.Name.Name] = fields
+							all.comments[named.Name.Name] = oneLine(general.Doc.Text())
 						}
 					}
 				}
 			}
 		}
 	}
+	return all
+}
+
+// keys are the tables of a file, from the types that have them together.
+func keys(t *testing.T, all ...types) string {
+	t.Helper()
 	var b strings.Builder
-	var table func(name, heading string)
-	table = func(name, heading string) {
-		if types[name] == nil {
+	const head = "| key | value | meaning |\n|---|---|---|\n"
+	var rows func(of types, name, heading string) (below []func())
+	table := func(of types, name, heading string) {
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n%s", heading, heading+strings.TrimPrefix(of.comments[name], name), head)
+		for _, f := range rows(of, name, heading) {
+			f()
+		}
+	}
+	rows = func(of types, name, heading string) (below []func()) {
+		if of.structs[name] == nil {
 			t.Fatalf("there is no type %s", name)
 		}
-		fmt.Fprintf(&b, "\n## %s\n\n", heading)
-		if heading != topLevel {
-			b.WriteString(heading + strings.TrimPrefix(comments[name], name) + "\n\n")
-		}
-		b.WriteString("| key | value | meaning |\n|---|---|---|\n")
-		var below []func()
-		for _, field := range types[name].Fields.List {
+		for _, field := range of.structs[name].Fields.List {
 			if field.Tag == nil {
 				continue
 			}
@@ -120,14 +141,19 @@ func keys(t *testing.T, root string, packages ...string) string {
 					sub = "`[[" + path + "]]`"
 				}
 				fmt.Fprintf(&b, "| `%s` | %s | %s |\n", key, sub, meaning)
-				below = append(below, func() { table(written, sub) })
+				below = append(below, func() { table(of, written, sub) })
 			}
 		}
-		for _, f := range below {
-			f()
-		}
+		return below
 	}
-	table(root, topLevel)
+	b.WriteString("\n## " + topLevel + "\n\n" + head)
+	var below []func()
+	for _, of := range all {
+		below = append(below, rows(of, of.root, topLevel)...)
+	}
+	for _, f := range below {
+		f()
+	}
 	return b.String()
 }
 

@@ -22,10 +22,10 @@ var verbTable = []verb{
 	{looking, "", (*cli).credentialsVerb},
 	{looking, "", (*cli).graphVerb},
 
-	{clouds, "", (*cli).dropletVerb},
-	{clouds, "droplet", (*cli).dropletListVerb},
-	{clouds, "droplet", (*cli).dropletCreateVerb},
-	{clouds, "droplet", (*cli).dropletDestroyVerb},
+	{machines, "", (*cli).dropletVerb},
+	{machines, "droplet", (*cli).dropletListVerb},
+	{machines, "droplet", (*cli).dropletCreateVerb},
+	{machines, "droplet", (*cli).dropletDestroyVerb},
 
 	{others, "", (*cli).completionVerb},
 	{others, "", (*cli).versionVerb},
@@ -36,12 +36,12 @@ const (
 	changing = "Change"
 	looking  = "Look"
 	data     = "Data"
-	clouds   = "Cloud"
+	machines = "Cloud"
 	others   = "Other"
 )
 
 // groups are in the order of the help, which leaves out those without a verb.
-var groups = []string{starting, changing, looking, data, clouds, others}
+var groups = []string{starting, changing, looking, data, machines, others}
 
 // addVerbs adds what the table has to the root.
 func (c *cli) addVerbs(root *cobra.Command) {

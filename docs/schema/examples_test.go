@@ -17,8 +17,14 @@ import (
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 
 	"provision/inventory"
+	"provision/provision/cloud/clouds"
 	"provision/provision/stack"
 )
+
+// layouts are all inventories that init can begin with.
+func layouts() []inventory.Layout {
+	return append([]inventory.Layout{inventory.LayoutSingle, inventory.LayoutSplit}, clouds.Layouts()...)
+}
 
 // check says what the committed schema says about a text; it fails on a text that is not TOML.
 func check(t *testing.T, name, text string) error {
@@ -67,8 +73,8 @@ func kind(t *testing.T, text string) string {
 func TestWritten(t *testing.T) {
 	t.Parallel()
 	texts := map[string]string{"stack": stack.Template()}
-	for _, layout := range []inventory.Layout{inventory.LayoutSingle, inventory.LayoutSplit, inventory.LayoutDigitalOcean} {
-		_, texts[string(layout)] = inventory.Template(layout)
+	for _, layout := range layouts() {
+		texts[layout.Name] = layout.Text
 	}
 	for name, text := range texts {
 		schema := "inventory"
@@ -175,9 +181,8 @@ func TestExamples(t *testing.T) {
 func TestWrittenNamesEveryKey(t *testing.T) {
 	t.Parallel()
 	texts := map[string]string{"stack": stack.Template()}
-	for _, layout := range []inventory.Layout{inventory.LayoutSingle, inventory.LayoutSplit, inventory.LayoutDigitalOcean} {
-		_, text := inventory.Template(layout)
-		texts["inventory"] += text
+	for _, layout := range layouts() {
+		texts["inventory"] += layout.Text
 	}
 	for name, f := range files {
 		keys := 0

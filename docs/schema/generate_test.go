@@ -19,6 +19,8 @@ import (
 	"provision/files/naming"
 	"provision/inventory"
 	"provision/inventory/strict"
+	"provision/provision/cloud/clouds"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/stack"
 )
 
@@ -27,20 +29,34 @@ var update = flag.Bool("update", false, "write the schemas to docs")
 // file is one of the two files, with what its schema is made of.
 type file struct {
 	schema, title string
-	into          reflect.Type
+	into          []reflect.Type // which have the tables of the file together
 	rules         map[string]rule
 	load          func(path string) strict.Problems
 }
 
 var files = map[string]file{
 	"inventory": {
-		"../inventory.schema.json", "where provision brings up Prefect", reflect.TypeFor[inventory.Inventory](), inventoryRules,
-		func(path string) strict.Problems { _, problems := inventory.Load(path); return problems },
+		"../inventory.schema.json", "where provision brings up Prefect", inventoryTypes(), inventoryRules,
+		func(path string) strict.Problems {
+			_, problems := inventory.Load(path, clouds.Declared()...)
+			return problems
+		},
 	},
 	"stack": {
-		"../stack.schema.json", "what provision brings up", reflect.TypeFor[stack.Stack](), stackRules,
+		"../stack.schema.json", "what provision brings up",
+		[]reflect.Type{reflect.TypeFor[stack.Stack]()},
+		stackRules,
 		func(path string) strict.Problems { _, problems := stack.Load(path); return problems },
 	},
+}
+
+// inventoryTypes are the inventory's own and one of each cloud.
+func inventoryTypes() []reflect.Type {
+	all := []reflect.Type{reflect.TypeFor[inventory.Inventory]()}
+	for _, empty := range clouds.Declared() {
+		all = append(all, reflect.TypeOf(empty()).Elem())
+	}
+	return all
 }
 
 // TestCommitted compares the schemas in docs with those that the types give. It is not parallel: the others read what it may write.
@@ -74,7 +90,7 @@ func (f file) text(t *testing.T) []byte {
 	return out.Bytes()
 }
 
-// make reflects the type. Nothing in it is a reference, and it stays within draft 7: editors differ in what else they know.
+// make reflects the types. Nothing in it is a reference, and it stays within draft 7: editors differ in what else they know.
 func (f file) make(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	r := jsonschema.Reflector{
@@ -86,19 +102,26 @@ func (f file) make(t *testing.T) *jsonschema.Schema {
 			return nil
 		},
 	}
-	for _, dir := range []string{"../../inventory", "../../provision/stack"} {
+	for _, dir := range []string{"../../inventory", "../../provision/stack", "../../provision/cloud"} {
 		if err := r.AddGoComments("provision/docs/schema", dir, jsonschema.WithFullComment()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	r.LookupComment = func(of reflect.Type, field string) string { return description(r.CommentMap, of, field) }
-	s := r.ReflectFromType(f.into)
+	s := r.ReflectFromType(f.into[0])
+	for _, more := range f.into[1:] {
+		for name, of := range r.ReflectFromType(more).Properties.FromOldest() {
+			s.Properties.Set(name, of)
+		}
+	}
 	s.Version, s.Title, s.Description = "http://json-schema.org/draft-07/schema#", f.title, ""
 	s.ID = jsonschema.ID("urn:provision:" + strings.TrimSuffix(strings.TrimPrefix(f.schema, "../"), ".schema.json") + ":1")
-	for i := range f.into.NumField() {
-		if name, option, _ := strings.Cut(f.into.Field(i).Tag.Get("toml"), ","); option == "named" {
-			list, _ := s.Properties.Get(name)
-			list.Type, list.AdditionalProperties, list.Items = "object", list.Items, nil
+	for _, of := range f.into {
+		for i := range of.NumField() {
+			if name, option, _ := strings.Cut(of.Field(i).Tag.Get("toml"), ","); option == "named" {
+				list, _ := s.Properties.Get(name)
+				list.Type, list.AdditionalProperties, list.Items = "object", list.Items, nil
+			}
 		}
 	}
 	unused := map[string]bool{}
@@ -114,7 +137,7 @@ func (f file) make(t *testing.T) *jsonschema.Schema {
 	if len(unused) > 0 {
 		t.Fatalf("rules without a key: %v", unused)
 	}
-	if f.into == reflect.TypeFor[stack.Stack]() {
+	if f.into[0] == reflect.TypeFor[stack.Stack]() {
 		var defaults map[string]any
 		if _, err := toml.Decode(stack.Template(), &defaults); err != nil {
 			t.Fatal(err)
@@ -160,7 +183,7 @@ var ownForms = map[reflect.Type]func() *jsonschema.Schema{
 	reflect.TypeFor[netip.Prefix](): func() *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: `^[0-9a-fA-F:.]+/[0-9]{1,3}$`, Examples: []any{"10.0.0.0/24"}}
 	},
-	reflect.TypeFor[inventory.GiB](): func() *jsonschema.Schema {
+	reflect.TypeFor[declared.GiB](): func() *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: `^[1-9][0-9]{0,4}GiB$`, Examples: []any{"20GiB"}}
 	},
 	reflect.TypeFor[stack.Settings](): func() *jsonschema.Schema {

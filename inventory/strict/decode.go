@@ -17,12 +17,16 @@ type Decoder interface {
 	DecodeTOML(value any) (problem, hint string)
 }
 
-// Decode fills the struct that into points at. Fields carry `toml:"name"`; those without it, or with "-", are not in the file;
-// `toml:"name,named"` is a table of tables decoded into a slice sorted by name, the name going to the elements' Name.
+// Decode fills the structs that into points at, which have different keys of one file. Fields carry `toml:"name"`; those without it, or
+// with "-", are not in the file; `toml:"name,named"` is a table of tables decoded into a slice sorted by name, the name going to the elements' Name.
 // What the file does not have keeps its value, so defaults are set beforehand. Every key without a field and every value of
 // another type is a problem; names must match exactly, unlike in the library's own decoding.
-func (d *Document) Decode(into any) {
-	d.table("", d.tree, reflect.ValueOf(into).Elem())
+func (d *Document) Decode(into ...any) {
+	structs := make([]reflect.Value, len(into))
+	for n := range into {
+		structs[n] = reflect.ValueOf(into[n]).Elem()
+	}
+	d.table("", d.tree, structs...)
 }
 
 // Refuse adds a problem about a key without a usable value: nothing is said of what is below it.
@@ -31,14 +35,16 @@ func (d *Document) Refuse(key, problem, hint string) {
 	d.unusable[key] = true
 }
 
-func (d *Document) table(path string, tree map[string]any, into reflect.Value) {
+func (d *Document) table(path string, tree map[string]any, structs ...reflect.Value) {
 	fields := map[string]reflect.Value{}
 	named := map[string]bool{}
-	for i := range into.NumField() {
-		name, option, _ := strings.Cut(into.Type().Field(i).Tag.Get("toml"), ",")
-		if name != "" && name != "-" {
-			fields[name] = into.Field(i)
-			named[name] = option == "named"
+	for _, into := range structs {
+		for i := range into.NumField() {
+			name, option, _ := strings.Cut(into.Type().Field(i).Tag.Get("toml"), ",")
+			if name != "" && name != "-" {
+				fields[name] = into.Field(i)
+				named[name] = option == "named"
+			}
 		}
 	}
 	known := slices.Sorted(maps.Keys(fields))

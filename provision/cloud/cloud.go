@@ -13,6 +13,8 @@ import (
 
 // Provider is one cloud with what an inventory declares in it. It asks nobody; Open does.
 type Provider interface {
+	// Noun is its word for a machine, for messages.
+	Noun() string
 	// Bind makes the resources of the account: what the declared machines are, and what each of them is made with.
 	Bind(Site) (Bound, error)
 	// Offer is the size and the region that the host's machine is made with; empty for a machine that exists already.

@@ -10,6 +10,7 @@ import (
 
 	"provision/inventory"
 	"provision/inventory/strict"
+	"provision/provision/cloud/clouds"
 )
 
 // badCases are texts with every line that must be said about them, and nothing else.
@@ -231,7 +232,7 @@ stack.toml:1: not TOML: unexpected EOF; expected key separator '='`},
 			if c.override != "" {
 				c.override = filepath.Join(dir, c.override)
 			}
-			inv, s, problems := LoadBoth(filepath.Join(dir, "onprem.toml"), c.override)
+			inv, s, problems := LoadBoth(filepath.Join(dir, "onprem.toml"), c.override, clouds.Declared()...)
 			got := strings.ReplaceAll(problems.Error(), dir+string(filepath.Separator), "")
 			if diff := cmp.Diff(strings.TrimPrefix(c.want, "\n"), got); diff != "" {
 				t.Error(diff)

@@ -14,10 +14,10 @@ import (
 )
 
 // LoadBoth reads the inventory and its stack and reports the mistakes of both together, the inventory's first, then the stack's,
-// then those between the two. stackPath, if not empty, is taken instead of the stack that the inventory names.
+// then those between the two. stackPath, if not empty, is taken instead of the stack that the inventory names. The clouds are Load's.
 // If there are problems, the results that are not nil are incomplete: use them for completion and display only.
-func LoadBoth(inventoryPath, stackPath string) (*inventory.Inventory, *Stack, strict.Problems) {
-	inv, problems := inventory.Load(inventoryPath)
+func LoadBoth(inventoryPath, stackPath string, clouds ...inventory.Cloud) (*inventory.Inventory, *Stack, strict.Problems) {
+	inv, problems := inventory.Load(inventoryPath, clouds...)
 	named := stackPath == "" && inv != nil
 	if named {
 		stackPath = inv.Stack

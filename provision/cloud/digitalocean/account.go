@@ -15,8 +15,8 @@ import (
 
 	"github.com/digitalocean/godo"
 
-	"provision/inventory"
 	"provision/provision/cloud"
+	"provision/provision/cloud/digitalocean/declared"
 )
 
 // Account is an account of DigitalOcean, asked through its API. Reads, deletions and whole replacements are tried again with
@@ -45,7 +45,7 @@ const (
 )
 
 // open makes the account's client. Relative paths of the token's file count from dir. Errors never hold the token.
-func open(ctx context.Context, d *inventory.DigitalOcean, dir string, pace cloud.Pace) (*Account, error) {
+func open(ctx context.Context, d *declared.Account, dir string, pace cloud.Pace) (*Account, error) {
 	token := d.Token
 	if !token.Set() {
 		token.Env = "DIGITALOCEAN_TOKEN"
@@ -66,7 +66,7 @@ func open(ctx context.Context, d *inventory.DigitalOcean, dir string, pace cloud
 	switch {
 	case err != nil || endpoint.Host == "" || endpoint.Scheme != "https" && endpoint.Scheme != "http":
 		return nil, errors.New("DIGITALOCEAN_API_URL is not a url")
-	case !inventory.SafeForToken(endpoint):
+	case !declared.SafeForToken(endpoint):
 		return nil, errors.New("DIGITALOCEAN_API_URL: the token would be sent in the clear; write https://")
 	}
 	a := &Account{Pause: cmp.Or(pace.Pause, firstPause), Deadline: cmp.Or(pace.Deadline, waitDeadline)}

@@ -17,6 +17,7 @@ import (
 	"provision/inventory"
 	"provision/inventory/strict"
 	"provision/provision/cloud"
+	"provision/provision/cloud/digitalocean/declared"
 )
 
 const canaryToken = "dop_v1_canary"
@@ -37,7 +38,7 @@ func asked(t *testing.T, answers ...http.HandlerFunc) (*Account, *atomic.Int32) 
 	if err := os.WriteFile(file, []byte(canaryToken+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a, err := open(t.Context(), &inventory.DigitalOcean{Token: strict.SecretRef{File: file}, APIURL: server.URL}, "", cloud.Pace{Call: 5 * time.Second, Pause: time.Millisecond, Deadline: 30 * time.Second})
+	a, err := open(t.Context(), &declared.Account{Token: strict.SecretRef{File: file}, APIURL: server.URL}, "", cloud.Pace{Call: 5 * time.Second, Pause: time.Millisecond, Deadline: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +157,7 @@ func TestWhereTheTokenComesFrom(t *testing.T) {
 		t.Setenv(name, "")
 		os.Unsetenv(name)
 	}
-	d := &inventory.DigitalOcean{}
+	d := &declared.Account{}
 	token := func() string {
 		a, err := open(t.Context(), d, "", cloud.Pace{})
 		if err != nil {
@@ -189,14 +190,14 @@ func TestWhereTheTokenComesFrom(t *testing.T) {
 
 func TestTagsNameHostsAndKeys(t *testing.T) {
 	t.Parallel()
-	d := &inventory.DigitalOcean{Name: "prod"}
+	d := &declared.Account{Name: "prod"}
 	for _, host := range []string{"prefect", "worker-1", "a.b-c"} {
-		tags := []string{"web", d.Tag(), d.AddressTag("other", "203.0.113.9"), d.NameTag(host), d.RoleTag(inventory.RoleAgent), inventory.HostKeyTag("aa"), inventory.HostKeyTag("bb"), inventory.BirthTag("bb")}
+		tags := []string{"web", d.Tag(), d.AddressTag("other", "203.0.113.9"), d.NameTag(host), d.RoleTag(inventory.RoleAgent), declared.HostKeyTag("aa"), declared.HostKeyTag("bb"), declared.BirthTag("bb")}
 		if got := d.HostOf(tags); got != host {
 			t.Errorf("%s is read as %q", host, got)
 		}
-		if keys := inventory.HostKeys(tags); len(keys) != 2 || inventory.BirthKey(tags) != "bb" {
-			t.Errorf("%v %q", keys, inventory.BirthKey(tags))
+		if keys := declared.HostKeys(tags); len(keys) != 2 || declared.BirthKey(tags) != "bb" {
+			t.Errorf("%v %q", keys, declared.BirthKey(tags))
 		}
 		for _, tag := range tags {
 			if strings.Trim(tag, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-:") != "" {
@@ -204,13 +205,13 @@ func TestTagsNameHostsAndKeys(t *testing.T) {
 			}
 		}
 	}
-	if other := (&inventory.DigitalOcean{Name: "production"}); d.HostOf([]string{other.NameTag("a")}) != "" || d.HostOf(nil) != "" {
+	if other := (&declared.Account{Name: "production"}); d.HostOf([]string{other.NameTag("a")}) != "" || d.HostOf(nil) != "" {
 		t.Error("another inventory's droplet is taken for ours")
 	}
 	if got := d.Addresses([]string{d.AddressTag("a", "203.0.113.9"), d.AddressTag("ab", "203.0.113.8"), d.NameTag("a") + ":address:x"}, "a"); len(got) != 1 || got[0] != "203.0.113.9" {
 		t.Error(got)
 	}
-	one := func(count int) *inventory.Droplet { return &inventory.Droplet{Name: "worker", Count: count} }
+	one := func(count int) *declared.Droplet { return &declared.Droplet{Name: "worker", Count: count} }
 	if got := append(one(0).Names(), one(1).Names()...); strings.Join(got, " ") != "worker worker-1" {
 		t.Error(got)
 	}
@@ -224,7 +225,7 @@ func TestATokenIsNotSentInTheClear(t *testing.T) {
 		"http://api.example.org": false, "http://10.0.0.1": false, "http://localhost.example.org": false, "http://127.0.0.1.example.org": false, "http://0.0.0.0": false,
 	} {
 		t.Setenv("DIGITALOCEAN_API_URL", url)
-		a, err := open(t.Context(), &inventory.DigitalOcean{}, "", cloud.Pace{})
+		a, err := open(t.Context(), &declared.Account{}, "", cloud.Pace{})
 		if (err == nil) != fine {
 			t.Errorf("%s: %v", url, err)
 		}

@@ -8,13 +8,14 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/resource"
 )
 
 // ReservedIP is an address that outlives its droplet. It cannot carry a tag, so it is made for the
 // droplet, of which there can be but one, and then remembered by a tag that is on nothing.
 type ReservedIP struct {
-	D    *inventory.DigitalOcean
+	D    *declared.Account
 	Host *inventory.Host
 }
 

@@ -10,8 +10,8 @@ import (
 
 	"github.com/digitalocean/godo"
 
-	"provision/inventory"
 	"provision/provision/cloud"
+	"provision/provision/cloud/digitalocean/declared"
 )
 
 // An answer of success without its object is an error of the call for every call that is made, by its name, and never an empty account.
@@ -26,7 +26,7 @@ func TestAnAnswerWithoutItsObjectIsAnError(t *testing.T) {
 		_, _ = w.Write([]byte(body))
 	}))
 	defer server.Close()
-	d := &inventory.DigitalOcean{Name: "prod", APIURL: server.URL}
+	d := &declared.Account{Name: "prod", APIURL: server.URL}
 	a, err := open(context.Background(), d, "", cloud.Pace{Pause: time.Millisecond, Call: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)

@@ -3,13 +3,14 @@ package digitalocean
 import (
 	"provision/inventory"
 	"provision/provision/cloud"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/resource"
 )
 
 // binder collects what the account should have.
 type binder struct {
 	inv  *inventory.Inventory
-	d    *inventory.DigitalOcean
+	d    *declared.Account
 	site cloud.Site
 	out  []resource.Resource
 }

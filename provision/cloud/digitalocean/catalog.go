@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 )
 
 // Catalog is what an account may create.
@@ -52,7 +53,7 @@ func (a *Account) catalog(ctx context.Context, inv *inventory.Inventory, c *Cata
 			return err
 		}
 		for _, i := range offered {
-			for _, d := range inv.Droplets {
+			for _, d := range declared.In(inv).Droplets {
 				if d.Image == i.Slug || d.Image == strconv.Itoa(i.ID) {
 					c.Images[d.Image] = i
 				}
@@ -61,7 +62,7 @@ func (a *Account) catalog(ctx context.Context, inv *inventory.Inventory, c *Cata
 				c.Offered = append(c.Offered, i.Slug)
 			}
 		}
-		for _, d := range inv.Droplets {
+		for _, d := range declared.In(inv).Droplets {
 			if _, known := c.Images[d.Image]; known {
 				continue
 			}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/digitalocean/godo"
 
-	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/resource"
 )
 
@@ -53,7 +53,7 @@ func (d *Droplet) active(ctx context.Context, r *resource.Run, id, action int) (
 // complete gives an active droplet what it lacks.
 func (d *Droplet) complete(ctx context.Context, r *resource.Run, one *godo.Droplet) error {
 	for _, t := range d.tags() {
-		if !inventory.HasTag(one.Tags, t) {
+		if !declared.HasTag(one.Tags, t) {
 			if err := tag(ctx, r, t, one.ID); err != nil {
 				return err
 			}
@@ -105,7 +105,7 @@ func (d *Droplet) resize(ctx context.Context, r *resource.Run) error {
 		return err
 	}
 	id, size := one.ID, dropletOf(d.Host).Size
-	drained := one.Status == "active" && inventory.BirthKey(one.Tags) == ""
+	drained := one.Status == "active" && declared.BirthKey(one.Tags) == ""
 	if drained {
 		r.Progress(d.ID(), "stopping what works on it")
 		if err := resource.Drain(ctx, r, d.Host.Name, d.Stack); err != nil {

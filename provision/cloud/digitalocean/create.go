@@ -13,7 +13,7 @@ import (
 	"github.com/digitalocean/godo"
 	"golang.org/x/crypto/ssh"
 
-	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/resource"
 	"provision/remote"
 )
@@ -128,7 +128,7 @@ func (d *Droplet) create(ctx context.Context, r *resource.Run) (one *godo.Drople
 		var err error
 		found, err = account(r).Named(ctx, d.D, d.Host.Name)
 		for n := range found {
-			if inventory.BirthKey(found[n].Tags) == sum || made != nil && found[n].ID == made.ID {
+			if declared.BirthKey(found[n].Tags) == sum || made != nil && found[n].ID == made.ID {
 				mine = n
 			}
 		}
@@ -173,7 +173,7 @@ func (d *Droplet) request(ctx context.Context, r *resource.Run) (request *godo.D
 	request = &godo.DropletCreateRequest{
 		Name: d.Host.Name, Region: want.Region, Size: want.Size, Image: image(want.Image), SSHKeys: []godo.DropletCreateSSHKey{},
 		Monitoring: d.D.Monitoring, Backups: d.D.Backups, VPCUUID: network.ID, UserData: data,
-		Tags: append(d.tags(), inventory.HostKeyTag(sum), inventory.BirthTag(sum)),
+		Tags: append(d.tags(), declared.HostKeyTag(sum), declared.BirthTag(sum)),
 	}
 	if d.D.Backups {
 		request.BackupPolicy = BackupPolicy()

@@ -7,7 +7,7 @@ import (
 
 	"github.com/digitalocean/godo"
 
-	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/resource"
 )
 
@@ -16,7 +16,7 @@ import (
 func (d *Droplet) removeSecond(ctx context.Context, r *resource.Run) error {
 	found, err := account(r).Named(ctx, d.D, d.Host.Name)
 	for n, one := range found {
-		if n > 0 && inventory.BirthKey(one.Tags) != "" {
+		if n > 0 && declared.BirthKey(one.Tags) != "" {
 			err = errors.Join(err, Destroy(ctx, r, one))
 		}
 	}
@@ -40,7 +40,7 @@ func Destroy(ctx context.Context, r *resource.Run, one godo.Droplet) error {
 		return err
 	}
 	for _, t := range one.Tags {
-		if inventory.HostKeys([]string{t}) == nil && inventory.BirthKey([]string{t}) == "" {
+		if declared.HostKeys([]string{t}) == nil && declared.BirthKey([]string{t}) == "" {
 			continue
 		}
 		if _, err := account(r).Tags.Delete(ctx, t); ignoreStatus(err, 404) != nil {

@@ -6,8 +6,8 @@ import (
 
 	"github.com/digitalocean/godo"
 
-	"provision/inventory"
 	"provision/provision/cloud"
+	"provision/provision/cloud/digitalocean/declared"
 )
 
 // doomed is what the account knows of a droplet that is to be destroyed.
@@ -56,7 +56,7 @@ func (c *client) Destroy(ctx context.Context, w cloud.Work, d *cloud.Doomed, wit
 func (c *client) end(ctx context.Context, w cloud.Work, name string, one godo.Droplet) error {
 	step := "destroy droplet " + name
 	if one.ID != 0 {
-		if inventory.BirthKey(one.Tags) == "" && one.Status == "active" {
+		if declared.BirthKey(one.Tags) == "" && one.Status == "active" {
 			w.Progress(name, step, "stopping what works on it")
 			if err := w.Stop(ctx, name); err != nil {
 				return err

@@ -11,6 +11,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/resource"
 	"provision/remote"
 )
@@ -18,7 +19,7 @@ import (
 // Droplet is the machine that a host is. It is found by the tag of its name, which is written before
 // it is asked for: there are never two for one name.
 type Droplet struct {
-	D       *inventory.DigitalOcean
+	D       *declared.Account
 	Host    *inventory.Host
 	Stack   string
 	Keys    []resource.ID
@@ -76,7 +77,7 @@ func (d *Droplet) Look(l *Listing) resource.Fact {
 	one := found[0]
 	public, _ := one.PublicIPv4()
 	f := present("id", strconv.Itoa(one.ID), "status", one.Status, "size", one.SizeSlug, "disk", strconv.Itoa(one.Disk), "address", public,
-		"tags", strings.Join(one.Tags, "\n"), "birth", inventory.BirthKey(one.Tags), "features", strings.Join(one.Features, "\n"))
+		"tags", strings.Join(one.Tags, "\n"), "birth", declared.BirthKey(one.Tags), "features", strings.Join(one.Features, "\n"))
 	if plan := l.Plans[one.ID]; plan != "" {
 		f.Fields["plan"] = plan
 	}
@@ -91,7 +92,7 @@ func (d *Droplet) Look(l *Listing) resource.Fact {
 	}
 	for _, other := range found[1:] {
 		kind := "used"
-		if inventory.BirthKey(other.Tags) != "" {
+		if declared.BirthKey(other.Tags) != "" {
 			kind = "newborn"
 		}
 		f.Fields[kind] += strconv.Itoa(other.ID) + "\n"
@@ -220,7 +221,7 @@ func (d *Droplet) lacking(w resource.World, rec resource.Record) (why []string) 
 		why = append(why, fmt.Sprintf("it is %s, should be active", clean(status)))
 	}
 	for _, t := range d.tags() {
-		if !inventory.HasTag(tags, t) {
+		if !declared.HasTag(tags, t) {
 			why = append(why, "it lacks the tag "+t)
 		}
 	}
@@ -287,7 +288,7 @@ func (d *Droplet) Do(ctx context.Context, r *resource.Run, c resource.Change) er
 }
 
 // named is the droplet of a host, which has to be there.
-func named(ctx context.Context, r *resource.Run, d *inventory.DigitalOcean, host string) (godo.Droplet, error) {
+func named(ctx context.Context, r *resource.Run, d *declared.Account, host string) (godo.Droplet, error) {
 	found, err := account(r).Named(ctx, d, host)
 	switch {
 	case err != nil:

@@ -6,11 +6,12 @@ import (
 
 	"provision/inventory"
 	"provision/provision/cloud"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/remote"
 )
 
-// declared is the host of that name, if it is a droplet; else nil.
-func declared(inv *inventory.Inventory, name string) *inventory.Host {
+// hostOf is the host of that name, if it is a droplet; else nil.
+func hostOf(inv *inventory.Inventory, name string) *inventory.Host {
 	for _, h := range droplets(inv) {
 		if h.Name == name {
 			return h
@@ -24,10 +25,10 @@ func (c *client) Holdings(of cloud.Listing) *cloud.Holdings {
 	out := []cloud.Machine{}
 	seen := map[string]bool{}
 	for _, one := range l.Droplets {
-		s := cloud.Machine{Name: d.HostOf(one.Tags), ID: one.ID, Status: remote.Sanitize(one.Status), Size: remote.Sanitize(one.SizeSlug), SetUp: inventory.BirthKey(one.Tags) == ""}
+		s := cloud.Machine{Name: d.HostOf(one.Tags), ID: one.ID, Status: remote.Sanitize(one.Status), Size: remote.Sanitize(one.SizeSlug), SetUp: declared.BirthKey(one.Tags) == ""}
 		if s.Name == "" {
 			s.Name = remote.Sanitize(one.Name) // it has the inventory's tag and no name of ours
-		} else if h := declared(c.p.inv, s.Name); h != nil {
+		} else if h := hostOf(c.p.inv, s.Name); h != nil {
 			s.Declared, s.Roles = true, h.Roles
 			seen[s.Name] = true
 		}

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/platform"
 	"provision/provision/resource"
 	"provision/remote"
@@ -20,7 +20,7 @@ import (
 // it is shown, and the old one's goes after that was seen. The tag of birth goes last, so a droplet
 // that still has it is as blank as it was born, and this is done again, or to its end.
 type HostKey struct {
-	D    *inventory.DigitalOcean
+	D    *declared.Account
 	Host string
 }
 
@@ -38,10 +38,10 @@ func (k *HostKey) Look(l *Listing) resource.Fact {
 		if k.D.HostOf(one.Tags) != k.Host {
 			continue
 		}
-		if inventory.BirthKey(one.Tags) != "" {
+		if declared.BirthKey(one.Tags) != "" {
 			return absent()
 		}
-		return present("keys", strings.Join(inventory.HostKeys(one.Tags), "\n"))
+		return present("keys", strings.Join(declared.HostKeys(one.Tags), "\n"))
 	}
 	return absent()
 }
@@ -76,7 +76,7 @@ func (k *HostKey) Do(ctx context.Context, r *resource.Run, _ resource.Change) er
 	if err != nil {
 		return err
 	}
-	birth := inventory.BirthKey(one.Tags)
+	birth := declared.BirthKey(one.Tags)
 	if birth == "" {
 		return fmt.Errorf("somebody else has set this droplet up meanwhile: %w", resource.ErrStale)
 	}
@@ -105,7 +105,7 @@ func (k *HostKey) Do(ctx context.Context, r *resource.Run, _ resource.Change) er
 		return fmt.Errorf("the host has kept the key that it was made with")
 	}
 	r.Progress(k.ID(), "its own key is %s", shortSum(sum))
-	if err := tag(ctx, r, inventory.HostKeyTag(sum), one.ID); err != nil {
+	if err := tag(ctx, r, declared.HostKeyTag(sum), one.ID); err != nil {
 		return err
 	}
 	if _, err := r.Sh(ctx, k.Host, showHostKey); err != nil {
@@ -115,7 +115,7 @@ func (k *HostKey) Do(ctx context.Context, r *resource.Run, _ resource.Change) er
 		return err
 	}
 	// With a tag goes all that carried it: one call each, which may be repeated.
-	for _, t := range append(older(one.Tags, sum), inventory.BirthTag(birth)) {
+	for _, t := range append(older(one.Tags, sum), declared.BirthTag(birth)) {
 		if _, err := account(r).Tags.Delete(ctx, t); ignoreStatus(err, 404) != nil {
 			return err
 		}
@@ -125,9 +125,9 @@ func (k *HostKey) Do(ctx context.Context, r *resource.Run, _ resource.Change) er
 
 // older are the tags of keys that the droplet does not show any more.
 func older(tags []string, sum string) (out []string) {
-	for _, other := range inventory.HostKeys(tags) {
+	for _, other := range declared.HostKeys(tags) {
 		if other != sum {
-			out = append(out, inventory.HostKeyTag(other))
+			out = append(out, declared.HostKeyTag(other))
 		}
 	}
 	return out

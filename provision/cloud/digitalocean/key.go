@@ -7,15 +7,15 @@ import (
 
 	"github.com/digitalocean/godo"
 
-	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/resource"
 )
 
 // CloudKey is a public key of the operators' in the account: new droplets let its owner in. It may
 // be there already, under any name, and it is never removed: others may use it.
 type CloudKey struct {
-	D   *inventory.DigitalOcean
-	Key inventory.PublicKey
+	D   *declared.Account
+	Key declared.PublicKey
 }
 
 var (

@@ -8,15 +8,16 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/resource"
 )
 
 // cloudAccount is what the tables below declare: a server with everything.
-func cloudAccount() (*inventory.DigitalOcean, *inventory.Host) {
-	d := &inventory.DigitalOcean{Name: "prod"}
+func cloudAccount() (*declared.Account, *inventory.Host) {
+	d := &declared.Account{Name: "prod"}
 	return d, &inventory.Host{
 		Name: "prefect", Roles: []inventory.Role{inventory.RoleServer},
-		Machine: &inventory.Droplet{Name: "prefect", Region: "fra1", Image: "debian-13-x64", Size: "s-2vcpu-4gb", Volume: 20},
+		Machine: &declared.Droplet{Name: "prefect", Region: "fra1", Image: "debian-13-x64", Size: "s-2vcpu-4gb", Volume: 20},
 	}
 }
 
@@ -163,7 +164,7 @@ func TestWhoseANetworkIs(t *testing.T) {
 		{"theirs", "provision-prod-fra1", "fra1", true}, // made before theirs was named
 		{"provision-prod-fra1", "provision-prod-fra1", "fra1", false},
 	} {
-		if got := OwnNetwork(&inventory.DigitalOcean{Name: "prod", VPC: c.named}, &godo.VPC{Name: c.name, RegionSlug: c.region}); got != c.own {
+		if got := OwnNetwork(&declared.Account{Name: "prod", VPC: c.named}, &godo.VPC{Name: c.name, RegionSlug: c.region}); got != c.own {
 			t.Errorf("%+v: %t", c, got)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/platform"
 	"provision/provision/resource"
 	"provision/remote"
@@ -41,7 +42,7 @@ func absent() resource.Fact {
 // CloudAccount is the account itself: what it may create is compared with what is declared, before
 // anything is created.
 type CloudAccount struct {
-	D     *inventory.DigitalOcean
+	D     *declared.Account
 	Hosts []*inventory.Host // those that are droplets
 }
 
@@ -137,7 +138,7 @@ func (c *CloudAccount) Diff(w resource.World) []resource.Change {
 }
 
 // offered refuses a region, size or image that cannot be had, and names those that can.
-func (c *CloudAccount) offered(have Catalog, d *inventory.Droplet, refuse func(why, hint string)) {
+func (c *CloudAccount) offered(have Catalog, d *declared.Droplet, refuse func(why, hint string)) {
 	var regions, sizes []string
 	for _, r := range have.Regions {
 		if r.Available {

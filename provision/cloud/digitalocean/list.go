@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 )
 
 // Listing is what an account has of one inventory's at one moment. It is whole: where one part cannot be read there is no listing,
@@ -38,7 +39,7 @@ type Listing struct {
 
 // List reads all of it at once.
 func (a *Account) List(ctx context.Context, inv *inventory.Inventory) (*Listing, error) {
-	d, l := inv.DigitalOcean, &Listing{Keys: map[string]godo.Key{}}
+	d, l := declared.In(inv).Account, &Listing{Keys: map[string]godo.Key{}}
 	whole := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	read := func(what string, f func() error) {
@@ -129,7 +130,7 @@ func (a *Account) List(ctx context.Context, inv *inventory.Inventory) (*Listing,
 
 // lacks tells whether a volume or a reserved IP has yet to be made.
 func (l *Listing) lacks(inv *inventory.Inventory) bool {
-	d := inv.DigitalOcean
+	d := declared.In(inv).Account
 	return slices.ContainsFunc(inv.Hosts, func(h inventory.Host) bool {
 		if h.Machine == nil {
 			return false
@@ -170,7 +171,7 @@ func BackupPolicy() *godo.DropletBackupPolicyRequest {
 const WeeklyBackups = "weekly"
 
 // keys are asked for one by one: a list of them may be had ten times a minute only.
-func (a *Account) keys(ctx context.Context, d *inventory.DigitalOcean, into map[string]godo.Key) error {
+func (a *Account) keys(ctx context.Context, d *declared.Account, into map[string]godo.Key) error {
 	keys, err := d.PublicKeys()
 	if err != nil {
 		return err
@@ -210,7 +211,7 @@ func (a *Account) project(ctx context.Context, name string, l *Listing) error {
 // before one that has not, then the older one.
 func Elder(x, y godo.Droplet) int {
 	newborn := func(d godo.Droplet) int {
-		if inventory.BirthKey(d.Tags) != "" {
+		if declared.BirthKey(d.Tags) != "" {
 			return 1
 		}
 		return 0
@@ -219,7 +220,7 @@ func Elder(x, y godo.Droplet) int {
 }
 
 // Named are the droplets that are the host of that name, the one that counts first.
-func (a *Account) Named(ctx context.Context, d *inventory.DigitalOcean, host string) ([]godo.Droplet, error) {
+func (a *Account) Named(ctx context.Context, d *declared.Account, host string) ([]godo.Droplet, error) {
 	found, err := pages(func(o *godo.ListOptions) ([]godo.Droplet, *godo.Response, error) {
 		return a.Droplets.ListByTag(ctx, d.Tag(), o)
 	})

@@ -9,6 +9,7 @@ import (
 
 	"provision/files/pki"
 	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/resource"
 )
 
@@ -18,7 +19,7 @@ import (
 // It is waited for as long as there is no Caddy, and before one that had no certificate of a public
 // authority asks for one. From then on Caddy asks again by itself.
 type PublicName struct {
-	D       *inventory.DigitalOcean
+	D       *declared.Account
 	Name    string      // in full
 	Droplet resource.ID // of the server
 	Address resource.ID // its reserved IP; zero for none

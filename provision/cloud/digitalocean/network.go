@@ -9,13 +9,14 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/resource"
 )
 
 // CloudNetwork is the private network that the droplets of a region share. One that is named in the
 // inventory has to be there; else one is made and never removed.
 type CloudNetwork struct {
-	D      *inventory.DigitalOcean
+	D      *declared.Account
 	Region string
 }
 
@@ -32,8 +33,8 @@ func (n *CloudNetwork) name() string {
 }
 
 // OwnNetwork tells whether a private network is one that was made for the inventory; one that it names was there before.
-func OwnNetwork(d *inventory.DigitalOcean, v *godo.VPC) bool {
-	return v.Name != d.VPC && v.Name == (&CloudNetwork{D: &inventory.DigitalOcean{Name: d.Name}, Region: v.RegionSlug}).name()
+func OwnNetwork(d *declared.Account, v *godo.VPC) bool {
+	return v.Name != d.VPC && v.Name == (&CloudNetwork{D: &declared.Account{Name: d.Name}, Region: v.RegionSlug}).name()
 }
 
 func (n *CloudNetwork) ID() resource.ID        { return resource.ID{Kind: "vpc", Name: n.name()} }
@@ -91,7 +92,7 @@ func (n *CloudNetwork) Do(ctx context.Context, r *resource.Run, _ resource.Chang
 // CloudFirewall stands outside of the droplets, so that nothing on them can open what it closes. It
 // goes by a tag and is there before the first droplet that carries it.
 type CloudFirewall struct {
-	D    *inventory.DigitalOcean
+	D    *declared.Account
 	Name string
 	Tag  string
 	// Inbound are "tcp 22"; the networks in From can use them.
@@ -107,12 +108,12 @@ var (
 )
 
 // FirewallNames are what the firewalls of an inventory are called: that of all its droplets, and that of the server.
-func FirewallNames(d *inventory.DigitalOcean) (all, server string) {
+func FirewallNames(d *declared.Account) (all, server string) {
 	return "provision-" + d.Name, "provision-" + d.Name + "-server"
 }
 
 // OwnFirewall tells whether a firewall is one that was made for the inventory.
-func OwnFirewall(d *inventory.DigitalOcean, f godo.Firewall) bool {
+func OwnFirewall(d *declared.Account, f godo.Firewall) bool {
 	all, server := FirewallNames(d)
 	return f.Name == all && slices.Contains(f.Tags, d.Tag()) || f.Name == server && slices.Contains(f.Tags, d.RoleTag(inventory.RoleServer))
 }

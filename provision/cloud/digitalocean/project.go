@@ -8,6 +8,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/resource"
 )
 
@@ -26,7 +27,7 @@ var (
 )
 
 func (p *CloudProject) ID() resource.ID {
-	return resource.ID{Kind: "project", Name: p.Inventory.DigitalOcean.Project}
+	return resource.ID{Kind: "project", Name: declared.In(p.Inventory).Account.Project}
 }
 
 func (p *CloudProject) Needs() []resource.ID {
@@ -36,7 +37,7 @@ func (p *CloudProject) Probe(*resource.Script) {}
 
 // members are the names under which projects know what is ours.
 func (p *CloudProject) members(l *Listing) (urns []string) {
-	d := p.Inventory.DigitalOcean
+	d := declared.In(p.Inventory).Account
 	for _, one := range l.Droplets {
 		if d.HostOf(one.Tags) == "" {
 			continue
@@ -104,7 +105,7 @@ func (p *CloudProject) Do(ctx context.Context, r *resource.Run, _ resource.Chang
 	if err != nil {
 		return err
 	}
-	name := p.Inventory.DigitalOcean.Project
+	name := declared.In(p.Inventory).Account.Project
 	project, err := once(ctx, r, p.ID(), func(ctx context.Context) (*godo.Project, error) {
 		all, err := account(r).ProjectList(ctx)
 		for n := range all {

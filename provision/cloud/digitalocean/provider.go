@@ -11,21 +11,22 @@ import (
 
 	"provision/inventory"
 	"provision/provision/cloud"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/resource"
 )
 
 // provider is the cloud with what an inventory declares in it.
 type provider struct {
 	inv *inventory.Inventory
-	d   *inventory.DigitalOcean
+	d   *declared.Account
 }
 
 // Of is the provider of an inventory with [digitalocean], else nil.
 func Of(inv *inventory.Inventory) cloud.Provider {
-	if inv.DigitalOcean == nil {
+	if declared.In(inv).Account == nil {
 		return nil
 	}
-	return &provider{inv, inv.DigitalOcean}
+	return &provider{inv, declared.In(inv).Account}
 }
 
 // droplets are the hosts that are droplets.
@@ -39,10 +40,12 @@ func droplets(inv *inventory.Inventory) (out []*inventory.Host) {
 }
 
 // dropletOf is what a host is made from; nil for a machine that exists already.
-func dropletOf(h *inventory.Host) *inventory.Droplet {
-	d, _ := h.Machine.(*inventory.Droplet)
+func dropletOf(h *inventory.Host) *declared.Droplet {
+	d, _ := h.Machine.(*declared.Droplet)
 	return d
 }
+
+func (p *provider) Noun() string { return declared.Noun }
 
 func (p *provider) Offer(h *inventory.Host) (size, region string) {
 	d := dropletOf(h)
@@ -129,7 +132,7 @@ func (c *client) Place(ctx context.Context, host string) (cloud.Place, bool, err
 
 type listing struct {
 	*Listing
-	d *inventory.DigitalOcean
+	d *declared.Account
 }
 
 func (l *listing) Fact(r resource.Resource) (resource.Fact, bool) {
@@ -157,7 +160,7 @@ func placeOf(one godo.Droplet) cloud.Place {
 	if err != nil {
 		address = "" // it has no networks yet
 	}
-	return cloud.Place{Address: address, Sums: inventory.HostKeys(one.Tags), Newborn: inventory.BirthKey(one.Tags) != ""}
+	return cloud.Place{Address: address, Sums: declared.HostKeys(one.Tags), Newborn: declared.BirthKey(one.Tags) != ""}
 }
 
 // nothing is the error of who names what is not there.

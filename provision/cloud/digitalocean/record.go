@@ -9,13 +9,13 @@ import (
 
 	"github.com/digitalocean/godo"
 
-	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/resource"
 )
 
 // DNSRecord is the url's host in a domain that the account manages.
 type DNSRecord struct {
-	D       *inventory.DigitalOcean
+	D       *declared.Account
 	Name    string      // in full
 	Droplet resource.ID // of the server
 	// Address is the reserved IP that the name leads to; zero for the droplet's own address.
@@ -108,7 +108,7 @@ func (n *DNSRecord) Diff(w resource.World) []resource.Change {
 }
 
 // serverAddress asks for the address of a host, the reserved one if it has one, which may be minutes old.
-func serverAddress(ctx context.Context, r *resource.Run, d *inventory.DigitalOcean, host string, reserved bool) (string, error) {
+func serverAddress(ctx context.Context, r *resource.Run, d *declared.Account, host string, reserved bool) (string, error) {
 	one, err := named(ctx, r, d, host)
 	if err != nil {
 		return "", err

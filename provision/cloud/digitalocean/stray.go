@@ -9,6 +9,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/resource"
 )
 
@@ -33,7 +34,7 @@ func (s *Strays) Diff(resource.World) []resource.Change                    { ret
 func (s *Strays) Do(context.Context, *resource.Run, resource.Change) error { return nil }
 
 func (s *Strays) Look(l *Listing) resource.Fact {
-	d := s.Inventory.DigitalOcean
+	d := declared.In(s.Inventory).Account
 	var out []string
 	for _, f := range l.Firewalls {
 		switch {
@@ -73,7 +74,7 @@ func denies(f godo.Firewall) string {
 
 // reaches tells whether a firewall applies to droplets of ours.
 func (s *Strays) reaches(f godo.Firewall, droplets []godo.Droplet) bool {
-	d := s.Inventory.DigitalOcean
+	d := declared.In(s.Inventory).Account
 	return slices.ContainsFunc(f.Tags, func(t string) bool { return t == d.Tag() || strings.HasPrefix(t, d.Tag()+":") }) ||
 		slices.ContainsFunc(droplets, func(one godo.Droplet) bool {
 			return slices.Contains(f.DropletIDs, one.ID) || slices.ContainsFunc(one.Tags, func(t string) bool { return slices.Contains(f.Tags, t) })

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/resource"
 )
 
@@ -33,7 +34,7 @@ func (s *SurplusDroplets) Probe(*resource.Script) {}
 
 // Surplus tells whether a droplet with these tags is ours and no longer declared.
 func Surplus(inv *inventory.Inventory, tags []string) bool {
-	name := inv.DigitalOcean.HostOf(tags)
+	name := declared.In(inv).Account.HostOf(tags)
 	return name != "" && !slices.ContainsFunc(inv.Hosts, func(h inventory.Host) bool { return h.Name == name && h.Machine != nil })
 }
 
@@ -41,7 +42,7 @@ func (s *SurplusDroplets) Look(l *Listing) resource.Fact {
 	var names []string
 	for _, one := range l.Droplets {
 		if Surplus(s.Inventory, one.Tags) {
-			names = append(names, s.Inventory.DigitalOcean.HostOf(one.Tags)+" "+strconv.Itoa(one.ID))
+			names = append(names, declared.In(s.Inventory).Account.HostOf(one.Tags)+" "+strconv.Itoa(one.ID))
 		}
 	}
 	return present("droplets", strings.Join(names, "\n"))
@@ -85,13 +86,13 @@ func (s *SurplusDroplets) Do(ctx context.Context, r *resource.Run, c resource.Ch
 	if err != nil {
 		return err
 	}
-	d := s.Inventory.DigitalOcean
+	d := declared.In(s.Inventory).Account
 	for _, one := range l.Droplets {
 		name := d.HostOf(one.Tags)
 		if !Surplus(s.Inventory, one.Tags) || c.ID.Name != fmt.Sprintf("%s (id %d)", name, one.ID) {
 			continue
 		}
-		if inventory.BirthKey(one.Tags) == "" {
+		if declared.BirthKey(one.Tags) == "" {
 			if err := resource.Drain(ctx, r, name, s.Stack); err != nil {
 				return errors.Join(err, fmt.Errorf("its agent could not be stopped; if the droplet is lost: provision droplet destroy %s", name))
 			}

@@ -10,6 +10,7 @@ import (
 
 	"provision/inventory"
 	"provision/provision/cloud"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/resource"
 )
 
@@ -91,12 +92,12 @@ func spare(l cloud.Spare) string {
 // droplet of the inventory declares.
 func Undeclared(inv *inventory.Inventory, l *Listing) (out []cloud.Spare) {
 	out = []cloud.Spare{}
-	d := inv.DigitalOcean
-	declared := func(is func(inventory.Host) bool) bool {
+	d := declared.In(inv).Account
+	among := func(is func(inventory.Host) bool) bool {
 		return slices.ContainsFunc(inv.Hosts, func(h inventory.Host) bool { return h.Machine != nil && is(h) })
 	}
 	for _, v := range l.Volumes {
-		if declared(func(h inventory.Host) bool { return dropletOf(&h).Volume > 0 && d.VolumeName(h.Name) == v.Name }) {
+		if among(func(h inventory.Host) bool { return dropletOf(&h).Volume > 0 && d.VolumeName(h.Name) == v.Name }) {
 			continue
 		}
 		one := cloud.Spare{Kind: "volume", Name: clean(v.Name), GiB: v.SizeGigaBytes, Monthly: cloud.Cents(float64(v.SizeGigaBytes) * volumeGiBPrice)}
@@ -109,7 +110,7 @@ func Undeclared(inv *inventory.Inventory, l *Listing) (out []cloud.Spare) {
 		out = append(out, one)
 	}
 	for _, host := range d.Named(l.Tags) {
-		if declared(func(h inventory.Host) bool { return h.Name == host && dropletOf(&h).ReservedIP }) {
+		if among(func(h inventory.Host) bool { return h.Name == host && dropletOf(&h).ReservedIP }) {
 			continue
 		}
 		ours := d.Addresses(l.Tags, host)

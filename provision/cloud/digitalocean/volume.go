@@ -9,13 +9,14 @@ import (
 	"github.com/digitalocean/godo"
 
 	"provision/inventory"
+	"provision/provision/cloud/digitalocean/declared"
 	"provision/provision/resource"
 )
 
 // CloudVolume is block storage for one droplet, which outlives it. It is made without a file system:
 // whether it is blank is asked on the droplet.
 type CloudVolume struct {
-	D    *inventory.DigitalOcean
+	D    *declared.Account
 	Host *inventory.Host
 }
 

@@ -1,4 +1,4 @@
-package inventory
+package declared
 
 import (
 	"os"
@@ -26,7 +26,7 @@ func TestPublicKeys(t *testing.T) {
 		"none":               {[]string{"# nothing\n"}, nil, "has no public key"},
 		"a private one, too": {[]string{one + "-----BEGIN OPENSSH PRIVATE KEY-----\n"}, nil, "is a private key"},
 	} {
-		d := &DigitalOcean{}
+		d := &Account{}
 		for n, text := range test.files {
 			file := filepath.Join(t.TempDir(), "keys"+string(rune('0'+n)))
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

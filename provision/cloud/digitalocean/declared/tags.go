@@ -1,9 +1,11 @@
-package inventory
+package declared
 
 import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"provision/inventory"
 )
 
 // Tags are all that is remembered of a droplet beside what it is: whose it is, which host it is, what it is for, and by which
@@ -16,22 +18,22 @@ const (
 )
 
 // Tag is on all that was made for this inventory and can carry a tag.
-func (d *DigitalOcean) Tag() string { return tagPrefix + d.Name }
+func (d *Account) Tag() string { return tagPrefix + d.Name }
 
 // NameTag is on the one droplet that is the host of that name.
-func (d *DigitalOcean) NameTag(host string) string {
+func (d *Account) NameTag(host string) string {
 	return d.Tag() + ":name:" + strings.ReplaceAll(host, ".", "_")
 }
 
 // RoleTag is on the droplets with that role; firewalls go by it.
-func (d *DigitalOcean) RoleTag(role Role) string { return d.Tag() + ":role:" + string(role) }
+func (d *Account) RoleTag(role inventory.Role) string { return d.Tag() + ":role:" + string(role) }
 
 // AddressTag remembers which reserved IP is the host's, which cannot carry a tag itself. It is on nothing.
-func (d *DigitalOcean) AddressTag(host, address string) string {
+func (d *Account) AddressTag(host, address string) string {
 	return d.addressPrefix(host) + strings.ReplaceAll(address, ".", "-")
 }
 
-func (d *DigitalOcean) addressPrefix(host string) string { return d.NameTag(host) + ":address:" }
+func (d *Account) addressPrefix(host string) string { return d.NameTag(host) + ":address:" }
 
 // HostKeyTag says that a droplet may show the key with this hexadecimal SHA-256.
 func HostKeyTag(sum string) string { return hostKeyPrefix + sum }
@@ -40,7 +42,7 @@ func HostKeyTag(sum string) string { return hostKeyPrefix + sum }
 func BirthTag(sum string) string { return birthPrefix + sum }
 
 // HostOf is the name of the host that a droplet with these tags is; "" if they name none of this inventory.
-func (d *DigitalOcean) HostOf(tags []string) string {
+func (d *Account) HostOf(tags []string) string {
 	for _, t := range tags {
 		if name, ok := strings.CutPrefix(t, d.NameTag("")); ok && name != "" && !strings.Contains(name, ":") {
 			return d.declared(strings.ReplaceAll(name, "_", "."))
@@ -50,7 +52,7 @@ func (d *DigitalOcean) HostOf(tags []string) string {
 }
 
 // declared is a host's name as the inventory writes it, where it is there.
-func (d *DigitalOcean) declared(name string) string {
+func (d *Account) declared(name string) string {
 	for _, host := range d.hosts {
 		if strings.EqualFold(host, name) {
 			return host
@@ -65,7 +67,7 @@ func HasTag(tags []string, tag string) bool {
 }
 
 // VolumeName is what the volume of a host is called: lower case, a letter first, no dots.
-func (d *DigitalOcean) VolumeName(host string) string {
+func (d *Account) VolumeName(host string) string {
 	return "provision-" + d.Name + "-" + strings.ReplaceAll(strings.ToLower(host), ".", "-")
 }
 
@@ -81,7 +83,7 @@ func BirthKey(tags []string) string {
 }
 
 // Named are the hosts that the tags of the account name.
-func (d *DigitalOcean) Named(tags []string) (hosts []string) {
+func (d *Account) Named(tags []string) (hosts []string) {
 	for _, text := range suffixes(tags, d.NameTag("")) {
 		name, _, _ := strings.Cut(text, ":")
 		if name = d.declared(strings.ReplaceAll(name, "_", ".")); !slices.Contains(hosts, name) {
@@ -92,7 +94,7 @@ func (d *DigitalOcean) Named(tags []string) (hosts []string) {
 }
 
 // Addresses are the addresses that the tags of the account remember for a host.
-func (d *DigitalOcean) Addresses(tags []string, host string) (out []string) {
+func (d *Account) Addresses(tags []string, host string) (out []string) {
 	for _, text := range suffixes(tags, d.addressPrefix(host)) {
 		if addr, err := netip.ParseAddr(strings.ReplaceAll(text, "-", ".")); err == nil {
 			out = append(out, addr.String())
