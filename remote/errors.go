@@ -59,6 +59,9 @@ type Error struct {
 	WantsPassword bool
 	// Unheard says that the connection ended before any command was answered: nothing was run.
 	Unheard bool
+
+	// everyHost says that a file of the controller is to blame, which is the same for all hosts.
+	everyHost bool
 }
 
 // Of tells whether the error is of this host, or of a jump host on the way to it.

@@ -65,3 +65,6 @@ var RevokedBy = revokedBy
 
 // SplitFiles takes a line of file names apart.
 var SplitFiles = splitFiles
+
+// ForeignTexts are the texts of other programs that the package knows.
+var ForeignTexts = foreign

@@ -357,8 +357,8 @@ func configError(err error, said []string) *Error {
 	if errors.Is(err, errAskTimeout) {
 		e.Kind, e.Hint = Unreachable, "see what ssh waits for: ssh -v -G HOST"
 	} else if len(words) > 0 {
-		e.Err = errors.New(Sanitize(words[0]))
-		if strings.Contains(words[0], "Could not resolve hostname") {
+		e.Err, e.everyHost = errors.New(Sanitize(words[0])), foreign.Say(words[0], aboutFile)
+		if foreign.Say(words[0], noSuchName) {
 			e.Kind, e.Hint = Unreachable, "check the name, and CanonicalizeHostname in ssh_config"
 		}
 	}

@@ -102,7 +102,8 @@ func (d *Dialer) readPlain(files []string, q question) (options, error) {
 func (r *plainReader) refuse(file string, line int, format string, args ...any) error {
 	return &Error{
 		Op: "read ssh_config", Kind: Config, Err: fmt.Errorf("%s line %d: %s", file, line, Sanitize(fmt.Sprintf(format, args...))),
-		Hint: "install ssh (openssh-client), which reads it, or write it more plainly",
+		Hint:      "install ssh (openssh-client), which reads it, or write it more plainly",
+		everyHost: true,
 	}
 }
 
@@ -110,7 +111,7 @@ func (r *plainReader) refuse(file string, line int, format string, args ...any) 
 func (r *plainReader) file(name string, on bool, depth int) error {
 	content, err := os.ReadFile(name)
 	if err != nil {
-		return &Error{Op: "read ssh_config", Kind: Config, Err: err, Hint: "correct the file"}
+		return &Error{Op: "read ssh_config", Kind: Config, Err: err, Hint: "correct the file", everyHost: true}
 	}
 	applies := on
 	var errs []error

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"time"
 )
 
@@ -97,7 +96,7 @@ func routeError(name string, err error) *Error {
 		return &Error{Host: name, Op: "connect", Kind: Unreachable, Err: err}
 	}
 	own := *e // the answer about one file is shared by all hosts
-	if !strings.Contains(e.Err.Error(), " line ") && !strings.Contains(e.Err.Error(), "config") && own.Host == "" {
+	if !e.everyHost && own.Host == "" {
 		own.Host = name
 	}
 	return &own
