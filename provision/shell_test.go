@@ -18,6 +18,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"mvdan.cc/sh/v3/syntax"
 
+	"provision/provision/platform"
 	"provision/provision/resource"
 	"provision/remote"
 )
@@ -97,8 +98,30 @@ func allScripts(t *testing.T) map[string]string {
 				t.Fatal(do)
 			}
 		}
+		to.name = "packages"
+		for _, family := range []string{"debian", "rocky"} {
+			f, _ := platform.Find(family)
+			from := platform.Repository{URL: "https://mirror.example.org", Suite: "9"}
+			for _, script := range []string{f.Packages.Update(), f.Packages.Install("a", "b"), f.Packages.Installed("a", "b"), f.Packages.Ask(from), f.Packages.OfficialRepository(from, "a key\n")} {
+				if _, err := run.Sh(t.Context(), "a", script); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, source := range []string{"auto", "official", "distro", "present"} {
+			to.put(observing(t, platform.Look("https://mirror.example.org", source)))
+		}
 	}
 	return all
+}
+
+// observing is a function look of the observing script, with what that has for it.
+func observing(t *testing.T, look string) string {
+	t.Helper()
+	s := resource.NewScript("0")
+	s.Once("look", look)
+	s.Record(resource.EngineID("a"), "look")
+	return s.String()
 }
 
 // droplets writes the example with droplets where its files are.

@@ -76,3 +76,8 @@ func Args(values ...string) string {
 	b.WriteByte('\n')
 	return b.String()
 }
+
+// Function is the definition of a function of a shell.
+func Function(name, body string) string {
+	return name + "() {\n" + strings.TrimSuffix(body, "\n") + "\n}\n"
+}

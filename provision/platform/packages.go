@@ -1,11 +1,18 @@
 package platform
 
 import (
+	"embed"
 	"slices"
 	"strings"
 
 	"provision/remote"
 )
+
+//go:embed *.sh
+var files embed.FS
+
+// scripts are the shell of this package. Those of a package manager begin with its name; package_lock, first_boot and package_wait are for all.
+var scripts = remote.ReadScripts(files)
 
 // Repository is where Docker's own packages of one release of a family are.
 type Repository struct{ URL, Suite string }
@@ -85,58 +92,34 @@ func Keys() (all []string) {
 // sourcesHead is the first line of the files that provision adds to a host's package sources.
 const sourcesHead = "# Added by provision, which takes it away again if Docker cannot be installed from here."
 
-// lockHolder defines holder FILE, which names the process that holds a lock on a file.
-const lockHolder = `holder() { ino=$(stat -c %i "$1" 2>/dev/null) || return 1
-	while read -r _ _ _ _ pid dev _; do case $dev in *:"$ino") printf 'process %s (%s)' "$pid" "$(cat "/proc/$pid/comm" 2>/dev/null)"; return 0 ;; esac; done </proc/locks
-	return 1; }
-`
-
 // FirstBoot waits until cloud-init has ended what it does at the first boot of a machine.
-const FirstBoot = `n=0
-while command -v cloud-init >/dev/null && s=$(cloud-init status 2>/dev/null || true) && case $s in *running*|*'not started'*|*'not run'*) true ;; *) false ;; esac; do
-	[ $n -lt 180 ] || die "cloud-init did not end within 15 minutes: $s"
-	[ $((n % 6)) -ne 0 ] || echo "waiting for cloud-init to end its first boot work"
-	n=$((n + 1)); sleep 5
-done
-`
+func FirstBoot() string { return scripts.With("first_boot") }
 
 // Look defines look, the part of a blank host's record that tells what prevents the installation of packages: the host's own package
 // sources where they cannot be read and, where Docker's repository is the only way, what keeps it from being added, what
 // it shows as its key, or why it shows nothing. Nothing is written but below a directory of its own in /tmp.
 func Look(below, source string) string {
 	if source == "present" {
-		return "look() { :; }"
+		return remote.Function("look", ":")
 	}
-	var functions strings.Builder
-	var rows, otherwise []string
+	var b strings.Builder
 	for _, m := range managers() {
-		functions.WriteString("look_" + m.Words().Program + "() {\n" + m.Look() + "; }\n")
+		b.WriteString(remote.Function("look_"+m.Words().Program, m.Look()))
 	}
+	var rows, distro []string
 	for _, f := range families {
-		name := f.Packages.Words().Program
-		suite := "${" + f.Suite + ":-}"
-		if f.Major {
-			suite = "${" + f.Suite + "%%.*}"
-		}
-		rows = append(rows, f.ID+") m="+name+" p="+f.Path+" c="+suite+" ;;")
+		rows = append(rows, f.ID+"="+f.Packages.Words().Program+":"+f.Path+":"+f.Suite)
 		for v := range f.Distro {
-			otherwise = append(otherwise, remote.Quote(f.ID+" "+v))
+			distro = append(distro, f.ID+":"+v)
 		}
 	}
-	slices.Sort(otherwise)
-	only := "case \"$ID $VERSION_ID\" in " + strings.Join(otherwise, "|") + ") only= ;; esac"
+	slices.Sort(distro)
+	only := "yes"
 	switch source {
 	case "official":
-		only = ":"
+		distro = nil
 	case "distro":
-		only = "only="
+		only = ""
 	}
-	return functions.String() + `look() {
-[ -r /etc/os-release ] || return
-ID='' VERSION_ID='' m='' there='' only=yes; . /etc/os-release
-case $ID in ` + strings.Join(rows, " ") + ` *) return ;; esac
-` + only + `
-b=` + remote.Quote(strings.TrimSuffix(below, "/")) + `/$p
-look_$m
-[ -z "${t:-}" ] || rm -rf "$t"; }`
+	return b.String() + remote.Function("look", scripts.With("look", "below", strings.TrimSuffix(below, "/"), "families", strings.Join(rows, " "), "distro", strings.Join(distro, " "), "only", only))
 }

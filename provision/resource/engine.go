@@ -54,7 +54,7 @@ func (e *Engine) Probe(s *Script) {
 	s.Deferred(func() (ID, string) {
 		s.Once("listing", scripts.With("docker_listing", "label", LabelStack))
 		s.Once("look", platform.Look(e.Repository, e.Source))
-		s.Once("packages", function("packages", platform.Installed("docker-ce")))
+		s.Once("packages", remote.Function("packages", platform.Installed("docker-ce")))
 		return e.ID(), remote.Args(listing(e.Stack, slices.Sorted(maps.Keys(s.images)))...) + scripts.With("engine_probe", "mark", marker, "daemon", daemonPath)
 	})
 }
@@ -255,7 +255,7 @@ func (e *Engine) settings(ctx context.Context, r *Run) error {
 }
 
 func startEngine(init platform.Init) string {
-	return init.Reread() + "\n" + init.Start("docker") + "\n" + function("status", init.Status("docker")) + scripts.With("engine_await")
+	return init.Reread() + "\n" + init.Start("docker") + "\n" + remote.Function("status", init.Status("docker")) + scripts.With("engine_await")
 }
 
 func restartEngine(init platform.Init) string {

@@ -82,7 +82,7 @@ func TextDiff(old, new, name string) string {
 }
 
 func (f *File) Do(ctx context.Context, r *Run, _ Change) error {
-	_, err := r.Sh(ctx, f.Host, function("check", cmp.Or(f.Validate, ":"))+
+	_, err := r.Sh(ctx, f.Host, remote.Function("check", cmp.Or(f.Validate, ":"))+
 		scripts.With("file_change", "p", f.Path, "content", string(f.Content), "sum", digest(f.Content), "owner", f.Owner, "mode", f.Mode))
 	return err
 }

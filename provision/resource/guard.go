@@ -95,7 +95,7 @@ func (g *NetworkGuard) Probe(s *Script) {
 	for _, c := range guardChains {
 		rules = append(rules, c[0]+" -j "+c[1])
 	}
-	s.Once("guardenabled", function("guardenabled", platform.Systemd.Enabled(guardName)))
+	s.Once("guardenabled", remote.Function("guardenabled", platform.Systemd.Enabled(guardName)))
 	s.Record(g.ID(), remote.Args(append(rules, g.rules()...)...)+scripts.With("guard_probe", "unit", guardUnit))
 }
 
@@ -137,11 +137,11 @@ func removeGuard() string {
 		chains = append(chains, c[0]+":"+c[1])
 	}
 	init := platform.Systemd
-	return remote.Args(chains...) + function("disable", init.Disable(guardName)) + function("reread", init.Reread()) + scripts.With("guard_remove", "unit", guardUnit)
+	return remote.Args(chains...) + remote.Function("disable", init.Disable(guardName)) + remote.Function("reread", init.Reread()) + scripts.With("guard_remove", "unit", guardUnit)
 }
 
 // startAtBoot defines start, which starts a unit whose file is new, now and at each boot.
 func startAtBoot(unit string) string {
 	init := platform.Systemd
-	return function("start", init.Reread()+"\n"+init.Enable(unit)+"\n"+init.Restart(unit))
+	return remote.Function("start", init.Reread()+"\n"+init.Enable(unit)+"\n"+init.Restart(unit))
 }

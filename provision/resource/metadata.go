@@ -42,7 +42,7 @@ WantedBy=multi-user.target
 )
 
 func (m *Metadata) Probe(s *Script) {
-	s.Once("metadataenabled", function("metadataenabled", platform.Systemd.Enabled("provision-metadata")))
+	s.Once("metadataenabled", remote.Function("metadataenabled", platform.Systemd.Enabled("provision-metadata")))
 	s.Record(m.ID(), remote.Args(strings.Fields(metadataRule)...)+scripts.With("metadata_probe", "unit", metadataUnit))
 }
 

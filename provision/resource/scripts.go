@@ -12,6 +12,3 @@ var files embed.FS
 // scripts are the shell of this package. Those named KIND_probe are fragments of the observing script, those named KIND_change carry
 // out a change; the others define functions for them, or are a step of a change.
 var scripts = remote.ReadScripts(files)
-
-// function is the definition of a function of a shell.
-func function(name, body string) string { return name + "() {\n" + body + "\n}\n" }

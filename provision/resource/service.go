@@ -176,7 +176,7 @@ func (s *Service) Do(ctx context.Context, r *Run, c Change) error {
 		variable = MountsVariable(s.Service)
 	}
 	values = append(values, "force", force, "patience", wait, "variable", variable)
-	_, err := r.Sh(ctx, s.Host, remote.Args(s.read()...)+scripts.With("service_mounts")+function("before", cmp.Or(s.Before, ":"))+scripts.With("service_up", values...))
+	_, err := r.Sh(ctx, s.Host, remote.Args(s.read()...)+scripts.With("service_mounts")+remote.Function("before", cmp.Or(s.Before, ":"))+scripts.With("service_up", values...))
 	return err
 }
 

@@ -68,7 +68,7 @@ if [ -s "$k.provision" ]; then mv -f "$k.provision" "$k"; mv -f "$k.provision.pu
 systemctl reload ssh 2>/dev/null || systemctl reload sshd`
 
 func (k *HostKey) Do(ctx context.Context, r *resource.Run, _ resource.Change) error {
-	if _, err := r.Sh(ctx, k.Host, platform.FirstBoot); err != nil {
+	if _, err := r.Sh(ctx, k.Host, platform.FirstBoot()); err != nil {
 		return err
 	}
 	// Under the lock: who has waited for it may find everything done.

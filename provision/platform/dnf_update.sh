@@ -1,0 +1,2 @@
+takeback
+try makecache --refresh || die "dnf makecache failed: $cause"
