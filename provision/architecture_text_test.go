@@ -2,6 +2,7 @@ package provision
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -114,6 +115,24 @@ func TestArchitectureNames(t *testing.T) {
 			if !strings.HasPrefix(place, "files/naming/") && !strings.HasPrefix(place, "provision/cloud/") {
 				t.Errorf("%s outside of files/naming: %s", name.what, place)
 			}
+		}
+	}
+}
+
+// TestArchitectureForeign: what is decided is decided by types, codes and exit statuses, or by foreign.go, and shell stands in .sh files.
+func TestArchitectureForeign(t *testing.T) {
+	t.Parallel()
+	all := sources(t)
+	maps.DeleteFunc(all, func(name, _ string) bool { return !strings.HasSuffix(name, ".go") })
+	for _, rule := range []struct{ what, pattern, example string }{
+		{"the text of an error decides", `(Contains|HasPrefix|HasSuffix|EqualFold|MatchString)\([^()]*\.Error\(\)`, `if strings.Contains(err.Error(), "denied") {`},
+		{"shell in Go", `^\s*(if \[.*; then|while .*; do|for .*; do|fi|esac)$`, `if [ -e "$f" ]; then`},
+	} {
+		if !regexp.MustCompile(rule.pattern).MatchString(rule.example) {
+			t.Errorf("%s is not found in %s", rule.what, rule.example)
+		}
+		for _, place := range found(all, rule.pattern, "remote/remotecontract/") {
+			t.Errorf("%s: %s", rule.what, place)
 		}
 	}
 }

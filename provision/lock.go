@@ -3,6 +3,7 @@ package provision
 import (
 	"bytes"
 	"context"
+	"embed"
 	"errors"
 	"fmt"
 	"path"
@@ -52,29 +53,31 @@ const (
 	firstPoll, lockPoll = 50 * time.Millisecond, 2 * time.Second
 )
 
-// lockStart takes the lock and becomes the apply shell, or ends with lockedCode.
-var lockStart = fmt.Sprintf("umask 077; mkdir -p %[1]s && chmod 0755 %[1]s && exec flock -n -E %[3]d %[2]s /bin/sh", resource.Root, lockPath, lockedCode)
+//go:embed *.sh
+var scriptFiles embed.FS
 
-// writeNote says who works here since when, and which process that is. What is done is added to it.
-// It prints the last of these.
-const writeNote = `s=$(cut -d' ' -f22 "/proc/$$/stat"); printf 'pid %%s %%s\n' "$$" "$s"
-t=%s.$$; printf '%%s\nsince %%s\npid %%s %%s\n' %s "$(date -u +%%Y-%%m-%%dT%%H:%%M:%%SZ)" "$$" "$s" >"$t"; chmod 0644 "$t"; mv -f "$t" %s`
+// scripts are the shell of this package.
+var scripts = remote.ReadScripts(scriptFiles)
+
+// lockStart takes the lock and becomes the apply shell, or ends with lockedCode.
+func lockStart() string {
+	return scripts.With("lock_take", "root", resource.Root, "lock", lockPath, "code", strconv.Itoa(lockedCode))
+}
 
 // noteChange adds to the note what is done now. That costs no process, and a note that cannot be
 // written stops no work.
 const noteChange = `printf '%%s\n' %s 2>/dev/null >>%s || :`
 
-// readNote prints the age of the note in seconds by the host's clock, when it was touched, who wrote
-// it, and what was begun last.
-const readNote = `n=%s; [ -f "$n" ] || exit 0; t=$(stat -c %%Y "$n") || exit 0; echo "$(( $(date +%%s) - t )) $t"; head -n 3 "$n" | head -c 2000; tail -n +4 "$n" | tail -n 1 | head -c 500`
+// readNote prints the note.
+func readNote() string { return scripts.With("lock_read", "note", notePath) }
 
-// ownNote is a condition: the note is still that of this run's shell. A controller that comes back after
-// a long time may find that another has taken the lock since.
-const ownNote = `[ "$(sed -n 3p %s 2>/dev/null)" = %s ]`
+// ifOwn does something to the note if it is still that of this run's shell, whose line is mark.
+func ifOwn(mark, then string) string {
+	return scripts.With("lock_own", "note", notePath, "mark", mark) + then
+}
 
-// endSession ends the recorded shell if that process is still the same one. What it started continues
-// and keeps the lock until it is done.
-const endSession = `p=%d s=%s; [ "$(cut -d' ' -f22 "/proc/$p/stat" 2>/dev/null)" = "$s" ] && kill -KILL "$p" || true`
+// awaitOneShots waits for what an interrupted run left in a container.
+func awaitOneShots() string { return scripts.With("lock_await", "label", resource.LabelStack) }
 
 func (p *Pass) lock(ctx context.Context, host string) (*lock, error) {
 	conn, err := p.conn(ctx, host)
@@ -84,7 +87,7 @@ func (p *Pass) lock(ctx context.Context, host string) (*lock, error) {
 	wait := patience{deadline: time.Now().Add(p.LockWait)}
 	poll := firstPoll
 	for said := ""; ; poll = min(2*poll, lockPoll) {
-		shell, err := conn.Shell(ctx, remote.ShellOptions{Root: true, Start: lockStart})
+		shell, err := conn.Shell(ctx, remote.ShellOptions{Root: true, Start: lockStart()})
 		var exit *remote.ExitError
 		if err == nil {
 			return p.hold(ctx, host, conn, shell)
@@ -92,7 +95,7 @@ func (p *Pass) lock(ctx context.Context, host string) (*lock, error) {
 		if !errors.As(err, &exit) || exit.Code != lockedCode {
 			return nil, hostError(host, "lock", ExitStep, err)
 		}
-		res, err := conn.Run(ctx, remote.Command{Root: true, Script: fmt.Sprintf(readNote, notePath)})
+		res, err := conn.Run(ctx, remote.Command{Root: true, Script: readNote()})
 		if err != nil {
 			return nil, hostError(host, "lock", ExitStep, err)
 		}
@@ -100,7 +103,7 @@ func (p *Pass) lock(ctx context.Context, host string) (*lock, error) {
 		more, end := wait.look(n, time.Now())
 		if end {
 			p.emit(Event{Type: "note", Host: host, Text: fmt.Sprintf("%s, but gave no sign of life for %s; ending that session and waiting for what it still runs", n.who, n.age)})
-			if _, err := conn.Run(ctx, remote.Command{Root: true, Script: fmt.Sprintf(endSession, n.pid, remote.Quote(n.start))}); err != nil {
+			if _, err := conn.Run(ctx, remote.Command{Root: true, Script: scripts.With("lock_end", "p", strconv.Itoa(n.pid), "s", n.start)}); err != nil {
 				return nil, hostError(host, "lock", ExitStep, err)
 			}
 		}
@@ -119,18 +122,15 @@ func (p *Pass) lock(ctx context.Context, host string) (*lock, error) {
 	}
 }
 
-// stagingName is what mktemp makes of the template in hold.
+// stagingName is what mktemp makes of the template in lock_begin.
 var stagingName = regexp.MustCompile(`^/var/tmp/\.provision-[A-Za-z0-9]{8}$`)
 
-// pidLine is what writeNote prints.
+// pidLine is the first line that lock_begin prints.
 var pidLine = regexp.MustCompile(`^pid [0-9]+ [0-9]+$`)
 
 func (p *Pass) hold(ctx context.Context, host string, conn *remote.Conn, shell *remote.Shell) (*lock, error) {
 	l := &lock{host: host, conn: conn, shell: shell, grace: p.System.Stack.BusinessLogic.StopGrace}
-	// Staging is private to the login user, who uploads into it; root checks what it takes from there.
-	out, err := shell.Run(ctx, fmt.Sprintf(writeNote, notePath, remote.Quote(p.Who), notePath)+`
-rm -rf /var/tmp/.provision-????????
-d=$(mktemp -d /var/tmp/.provision-XXXXXXXX); chown "${SUDO_UID:-0}" "$d"; printf '%s' "$d"`, nil)
+	out, err := shell.Run(ctx, scripts.With("lock_begin", "note", notePath, "who", p.Who), nil)
 	if err != nil {
 		shell.Close()
 		return nil, hostError(host, "lock", ExitStep, err)
@@ -148,7 +148,7 @@ d=$(mktemp -d /var/tmp/.provision-XXXXXXXX); chown "${SUDO_UID:-0}" "$d"; printf
 	l.stop = stop
 	l.beating.Add(1)
 	go l.beat(beatCtx)
-	_, err = shell.Run(ctx, awaitOneShots, func(line string) { p.emit(Event{Type: "lock", Host: host, State: "start", Text: line}) })
+	_, err = shell.Run(ctx, awaitOneShots(), func(line string) { p.emit(Event{Type: "lock", Host: host, State: "start", Text: line}) })
 	if err != nil {
 		l.release()
 		return nil, hostError(host, "lock", ExitLocked, err)
@@ -156,15 +156,6 @@ d=$(mktemp -d /var/tmp/.provision-XXXXXXXX); chown "${SUDO_UID:-0}" "$d"; printf
 	p.emit(Event{Type: "lock", Host: host, State: "done"})
 	return l, nil
 }
-
-// awaitOneShots waits for a migration or a registration that an interrupted run left: its client ends
-// with the connection and frees the lock, but the container is the engine's and continues.
-const awaitOneShots = `n=0
-while command -v docker >/dev/null && c=$(timeout 20 docker ps -q --filter label=` + resource.LabelStack + ` --filter label=com.docker.compose.oneoff=True 2>/dev/null) && [ -n "$c" ]; do
-	[ $n -lt 1800 ] || { echo "a migration or registration that an interrupted run began did not end within 30 minutes: docker logs $c" >&2; exit 1; }
-	[ $((n % 10)) -ne 0 ] || echo "waiting for the migration or registration that an interrupted run began"
-	n=$((n + 1)); sleep 1
-done`
 
 // beat touches the note while the lock is held. It needs a shell of its own: the apply shell may be
 // busy for minutes.
@@ -191,7 +182,7 @@ func (l *lock) beat(ctx context.Context) {
 				return // the connection is gone; whoever works in the apply shell hears of it there
 			}
 		}
-		if _, err := shell.Run(ctx, fmt.Sprintf(ownNote, notePath, remote.Quote(l.mark))+" || exit 1; touch -c "+notePath, nil); err != nil {
+		if _, err := shell.Run(ctx, ifOwn(l.mark, `touch -c "$note"`), nil); err != nil {
 			return // the note is another's by now
 		}
 	}
@@ -208,7 +199,7 @@ func (l *lock) release() {
 	defer l.mu.Unlock()
 	_, err := l.shell.Run(ctx, "rm -rf "+remote.Quote(l.staging)+"; rm -f "+notePath, nil)
 	if err != nil {
-		l.conn.Run(ctx, remote.Command{Root: true, Script: fmt.Sprintf(ownNote+" && echo %s >>%[1]s || :", notePath, remote.Quote(l.mark), resource.AbandonedMark)})
+		l.conn.Run(ctx, remote.Command{Root: true, Script: ifOwn(l.mark, "echo "+resource.AbandonedMark+` >>"$note"`)})
 	}
 	l.shell.Close()
 }

@@ -118,7 +118,7 @@ func (p *Pass) Credentials(ctx context.Context) (Login, error) {
 	if server == nil {
 		return Login{}, Usage("", "there is no server in the inventory")
 	}
-	out, err := p.root(ctx, server.Name, "read the login", "f="+remote.Quote(path)+`; [ -f "$f" ] || exit 3; cat "$f"`, time.Minute)
+	out, err := p.root(ctx, server.Name, "read the login", scripts.With("login_read", "f", path), time.Minute)
 	var exit *remote.ExitError
 	if errors.As(err, &exit) && exit.Code == 3 {
 		return Login{}, &Error{Code: ExitFailed, Host: server.Name, Step: "read the login", Cause: "the login does not exist yet", Hint: "provision apply"}

@@ -142,7 +142,7 @@ func (hs *handshake) worthRetrying(err error) bool {
 	if hs.wire != nil {
 		said = hs.wire.opening()
 	}
-	return hung && (said == "" || strings.HasPrefix(said, "SSH-") || strings.Contains(said, "MaxStartups"))
+	return hung && (said == "" || strings.HasPrefix(said, "SSH-") || foreign.Say(said, tooMany))
 }
 
 func (d *Dialer) attempt(ctx context.Context, via *ssh.Client, hs *handshake, wait *patience) (*link, error) {
@@ -221,7 +221,7 @@ func (hs *handshake) explain(err error) *Error {
 			e.Err = errors.New("the server accepted the key, then the connection ended")
 			e.Hint = "run it again; if it stays, the server refuses the login without a word:\n" + hs.refusedHint()
 		}
-	case hs.trusted && (hs.keys.ended(err) || strings.Contains(err.Error(), "ssh: disconnect, reason")):
+	case hs.trusted && (hs.keys.ended(err) || foreign.Say(err.Error(), disconnected)):
 		hs.refusal(e, err)
 	case hs.wire == nil:
 		e.Hint = "check address, port and firewall\n" + hs.sshLine()
@@ -244,7 +244,7 @@ func (hs *handshake) progress() string {
 		return "the host key was verified, then the server stopped during authentication"
 	case said == "":
 		return "TCP connected, the server said nothing"
-	case strings.Contains(said, "Not allowed at this time"):
+	case foreign.Say(said, banned):
 		return said + "\nthe server bans this address for a while (PerSourcePenalties)"
 	case strings.HasPrefix(said, "SSH-"):
 		line, _, _ := strings.Cut(said, "\n")

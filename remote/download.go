@@ -42,7 +42,7 @@ func (c *Conn) Download(ctx context.Context, d Download) (size int64, err error)
 	if r.d.Progress == nil {
 		r.d.Progress = func(int64, int64) {}
 	}
-	err = c.stream(ctx, op, Stream{Script: fmt.Sprintf(sendFile, Quote(d.Path)), Root: d.Root, Stdout: r})
+	err = c.stream(ctx, op, Stream{Script: scripts.With("download", "f", d.Path), Root: d.Root, Stdout: r})
 	var exit *ExitError
 	switch {
 	case errors.As(err, &exit):
@@ -56,17 +56,7 @@ func (c *Conn) Download(ctx context.Context, d Download) (size int64, err error)
 	return r.size, nil
 }
 
-// sendFile prints the size of a file, the file, and its digest. The name is used as a redirection, so
-// that one that begins with a dash is no option.
-const sendFile = `f=%s
-if [ -e "$f" ] && [ ! -f "$f" ]; then echo "not a regular file" >&2; exit 18; fi
-size=$(wc -c <"$f") || exit 18
-echo $size
-cat <"$f" || exit 18
-sum=$(sha256sum <"$f") || exit 18
-printf '%%s\n' "${sum%%%% *}"`
-
-// receiver takes apart what sendFile prints.
+// receiver takes apart what download.sh prints.
 type receiver struct {
 	d         Download
 	head      []byte // the line with the size, as far as it has come

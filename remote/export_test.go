@@ -68,3 +68,6 @@ var SplitFiles = splitFiles
 
 // ForeignTexts are the texts of other programs that the package knows.
 var ForeignTexts = foreign
+
+// CommandLine is what the login shell is given.
+var CommandLine = commandLine

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -33,6 +34,7 @@ func describeKeyFile(path string, content []byte, err error) *keyFileError {
 	if m := pemType.FindStringSubmatch(text); m != nil {
 		kind = m[1]
 	}
+	public := embeddedPublic(content)
 	switch {
 	case len(bytes.TrimSpace(content)) == 0:
 		return is("the file is empty", "name the right identity file")
@@ -54,13 +56,13 @@ func describeKeyFile(path string, content []byte, err error) *keyFileError {
 		return is("is a key in one line, its line breaks are lost", fmt.Sprintf("%s >%s && chmod 600 %[2]s, and name that file", oneLineRepair(q), Quote(path+".lines")))
 	case kind == "ENCRYPTED PRIVATE KEY":
 		return is("is an encrypted PKCS #8 key", "let the agent open it: ssh-add "+q+"\nor "+anew)
-	case isHardware(embeddedPublic(content)):
+	case isHardware(public):
 		return is("is the handle of a hardware key (FIDO), which only an agent can use", "ssh-add "+q)
-	case kind == "DSA PRIVATE KEY", strings.Contains(err.Error(), "ssh-dss"):
+	case kind == "DSA PRIVATE KEY", public != nil && public.Type() == ssh.InsecureKeyAlgoDSA:
 		return is("is a DSA key, which servers refuse", "make another one: ssh-keygen -t ed25519")
 	}
 	why := strings.TrimPrefix(err.Error(), "ssh: ")
-	if kind == "OPENSSH PRIVATE KEY" && !strings.Contains(why, "unknown cipher") && !strings.Contains(why, "multi-key") {
+	if head, ok := opensshKey(content); kind == "OPENSSH PRIVATE KEY" && (!ok || head.readable()) {
 		return is("is damaged: "+why, "see whether OpenSSH can read it: ssh-keygen -y -f "+q)
 	}
 	return is("cannot be read: "+why, anew)
@@ -77,21 +79,32 @@ func oneLineRepair(file string) string {
 	return `sed -e 's/\\n/ /g' -e 's/"//g' -e 's/\(-----BEGIN [A-Z0-9 ]*-----\)/\1\n/' -e 's/\(-----END [A-Z0-9 ]*-----\)/\n\1\n/' ` + file + ` | sed -e '/^-/!s/ //g' -e '/^$/d' | fold -w 64`
 }
 
-// embeddedPublic is the public half that a private key file in OpenSSH's format shows even when it is
-// encrypted.
-func embeddedPublic(content []byte) ssh.PublicKey {
+// opensshHead is what a private key file in OpenSSH's format shows even when it is encrypted.
+type opensshHead struct {
+	Cipher, KDF, Options string
+	Keys                 uint32
+	Public               []byte
+	Rest                 []byte `ssh:"rest"`
+}
+
+// readable tells whether x/crypto reads such files: it knows one key a file, and the ciphers that ssh-keygen takes by itself.
+func (h opensshHead) readable() bool {
+	return h.Keys == 1 && slices.Contains([]string{"none", "aes256-ctr", "aes256-cbc"}, h.Cipher)
+}
+
+func opensshKey(content []byte) (head opensshHead, ok bool) {
 	const magic = "openssh-key-v1\x00"
 	block, _ := pem.Decode(content)
 	if block == nil || !bytes.HasPrefix(block.Bytes, []byte(magic)) {
-		return nil
+		return head, false
 	}
-	var head struct {
-		Cipher, KDF, Options string
-		Keys                 uint32
-		Public               []byte
-		Rest                 []byte `ssh:"rest"`
-	}
-	if ssh.Unmarshal(block.Bytes[len(magic):], &head) != nil {
+	return head, ssh.Unmarshal(block.Bytes[len(magic):], &head) == nil
+}
+
+// embeddedPublic is the public half that such a file shows.
+func embeddedPublic(content []byte) ssh.PublicKey {
+	head, ok := opensshKey(content)
+	if !ok {
 		return nil
 	}
 	key, err := ssh.ParsePublicKey(head.Public)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -57,20 +57,16 @@ func (s *session) scriptsHint() string {
 	return fmt.Sprintf("login scripts of %s (~/.bashrc, ~/.profile, ~/.zshenv, ~/.cshrc, ~/.config/fish/config.fish, /etc/bash.bashrc) must not ask, read, exit or start another program without a terminal: begin them with\n[ -t 0 ] || return 0", s.c.hop.user)
 }
 
-var asOther = regexp.MustCompile(`(?i)log ?in as (?:the )?(?:user )?"?([a-z_][a-z0-9_.-]*)"?(?: user)? (?:rather than|instead of)`)
+// noSuchProgram is the status of a shell that was to become a program which is not there.
+const noSuchProgram = 127
 
 // noShell is the error of a shell that ended before it ran anything of ours. The marks say who ended
 // it; text of other programs is only used to choose the words, never the kind.
 func (s *session) noShell(exit *ExitError) *Error {
 	user, printed, reached := s.c.hop.user, s.said(), s.locked(s.wasReached)
 	e := &Error{Host: s.c.hop.label, Op: s.op, Kind: Privilege, Evidence: printed}
-	said := func(parts ...string) bool {
-		for _, p := range parts {
-			if strings.Contains(strings.ToLower(printed), p) {
-				return true
-			}
-		}
-		return false
+	said := func(meanings ...Meaning) bool {
+		return slices.ContainsFunc(meanings, func(m Meaning) bool { return foreign.Say(printed, m) })
 	}
 	sudoers := fmt.Sprintf("%s ALL=(ALL) NOPASSWD: ALL", user)
 	other := asOther.FindStringSubmatch(printed)
@@ -84,13 +80,13 @@ func (s *session) noShell(exit *ExitError) *Error {
 	case !reached && other != nil:
 		e.Err = fmt.Errorf("the host does not let %s log in, it wants the user %s", user, other[1])
 		e.Hint = fmt.Sprintf("log in as that user: user = %q", other[1])
-	case !reached && said("password has expired", "password is expired", "password change required", "change your password", "password expired"):
+	case !reached && said(passwordExpired):
 		e.Err = fmt.Errorf("the password of %s has expired, and the host runs nothing before it is changed", user)
 		e.Hint = fmt.Sprintf("change it: %s\nor, as root on the host, let it live on: chage -d today -M -1 %s", s.c.byHand(), user)
-	case !reached && said("account has expired", "account is expired", "account expired"):
+	case !reached && said(accountExpired):
 		e.Err = fmt.Errorf("the account of %s has expired", user)
 		e.Hint = fmt.Sprintf("as root on the host: chage -E -1 %s", user)
-	case !reached && said("account is currently not available", "system is booting up", "unprivileged users are not permitted"):
+	case !reached && said(noLogin):
 		e.Err = fmt.Errorf("the login shell of %s does not run commands (exit status %d)", user, exit.Code)
 		e.Hint = fmt.Sprintf("give %s a shell (chsh -s /bin/sh %s), or, if the system says that it is going down or coming up, wait", user, user)
 	case !reached:
@@ -99,22 +95,22 @@ func (s *session) noShell(exit *ExitError) *Error {
 	case !s.sudo:
 		e.Err = fmt.Errorf("the shell of %s ended before it ran anything (exit status %d)", user, exit.Code)
 		e.Hint = s.scriptsHint()
-	case exit.Code == 127 && said("sudo"), said("sudo: not found", "unknown command: sudo"):
+	case exit.Code == noSuchProgram:
 		e.Err = errors.New("sudo is not installed")
 		e.Hint = fmt.Sprintf("log in as root, or as root: apt-get install sudo, then add to /etc/sudoers.d/provision: %s", sudoers)
-	case said("must have a tty", "no tty present"):
+	case said(wantsTerminal):
 		e.Err = errors.New("sudo wants a terminal (requiretty)")
 		e.Hint = fmt.Sprintf("as root, add to /etc/sudoers.d/provision:\nDefaults:%s !requiretty\n%s", user, sudoers)
-	case said("account validation failure", "is your account locked", "account has expired", "password has expired"):
+	case said(badAccount, accountExpired, passwordExpired):
 		e.Err = fmt.Errorf("sudo refuses %s because of its account", user)
 		e.Hint = fmt.Sprintf("as root on the host: chage -l %s, then chage -E -1 -M -1 %[1]s", user)
-	case said("not in the sudoers", "may not run sudo", "is not allowed to", "not allowed to execute"):
+	case said(notAllowed):
 		e.Err = fmt.Errorf("%s may not use sudo", user)
 		e.Hint = "as root, add to /etc/sudoers.d/provision: " + sudoers
-	case said("/etc/sudoers", "no valid sudoers", "syntax error"):
+	case said(badRules):
 		e.Err = errors.New("sudo cannot read its rules")
 		e.Hint = "as root: visudo -c"
-	case said("must be owned by uid 0 and have the setuid bit", "effective uid is not 0", "no new privileges"):
+	case said(cannotBecomeRoot):
 		e.Err = errors.New("sudo is there and cannot become root")
 		e.Hint = "log in as root, or correct what the lines above say"
 	case s.c.sudo.ask == nil:

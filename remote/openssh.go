@@ -348,7 +348,7 @@ func parseOptions(out []byte) options {
 func configError(err error, said []string) *Error {
 	var words []string
 	for _, line := range said {
-		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "debug") || strings.HasPrefix(line, "OpenSSH_") || strings.Contains(line, ": terminating, ") || slices.Contains(words, line) {
+		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "debug") || strings.HasPrefix(line, "OpenSSH_") || foreign.Say(line, onlyCounts) || slices.Contains(words, line) {
 			continue
 		}
 		words = append(words, line)

@@ -63,8 +63,11 @@ const (
 	gate        = "exit 87"
 	otherShell  = 87 // the status of a shell that carried the gate out
 	lineMissing = 88 // the status of ours, to which another line came
-	takeGate    = `read -r first; test "$first" = "` + gate + `" || exit 88; `
+	takeGate    = `read -r l; test "$l" = "` + gate + `" || exit 88; `
 )
+
+// english has sudo say what it says in the words that foreign.go knows.
+const english = "LC_ALL=C "
 
 // commandLine is what the login shell is given: a shell of ours that says that it was reached, and
 // becomes the one that reads the script. It is plain enough to mean the same in any login shell.
@@ -73,7 +76,7 @@ func commandLine(reached, become, program string) string {
 	if become == "" {
 		return fmt.Sprintf(`/bin/sh -c 'echo %s; %s'`, reached, take)
 	}
-	return fmt.Sprintf(`/bin/sh -c 'echo "$0"; exec "$@"' %s %s /bin/sh -c '%s'`, reached, become, take)
+	return fmt.Sprintf(`/bin/sh -c 'echo "$0"; `+english+`exec "$@"' %s %s /bin/sh -c '%s'`, reached, become, take)
 }
 
 // shell starts /bin/sh on a new channel, as root if asked, with j as its first
@@ -105,6 +108,15 @@ func (c *Conn) shell(ctx context.Context, op string, root bool, j *job, pty *Ter
 	return s, nil
 }
 
+// sudoLine is commandLine where the shell says that it is root's before it takes anything. A terminal keeps the language of the account.
+func sudoLine(reached, sudo, ready, program string, pty bool) string {
+	language := english
+	if pty {
+		language = ""
+	}
+	return fmt.Sprintf(`/bin/sh -c 'echo "$0"; %sexec "$@"' %s %s /bin/sh -c 'echo %s; %s'`, language, reached, sudo, ready, program)
+}
+
 // sudoShell is shell as root by sudo. A password is written only after our own prompt was seen, so that it
 // can never become input of the shell; the script only after the ready mark, so that it can never become a
 // password.
@@ -115,8 +127,7 @@ func (c *Conn) sudoShell(ctx context.Context, op, nonce, reached, program string
 		sudo = "sudo -S -p " + prompt
 	}
 	out, errs := newFrame(ready, nonce+"-NEVER", func([]byte) {}), newFrame(nonce+"-NEVER", nonce+"-NEVER", func([]byte) {})
-	line := fmt.Sprintf(`/bin/sh -c 'echo "$0"; exec "$@"' %s %s /bin/sh -c 'echo %s; %s'`, reached, sudo, ready, program)
-	s, err := c.open(ctx, op, line, out, errs, pty)
+	s, err := c.open(ctx, op, sudoLine(reached, sudo, ready, program, pty != nil), out, errs, pty)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +163,7 @@ func (s *session) sudoPassword(ctx context.Context, prompt string, out, errs *fr
 	switch {
 	case err == nil && s.locked(func() bool { return out.began }):
 		return nil
-	case err == nil, errors.Is(err, errEnded) && strings.Contains(s.printed(), "incorrect password"):
+	case err == nil, errors.Is(err, errEnded) && foreign.Say(s.printed(), wrongPassword):
 		s.c.sudo.refuse()
 		return s.c.wrongPassword(s.op, strings.ReplaceAll(s.printed(), prompt, ""))
 	default:

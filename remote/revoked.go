@@ -105,7 +105,7 @@ func revokedByList(file string, key ssh.PublicKey) (bool, error) {
 	switch {
 	case err == nil:
 		return false, nil
-	case errors.As(err, &exit) && strings.HasSuffix(said, ": REVOKED"):
+	case errors.As(err, &exit) && exit.ExitCode() == 1: // any other failure is 255
 		return true, nil
 	}
 	return false, fmt.Errorf("%s: ssh-keygen -Q: %s", file, Sanitize(strings.TrimPrefix(said, "ssh-keygen: ")))

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"embed"
 	"io/fs"
 	"regexp"
 	"strings"
@@ -9,6 +10,13 @@ import (
 // Scripts are the .sh files of a package, by their names without the ending. What such a file holds is sent as it stands; values
 // reach it in one way only: as quoted words above it, by [Scripts.With] and [Args].
 type Scripts map[string]string
+
+//go:embed *.sh
+var scriptFiles embed.FS
+
+// scripts are the shell of this package. What frames a script is text of Go instead, because its marks are no variables: the script would
+// see them.
+var scripts = ReadScripts(scriptFiles)
 
 // ReadScripts reads the .sh files at the top of an embedded file system. Comments and indentation are left out, because every byte is
 // sent to every host, but for the directives of shellcheck. So no line within a quoted text or a here-document begins with a tab

@@ -1,7 +1,9 @@
 package remote
 
 import (
+	"fmt"
 	"os/exec"
+	"strings"
 	"testing"
 	"testing/fstest"
 )
@@ -39,5 +41,32 @@ func TestScripts(t *testing.T) {
 			}()
 			wrong()
 		}()
+	}
+}
+
+// TestFrames has the real shellcheck judge what stands around a script on its way.
+func TestFrames(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("shellcheck"); err != nil {
+		t.Skip("shellcheck is not installed")
+	}
+	const begin, end = "PROVISIONX-0-BEGIN", "PROVISIONX-0-END"
+	j := newJob("PROVISIONX", 0, 0, nil)
+	for name, text := range map[string]string{
+		"login":    commandLine("X-REACHED", "", "exec /bin/sh"),
+		"sudo":     commandLine("X-REACHED", "sudo -n", "exec /bin/sh"),
+		"password": sudoLine("X-REACHED", "sudo -S -p X-PASSWORD", "X-READY", "exec /bin/sh", false),
+		"terminal": commandLine("X-REACHED", "", readScript),
+		"screen":   onTerminal(j, "echo a"),
+		"account":  onTerminal(j, ""),
+		"start":    startProgram(begin, "exec flock -n /run/lock sh"),
+		"script":   wrap(begin, end, "echo 'a'"),
+		"stream":   wrapped(begin, end, "cat", fmt.Sprintf(tellGroup, Quote(begin+groupMark)), "", `exit "$1"`),
+	} {
+		cmd := exec.CommandContext(t.Context(), "shellcheck", "--shell=sh", "--format=gcc", "--exclude=SC2016", "-") // quoted for another shell
+		cmd.Stdin = strings.NewReader(text)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s\n%s", name, err, out, text)
+		}
 	}
 }

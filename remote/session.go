@@ -240,7 +240,7 @@ func newNonce() string { return "PROVISION" + rand.Text() }
 // startProgram is the text that makes the shell that reads it run program, with the
 // rest of its input untouched.
 func startProgram(begin, program string) string {
-	return fmt.Sprintf(`{ LC_ALL=C; export LC_ALL; printf '\n%%s\n' %[1]s; printf '\n%%s\n' %[1]s >&2
+	return fmt.Sprintf(`{ export LC_ALL=C; printf '\n%%s\n' %[1]s; printf '\n%%s\n' %[1]s >&2
 eval %[2]s
 exit; }
 `, begin, Quote(program))
@@ -250,12 +250,14 @@ exit; }
 // marks. It is one command that ends with its last byte: the shell has read all of
 // it before it starts, and nothing in script can read what follows. A script that
 // does not parse, exits or sets options only ends its subshell.
-func wrap(begin, end, script string) string { return wrapped(begin, end, script, "", "</dev/null", "") }
+func wrap(begin, end, script string) string {
+	return wrapped(begin, end, script, "", "</dev/null", `(exit "$1")`)
+}
 
 // wrapped is wrap with words before the first mark, redirections, and words after the last.
 func wrapped(begin, end, script, first, redirect, last string) string {
-	return fmt.Sprintf(`{ LC_ALL=C; export LC_ALL; %[4]sprintf '\n%%s\n' %[1]s; printf '\n%%s\n' %[1]s >&2
+	return fmt.Sprintf(`{ export LC_ALL=C; %[4]sprintf '\n%%s\n' %[1]s; printf '\n%%s\n' %[1]s >&2
 (eval %[3]s) %[5]s
-set -- "$?"; printf '\n%%s %%d\n' %[2]s "$1"; printf '\n%%s %%d\n' %[2]s "$1" >&2; %[6]s(exit "$1"); }
+set -- "$?"; printf '\n%%s %%d\n' %[2]s "$1"; printf '\n%%s %%d\n' %[2]s "$1" >&2; %[6]s; }
 `, begin, end, Quote(script), first, redirect, last)
 }

@@ -62,7 +62,7 @@ func (c *Conn) stream(ctx context.Context, op string, cmd Stream) error {
 	if cmd.Stdin != nil {
 		redirect = ""
 	}
-	s.send(wrapped(j.begin, j.end, cmd.Script, fmt.Sprintf(tellGroup, Quote(j.begin+groupMark)), redirect, `exit "$1"; `))
+	s.send(wrapped(j.begin, j.end, cmd.Script, fmt.Sprintf(tellGroup, Quote(j.begin+groupMark)), redirect, `exit "$1"`))
 	begun := func() bool { return j.out.began && j.err.began }
 	if err := s.awaitStart(ctx, begun); err != nil && (ctx.Err() == nil || !s.beginsYet(begun)) {
 		return s.startError(ctx, err)
@@ -181,17 +181,6 @@ func (s *session) silence(in *input, j *job) {
 	}
 }
 
-// stopScript ends a process group, unless it is that of the SSH server: sshd makes one for each command,
-// and others may not. What is left of it is a zombie, or sleeps where no signal arrives.
-const stopScript = `g=%d
-case $(cat "/proc/$g/comm" 2>/dev/null) in sshd*|dropbear*) exit 1 ;; esac
-kill -s TERM -- "-$g" 2>/dev/null
-for pause in 0.1 0.4 0.5 1 1 kill 0.1 0.4 0.5 1 1; do
-	kill -s 0 -- "-$g" 2>/dev/null || exit 0
-	if [ "$pause" = kill ]; then kill -s KILL -- "-$g" 2>/dev/null; else sleep "$pause"; fi
-done
-exit 1`
-
 // stopGroup ends what a script started, over a channel of its own: sshd passes no signals on to a
 // command of root's, nor to one that sudo runs. It returns a hint if that was not possible.
 func (c *Conn) stopGroup(s *session, j *job, root bool) string {
@@ -203,7 +192,7 @@ func (c *Conn) stopGroup(s *session, j *job, root bool) string {
 	if group, err := strconv.Atoi(told); err == nil && group > 1 && !c.isGone() {
 		ctx, cancel := context.WithTimeout(context.WithValue(context.Background(), spareChannel{}, true), stopPeriod)
 		defer cancel()
-		if _, err := c.run(ctx, "stop", Command{Script: fmt.Sprintf(stopScript, group), Root: root}); err == nil {
+		if _, err := c.run(ctx, "stop", Command{Script: scripts.With("stop", "g", strconv.Itoa(group)), Root: root}); err == nil {
 			return ""
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strconv"
 )
 
 // uploadCat sends a file through a shell. The content follows the script on the
@@ -19,24 +20,8 @@ func (c *Conn) uploadCat(ctx context.Context, op, path string, src *counted, siz
 		return err
 	}
 	defer s.abandon()
-	// ln is the exclusive creation: it fails if the file is there. A content that
-	// ends early, as on a lost connection, has the wrong size and is removed,
-	// before anything is said: then nobody may listen any more.
-	script := fmt.Sprintf(`f=%s
-t=%s
-umask 077
-if [ -e "$f" ] || [ -L "$f" ]; then echo "file exists" >&2; exit 17; fi
-cat >"$t"
-size=$(wc -c <"$t")
-if [ "${size:-0}" -eq %d ] && chmod %o "$t" && ln "$t" "$f"; then rm -f "$t"; exit 0; fi
-space=$(df -k "$t" 2>&1)
-rm -f "$t"
-printf '%%s\n' "$space" "wrote ${size:-none} of %[3]d bytes" >&2
-exit 18`, Quote(path), Quote(path+"."+nonce), size, mode.Perm())
-	s.send(fmt.Sprintf(`{ LC_ALL=C; export LC_ALL; printf '\n%%s\n' %[1]s; printf '\n%%s\n' %[1]s >&2
-(eval %[3]s)
-set -- "$?"; printf '\n%%s %%d\n' %[2]s "$1"; printf '\n%%s %%d\n' %[2]s "$1" >&2; exit; }
-`, j.begin, j.end, Quote(script)))
+	script := scripts.With("upload_cat", "f", path, "t", path+"."+nonce, "size", strconv.FormatInt(size, 10), "mode", strconv.FormatUint(uint64(mode.Perm()), 8))
+	s.send(wrapped(j.begin, j.end, script, "", "", "exit"))
 	if err := s.awaitStart(ctx, func() bool { return j.out.began && j.err.began }); err != nil {
 		return s.startError(ctx, err)
 	}

@@ -16,7 +16,10 @@ var agentPart = generation.Part{
 	Secrets:  "agent", AtStart: true,
 	Calls:   []generation.Call{{Part: "business-logic"}},
 	When:    func(in generation.Input) bool { return !in.Serve },
-	Timeout: 180, Note: noted("running flows continue"), StoppedFor: "business-logic",
+	Timeout: 180, Note: noted("running flows continue"),
+	// New runs are kept away while business-logic is replaced; then the agent is started again by its own resource. One that is there no longer by
+	// right (serve) must not ask the new one either.
+	StoppedFor: "business-logic",
 	Define: func(in generation.Input, site generation.Site) (compose.Service, error) {
 		return ofAgentHost(compose.Service{
 			Command: polling(in),

@@ -23,12 +23,6 @@ var businessPart = generation.Part{
 		return "no run starts here until the new one is up; running flows have " + in.StopGrace.String() + " to end"
 	},
 	Removed: "running flows have their time to end",
-	// New runs are kept away while it is replaced; the agent's own resource starts the agent again. One that is there no longer by right (serve) must not ask
-	// the new one either.
-	Before: func(s naming.Stack) string {
-		return "a=" + s.Container("agent") + `
-! docker inspect --type container "$a" >/dev/null 2>&1 || docker stop --time 10 "$a" >/dev/null`
-	},
 	Define: func(in generation.Input, site generation.Site) (compose.Service, error) {
 		env := map[string]string{
 			"PROVISION_SECRETS": "PREFECT_API_KEY=/run/secrets/run_token",

@@ -20,11 +20,6 @@ var serverPart = generation.Part{
 	Calls:    []generation.Call{{Part: "postgres", Healthy: true}},
 	CalledAt: ":" + strconv.Itoa(serverPort),
 	Timeout:  180, Note: noted("Prefect is unavailable for a few seconds; agents retry"),
-	// The database is brought to the schema of the image before the new server starts.
-	Before: func(s naming.Stack) string {
-		return `echo "bringing the database to this version of Prefect"
-timeout 1800 docker compose --project-name ` + s.Project(naming.RoleServer) + ` --ansi never run --rm -T --no-deps migrate`
-	},
 	Define: func(in generation.Input, site generation.Site) (compose.Service, error) {
 		env, err := serverEnvironment(in, site)
 		return compose.Service{
@@ -40,9 +35,10 @@ timeout 1800 docker compose --project-name ` + s.Project(naming.RoleServer) + ` 
 	},
 }
 
-// migratePart changes the schema of the database.
+// migratePart brings the database to the schema of the image before the new server starts.
 var migratePart = generation.Part{
 	Name: "migrate", Role: naming.RoleServer, Title: "Prefect", UID: naming.PrefectUID, Image: generation.ImagePrefect, Once: true,
+	RunsFor: "server", Doing: "bringing the database to this version of Prefect",
 	Networks: []naming.Network{naming.DatabaseNetwork},
 	Secrets:  "server",
 	Calls:    []generation.Call{{Part: "postgres", Healthy: true}},

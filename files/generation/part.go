@@ -50,10 +50,10 @@ type Part struct {
 	Note func(Input) string
 	// Removed says what its end means, where that is more than its absence.
 	Removed string
-	// Before gives what is run on the host before it is replaced; see resource.Service. The name of a stack is a plain word to a shell.
-	Before func(naming.Stack) string
-	// StoppedFor is the part whose Before stops this one.
+	// StoppedFor is the part that this one is stopped for, before that is replaced.
 	StoppedFor string
+	// RunsFor is the part that this one, which runs once, is run for before that is replaced, and Doing says to people what it does.
+	RunsFor, Doing string
 
 	row string // name of the row that a replica is made of
 }
@@ -294,6 +294,11 @@ func (ps Parts) Check() error {
 			}
 			if slices.IndexFunc(ps, func(o Part) bool { return o.Name == c.Part }) < n && !p.Once {
 				return fmt.Errorf("%s stands after %s, which it calls", p.Name, c.Part)
+			}
+		}
+		for _, other := range []string{p.StoppedFor, p.RunsFor} {
+			if o := ps.Named(other); other != "" && (o == nil || o.Role != p.Role) {
+				return fmt.Errorf("%s stops or runs for %s, which is no part of the same role", p.Name, other)
 			}
 		}
 	}

@@ -25,7 +25,7 @@ func (d *DatabaseLogin) Needs() []ID { return []ID{d.Password, ServiceID(d.Host,
 
 func (d *DatabaseLogin) Probe(s *Script) {
 	inside(s)
-	s.Concurrent(d.ID(), scripts.With("database_probe", "c", d.Container, "try", scripts.With("database_try")))
+	s.Concurrent(d.ID(), scripts.With("database_probe", "c", d.Container, "try", tryPassword()))
 }
 
 func (d *DatabaseLogin) Diff(w World) []Change {
@@ -40,7 +40,7 @@ func (d *DatabaseLogin) Diff(w World) []Change {
 }
 
 func (d *DatabaseLogin) Do(ctx context.Context, r *Run, _ Change) error {
-	_, err := r.Sh(ctx, d.Host, scripts.With("database_change", "c", d.Container, "try", scripts.With("database_try"), "password", d.Password.Name))
+	_, err := r.Sh(ctx, d.Host, scripts.With("database_change", "c", d.Container, "try", tryPassword(), "password", d.Password.Name))
 	return err
 }
 
@@ -49,4 +49,9 @@ func (d *DatabaseLogin) Check(w World) []Problem {
 		return []Problem{{ID: d.ID(), What: "the login to the database does not work", Evidence: rec.Why}}
 	}
 	return nil
+}
+
+// tryPassword is run in the database's container.
+func tryPassword() string {
+	return scripts.With("database_try", "refused", foreign.Text(passwordRefused))
 }

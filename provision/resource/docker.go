@@ -59,7 +59,7 @@ type dockerFacts struct {
 // inside is the head of a probe that runs a command in a container.
 func inside(s *Script) {
 	s.Once("docker", scripts.With("docker_state"))
-	s.Once("inside", scripts.With("docker_inside"))
+	s.Once("inside", scripts.With("docker_inside", "absent", foreign.Text(noSuchContainer), "down", foreign.Text(notRunning), "again", foreign.Text(restarting)))
 }
 
 // Every field of a line is printed by the engine from its own data, separated by a character that
@@ -168,7 +168,7 @@ func parseDocker(w World, host string) (dockerFacts, Know) {
 		}
 	}
 	for _, i := range lines(rec.Fields["images"]) {
-		if len(i) == 1 && strings.Contains(strings.ToLower(i[0]), "no such image") {
+		if len(i) == 1 && foreign.Say(i[0], noSuchImage) {
 			continue
 		}
 		if !strings.HasPrefix(i[0], "sha256:") {

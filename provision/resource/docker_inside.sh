@@ -1,3 +1,4 @@
+# absent, down, again: what docker says of a container that is not there, of one that does not run, and of one that restarts.
 # inside CONTAINER COMMAND... runs a command in a container for the record at hand: x holds its output, rc its status, and the
 # answer is given where the command could not run. A container that does not exist is a no; anything else that went wrong is
 # unknown.
@@ -8,7 +9,7 @@ inside() {
 	esac
 	x=$(timeout 20 docker exec "$@" 2>&1); rc=$?
 	case "$rc $x" in
-	1\ *'No such container'*) no; return 1 ;;
-	1\ *'is not running'*|1\ *'is restarting'*|12[4567]\ *) unknown "$x"; return 1 ;;
+	1\ *"$absent"*) no; return 1 ;;
+	1\ *"$down"*|1\ *"$again"*|12[4567]\ *) unknown "$x"; return 1 ;;
 	esac
 }

@@ -63,7 +63,7 @@ func MirrorRef(mirror, ref string) string {
 }
 
 func (i *PulledImage) Do(ctx context.Context, r *Run, _ Change) error {
-	_, err := r.Sh(ctx, i.Host, scripts.With("image_pull", "ref", i.Ref, "from", MirrorRef(i.Mirror, i.Ref)))
+	_, err := r.Sh(ctx, i.Host, scripts.With("image_pull", "ref", i.Ref, "from", MirrorRef(i.Mirror, i.Ref), "busy", foreign.Expression(registryBusy), "login", foreign.Expression(registryLogin)))
 	return err
 }
 

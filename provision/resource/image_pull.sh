@@ -1,4 +1,5 @@
-# ref: the image's name, from: where it is pulled from. Limits of a registry and short outages are waited out; anything else fails at
+# ref: the image's name, from: where it is pulled from, busy and login: what is printed where a registry asks to wait, and where it wants
+# a login. Limits of a registry and short outages are waited out; anything else fails at
 # once.
 private=$(mktemp -d); said=$private/said; : >"$said"; trap 'rm -rf "$private"' EXIT
 # How many bytes it has fetched the engine tells a terminal alone: script(1), which Debian and Ubuntu always have, is one, unless
@@ -25,15 +26,17 @@ pull() {
 	{ fetch; echo "$?" >"$private/rc"; } | drawn
 	[ "$(cat "$private/rc")" = 0 ]
 }
+printed() { printf '%s\n' "$out" | grep -qE "$1"; }
 n=1
 until pull; do
 	out=$(cat "$said")
-	case $out in
-	*toomanyrequests*|*'Too Many Requests'*|*'429'*|*'i/o timeout'*|*'TLS handshake timeout'*|*'connection reset'*|*'503 Service'*)
+	if printed "$busy"; then
 		[ $n -lt 4 ] || { printf '%s\n' "$out" >&2; die "the registry kept refusing; wait, log in to it on the host (docker login), or set image_mirror in the inventory"; }
-		echo "the registry asks to wait, next try in $((n * 15)) s"; sleep $((n * 15)); n=$((n + 1)) ;;
-	*'denied'*|*'unauthorized'*|*'non TTY'*|*'sername'*) printf '%s\n' "$out" >&2; die "the registry wants a login for $from, or has no such image: docker login on the host, or image_mirror in the inventory" ;;
-	*) [ "$(cat "$private/rc")" != 124 ] || out="no end within 25 minutes"; printf '%s\n' "$out" >&2; die "cannot pull $from" ;;
-	esac
+		echo "the registry asks to wait, next try in $((n * 15)) s"; sleep $((n * 15)); n=$((n + 1))
+	elif printed "$login"; then
+		printf '%s\n' "$out" >&2; die "the registry wants a login for $from, or has no such image: docker login on the host, or image_mirror in the inventory"
+	else
+		[ "$(cat "$private/rc")" != 124 ] || out="no end within 25 minutes"; printf '%s\n' "$out" >&2; die "cannot pull $from"
+	fi
 done
 [ "$from" = "$ref" ] || docker tag "$from" "$ref"

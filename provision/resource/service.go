@@ -30,8 +30,10 @@ type Service struct {
 	After                []ID
 	Files                []ID   // the files and secrets in Mounts
 	Note                 string // what its replacement interrupts
-	// Before is a step before the replacement: sh, run in Dir with $container set.
-	Before string
+	// Stops are containers that are stopped before the replacement, if they are there.
+	Stops []string
+	// Runs is a service of Project that then runs once, to its end, and Doing says so; "" is none.
+	Runs, Doing string
 	// StoppedFor is a container whose replacement stops this one first; zero if there is none.
 	StoppedFor ID
 	// RunsAs is the worker name that Prefect records for runs executed here; RunsOn is the host whose Prefect is asked. Both are empty
@@ -176,8 +178,20 @@ func (s *Service) Do(ctx context.Context, r *Run, c Change) error {
 		variable = MountsVariable(s.Service)
 	}
 	values = append(values, "force", force, "patience", wait, "variable", variable)
-	_, err := r.Sh(ctx, s.Host, remote.Args(s.read()...)+scripts.With("service_mounts")+remote.Function("before", cmp.Or(s.Before, ":"))+scripts.With("service_up", values...))
+	_, err := r.Sh(ctx, s.Host, remote.Args(s.read()...)+scripts.With("service_mounts")+remote.Function("before", s.before())+scripts.With("service_up", values...))
 	return err
+}
+
+// before is what is done before the replacement.
+func (s *Service) before() string {
+	script := ":\n"
+	if len(s.Stops) > 0 {
+		script += remote.Args(s.Stops...) + scripts.With("service_stop")
+	}
+	if s.Runs != "" {
+		script += scripts.With("service_once", "once", s.Runs, "doing", s.Doing)
+	}
+	return script
 }
 
 // patience is how long a container that is not well may take to get well by itself: often what it

@@ -89,8 +89,13 @@ func (b *binder) container(p generation.Part, in generation.Input, rendered comp
 		Service: s.Name, Container: b.names.Container(s.Name), Definition: s.Definition, Image: s.Image, Salt: b.salt(),
 		Files: more.files, After: slices.Clone(more.after), Timeout: p.Timeout,
 	}
-	if p.Before != nil {
-		c.Before = p.Before(b.names)
+	for _, other := range b.parts { // also those that are not there now
+		switch p.Row() {
+		case other.StoppedFor:
+			c.Stops = append(c.Stops, b.names.Container(other.Name))
+		case other.RunsFor:
+			c.Runs, c.Doing = other.Name, other.Doing
+		}
 	}
 	if p.Note != nil {
 		c.Note = p.Note(in)

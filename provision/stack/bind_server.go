@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"embed"
 	"encoding/pem"
 	"fmt"
 	"regexp"
@@ -12,7 +13,14 @@ import (
 	"provision/inventory"
 	"provision/inventory/strict"
 	"provision/provision/resource"
+	"provision/remote"
 )
+
+//go:embed *.sh
+var scriptFiles embed.FS
+
+// scripts are the shell of this package.
+var scripts = remote.ReadScripts(scriptFiles)
 
 // tokenKinds are the two tokens that each agent host has at the API.
 var tokenKinds = [2]string{"poll", "run"}
@@ -221,13 +229,8 @@ func (b *binder) caddyFiles(h *inventory.Host, identity []resource.ID) (*resourc
 	config := caddyfile{&resource.File{
 		Host: host, Path: dir + "/caddy/Caddyfile", Content: text, Owner: "0:0", Mode: "0644",
 		After:    append([]resource.ID{resource.ImageID(host, b.built[generation.ImageCaddy].ref), note.ID()}, append(identity, b.allTokens()...)...),
-		Validate: fmt.Sprintf(validateCaddyfile, dir, b.built[generation.ImageCaddy].ref, b.uid("caddy")),
+		Validate: scripts.With("caddy_validate", "dir", dir, "image", b.built[generation.ImageCaddy].ref, "uid", b.uid("caddy")),
 	}, digest, certificate}
 	b.add(note, config)
 	return note, config, nil
 }
-
-// validateCaddyfile has the same image that will run it judge the new configuration, which comes
-// through standard input, beside the files that it names.
-const validateCaddyfile = `docker run --rm -i --network none --user %[3]s:%[3]s --read-only --tmpfs /tmp --tmpfs /data:uid=%[3]s,gid=%[3]s --tmpfs /config:uid=%[3]s,gid=%[3]s --tmpfs /run/caddy:uid=%[3]s,gid=%[3]s --cap-drop ALL --ulimit core=0 --volume %[1]s/caddy:/etc/caddy:ro --volume %[1]s/secrets/caddy:/run/secrets:ro %[2]s caddy validate --adapter caddyfile --config - <"$new" >"$d/.provision.out" 2>&1 || { tail -n 5 "$d/.provision.out" >&2; rm -f "$d/.provision.out"; die "Caddy refuses the new Caddyfile; the old one stays"; }
-rm -f "$d/.provision.out"`

@@ -30,7 +30,7 @@ func (s *shell) call(c *syntax.CallExpr) {
 		return
 	}
 	if specialBuiltin(name) {
-		if s.assign(c.Assigns, false) {
+		if s.assign(c.Assigns, name == "exec") {
 			s.invoke(name, args)
 		}
 		return

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -133,18 +132,15 @@ func pending(err error) bool {
 	if !errors.As(err, &e) {
 		return false
 	}
-	said := func(words ...string) bool {
-		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(strings.ToLower(e.Message), w) })
-	}
 	switch Status(err) {
 	case http.StatusConflict:
 		return true
 	case http.StatusUnprocessableEntity:
-		return said("pending event", "currently locked")
+		return foreign.Say(e.Message, underway)
 	case http.StatusBadRequest:
-		return said("cannot be released") // a reserved IP whose droplet goes
+		return foreign.Say(e.Message, addressHeld)
 	case http.StatusForbidden:
-		return said("with members") // a network whose droplets go
+		return foreign.Say(e.Message, networkHeld)
 	}
 	return false
 }

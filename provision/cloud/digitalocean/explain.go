@@ -21,7 +21,7 @@ func (c *client) Explain(err error) *cloud.Error {
 func apiHint(err error) string {
 	status := Status(err)
 	var e *godo.ErrorResponse
-	if errors.As(err, &e) && (status == 403 || status == 422) && strings.Contains(strings.ToLower(e.Message), "limit") {
+	if errors.As(err, &e) && (status == 403 || status == 422) && foreign.Say(e.Message, overLimit) {
 		return "remove what is no longer needed, or have the limit raised on the account's page, then run the same command again"
 	}
 	switch status {

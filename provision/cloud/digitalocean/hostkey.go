@@ -2,6 +2,7 @@ package digitalocean
 
 import (
 	"context"
+	"embed"
 	"fmt"
 	"strings"
 
@@ -53,19 +54,14 @@ func (k *HostKey) Diff(w resource.World) []resource.Change {
 	return []resource.Change{{ID: k.ID(), Act: resource.Add, Why: "the first login is verified by the key that the droplet is made with, and replaces it"}}
 }
 
-// makeHostKey prints the key that is to be shown: a new one, or the one that an earlier run has made.
-const makeHostKey = `k=/etc/ssh/ssh_host_ed25519_key
-if [ "$(cut -d' ' -f1,2 "$k.pub")" = %s ]; then
-	[ -s "$k.provision.pub" ] || { rm -f "$k.provision"; ssh-keygen -q -t ed25519 -N '' -C "$(hostname)" -f "$k.provision" </dev/null; }
-	cat "$k.provision.pub"
-else
-	cat "$k.pub"
-fi`
+//go:embed *.sh
+var files embed.FS
 
-// showHostKey puts the key in place, if it is not there yet, and has sshd read it.
-const showHostKey = `k=/etc/ssh/ssh_host_ed25519_key
-if [ -s "$k.provision" ]; then mv -f "$k.provision" "$k"; mv -f "$k.provision.pub" "$k.pub"; sync /etc/ssh; fi
-systemctl reload ssh 2>/dev/null || systemctl reload sshd`
+// scripts are the shell of this package.
+var scripts = remote.ReadScripts(files)
+
+// hostKeyFile is the key that a droplet shows.
+const hostKeyFile = "/etc/ssh/ssh_host_ed25519_key"
 
 func (k *HostKey) Do(ctx context.Context, r *resource.Run, _ resource.Change) error {
 	if _, err := r.Sh(ctx, k.Host, platform.FirstBoot()); err != nil {
@@ -80,7 +76,7 @@ func (k *HostKey) Do(ctx context.Context, r *resource.Run, _ resource.Change) er
 	if birth == "" {
 		return fmt.Errorf("somebody else has set this droplet up meanwhile: %w", resource.ErrStale)
 	}
-	shown, err := r.Sh(ctx, k.Host, "cat /etc/ssh/ssh_host_ed25519_key.pub")
+	shown, err := r.Sh(ctx, k.Host, "cat "+hostKeyFile+".pub")
 	if err != nil {
 		return err
 	}
@@ -92,7 +88,7 @@ func (k *HostKey) Do(ctx context.Context, r *resource.Run, _ resource.Change) er
 	if remote.HostKeySum(first) == birth {
 		text = strings.TrimSpace(string(ssh.MarshalAuthorizedKey(first)))
 	}
-	out, err := r.Sh(ctx, k.Host, fmt.Sprintf(makeHostKey, remote.Quote(text)))
+	out, err := r.Sh(ctx, k.Host, scripts.With("hostkey_make", "key", hostKeyFile, "born", text))
 	if err != nil {
 		return err
 	}
@@ -108,7 +104,7 @@ func (k *HostKey) Do(ctx context.Context, r *resource.Run, _ resource.Change) er
 	if err := tag(ctx, r, declared.HostKeyTag(sum), one.ID); err != nil {
 		return err
 	}
-	if _, err := r.Sh(ctx, k.Host, showHostKey); err != nil {
+	if _, err := r.Sh(ctx, k.Host, scripts.With("hostkey_show", "key", hostKeyFile)); err != nil {
 		return err
 	}
 	if err := r.VerifyHostKey(ctx, k.Host, sum); err != nil {
