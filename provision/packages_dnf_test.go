@@ -160,3 +160,52 @@ func TestDockersSourceIsThereOnRocky(t *testing.T) {
 		t.Error("a second source was added")
 	}
 }
+
+// TestInstalledPackagesThatCannotBeTold: what cannot be read is not taken for "not installed", and nothing is installed over it.
+func TestInstalledPackagesThatCannotBeTold(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		distro, install, want string
+		fault                 remotetest.Failure
+	}{
+		{"debian 13", "apt-get .* install docker", "dpkg-query cannot read", remotetest.Failure{Match: "^dpkg-query -W .*podman-docker", Code: 2, Stderr: "dpkg-query: error: parsing file '/var/lib/dpkg/status' near line 1\n"}},
+		{"rocky 9", "^dnf .* install docker", "error: cannot open Packages database", remotetest.Failure{Match: "^rpm -q .*podman-docker", Code: 1, Stderr: "error: cannot open Packages database in /var/lib/rpm\n"}},
+	} {
+		t.Run(tt.distro, func(t *testing.T) {
+			t.Parallel()
+			s, mirror := mirrored(t, tt.distro, "official")
+			s.server.SetDockerRepository(mirror)
+			tt.fault.Nth = -1
+			s.server.Fail(tt.fault)
+			if _, err := s.attempt().apply(); !isCode(err, provision.ExitStep) || !strings.Contains(explain(err), tt.want) {
+				t.Errorf("%s", explain(err))
+			}
+			if ran := s.server.Ran(tt.install); len(ran) > 0 {
+				t.Errorf("installed all the same: %q", ran)
+			}
+		})
+	}
+}
+
+// TestAKeyThatRPMKeeps: a key that rpm does not let go of stays noted, so that the next run removes it.
+func TestAKeyThatRPMKeeps(t *testing.T) {
+	t.Parallel()
+	s, mirror := mirrored(t, "rocky 9", "auto")
+	before := dnfState(t, s)
+	broken := *mirror
+	broken.Broken = "docker-ce"
+	s.server.SetDockerRepository(&broken)
+	s.server.Fail(remotetest.Failure{Match: "^rpm -e gpg-pubkey", Code: 1, Stderr: "error: can't create transaction lock\n"})
+	if _, err := s.attempt().apply(); !isCode(err, provision.ExitStep) {
+		t.Errorf("%s", explain(err))
+	}
+	if got, _ := s.server.ReadFile(dnfSources); !strings.Contains(string(got), "# gpg-pubkey-") || strings.Contains(string(got), "[docker-ce-stable]") {
+		t.Errorf("the note is\n%s", got)
+	}
+	if _, err := s.attempt().apply(); !isCode(err, provision.ExitStep) {
+		t.Errorf("%s", explain(err))
+	}
+	if got := dnfState(t, s); !slices.Equal(got, before) {
+		t.Errorf("left behind: %q, before %q", got, before)
+	}
+}

@@ -42,7 +42,7 @@ func (m apt) Install(packages ...string) string {
 }
 
 func (apt) Installed(packages ...string) string {
-	return "dpkg-query -W -f '${db:Status-Status} ${Package}\\n' " + strings.Join(packages, " ") + " 2>/dev/null || true"
+	return remote.Args(packages...) + scripts.With("apt_installed")
 }
 
 func (apt) Ask(from Repository) string {

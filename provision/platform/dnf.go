@@ -37,7 +37,7 @@ func (m dnf) Install(packages ...string) string {
 }
 
 func (dnf) Installed(packages ...string) string {
-	return "rpm -q --qf 'installed %{NAME}\\n' " + strings.Join(packages, " ") + " 2>/dev/null || true"
+	return remote.Args(packages...) + scripts.With("dnf_installed")
 }
 
 func (dnf) Ask(from Repository) string {

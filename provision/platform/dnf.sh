@@ -29,8 +29,9 @@ takeback() {
 	rm -rf "${S%/*}"/.provision.*
 	if [ -f "$S" ] && [ "$(head -n 1 "$S")" = "$H" ]; then
 		p=$(sed -n 's/^# \(gpg-pubkey-[0-9a-f]*\)$/\1/p' "$S")
-		[ -z "$p" ] || ! rpm -q "$p" >/dev/null 2>&1 || rpm -e "$p" >&2 || true
-		rm -f "$S"
+		# What is still to be removed stays noted, without the repository.
+		if [ -z "$p" ] || ! rpm -q "$p" >/dev/null 2>&1 || rpm -e "$p" >&2; then rm -f "$S"
+		else t=$(mktemp "${S%/*}/.provision.XXXXXX"); head -n 2 "$S" >"$t"; put "$t" "$S" 0:0 0644; fi
 	fi
 	if grep -qs "^Comment: $C" "$K" && ! grep -qsF "$K" "${S%/*}"/*.repo; then rm -f "$K"; fi
 }

@@ -30,7 +30,7 @@ type PackageManager interface {
 	Update() string
 	// Install installs from the sources that the host has.
 	Install(packages ...string) string
-	// Installed prints a line "installed NAME" for each of the packages that is.
+	// Installed prints a line "installed NAME" for each of the packages that is, and fails where that cannot be told.
 	Installed(packages ...string) string
 	// Ask prints "there" if the host's sources give Docker's own packages. Else it prints "host BASE64", the keys that the host has for
 	// them already, if any, and "mirror BASE64", the keys that the repository shows.
