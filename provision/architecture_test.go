@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -63,7 +64,7 @@ func TestArchitecture(t *testing.T) {
 		}
 		seen++
 		for _, i := range p.Imports {
-			if to := layer(i); to >= from && !strings.HasPrefix(p.ImportPath, "provision/cmd") && !belowInFiles(p.ImportPath, i) {
+			if to := layer(i); to >= from && !strings.HasPrefix(p.ImportPath, "provision/cmd") && !belowInFiles(p.ImportPath, i) && !belowInSimulation(p.ImportPath, i) {
 				t.Errorf("%s imports %s", p.ImportPath, i)
 			}
 			if (i == "os/signal" || i == "github.com/spf13/cobra") && from != 9 {
@@ -78,6 +79,9 @@ func TestArchitecture(t *testing.T) {
 			if strings.HasPrefix(i, cloud+"/") && i != cloud+"/clouds" && p.ImportPath != cloud+"/clouds" && !strings.HasPrefix(i, p.ImportPath+"/") {
 				t.Errorf("%s imports %s: a cloud is known to the table alone", p.ImportPath, i)
 			}
+			if p.ImportPath == simulation[0] && !ofBareSystem(i) {
+				t.Errorf("%s imports %s: a bare system has a file tree, processes and programs, and no network", p.ImportPath, i)
+			}
 			if strings.HasPrefix(i, "github.com/digitalocean/godo") && p.ImportPath != cloud+"/digitalocean" {
 				t.Errorf("%s imports %s, which is for the folder of its cloud", p.ImportPath, i)
 			}
@@ -90,6 +94,22 @@ func TestArchitecture(t *testing.T) {
 
 func ofGeneration(path string) bool {
 	return strings.HasPrefix(path, "provision/files/gen") && path != "provision/files/generation"
+}
+
+// simulation is the order of imports within the simulated hosts, the lowest layer first.
+var simulation = []string{"provision/remote/remotetest/unix", "provision/remote/remotetest"}
+
+func belowInSimulation(from, to string) bool {
+	at := slices.Index(simulation, to)
+	return at >= 0 && at < slices.Index(simulation, from)
+}
+
+// ofBareSystem says what the lowest layer of the simulation may use: the standard library without its network, and the shell's parser.
+func ofBareSystem(path string) bool {
+	if first, _, _ := strings.Cut(path, "/"); strings.Contains(first, ".") {
+		return strings.HasPrefix(path, "mvdan.cc/sh/")
+	}
+	return path == "net/netip" || path != "net" && !strings.HasPrefix(path, "net/") && !strings.HasPrefix(path, "provision/")
 }
 
 // belowInFiles is the order of imports within files: how things are written, what a generation is, each of them, and their table.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"provision/remote/remotetest/unix"
 )
 
 // pkg is what installing a package brings.
@@ -80,7 +82,7 @@ func (f family) enginePackages() []string {
 // unpack installs one package at once.
 func (h *Host) unpack(name string) {
 	for _, path := range h.family().catalog()[name].programs {
-		h.addProgram(path)
+		h.sys.AddProgram(path)
 	}
 	h.mu.Lock()
 	h.packages[name] = "installed"
@@ -89,7 +91,7 @@ func (h *Host) unpack(name string) {
 
 func (h *Host) unpackProgram(name, version string) {
 	h.unpack(name)
-	h.addProgram("/usr/bin/docker")
+	h.sys.AddProgram("/usr/bin/docker")
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.versions = map[string]string{"docker client": version, "docker engine": version, "docker compose": ""}
@@ -132,79 +134,76 @@ func (h *Host) SetMirror(err error) {
 
 // aptLock takes a lock of apt or dpkg, waiting as -o DPkg::Lock::Timeout says.
 func (p *proc) aptLock(file string, wait time.Duration) (free func()) {
-	hd, err := p.host.tree.open(p.cred, file, os.O_RDWR|os.O_CREATE, 0o640)
+	hd, err := p.host.sys.Tree.Open(p.Cred, file, os.O_RDWR|os.O_CREATE, 0o640)
 	if err != nil {
-		p.errorf("E: Could not open lock file %s - open (13: Permission denied)\nE: Unable to acquire the dpkg frontend lock (%s), are you root?\n", file, file)
-		panic(exited(100))
+		p.Errorf("E: Could not open lock file %s - open (13: Permission denied)\nE: Unable to acquire the dpkg frontend lock (%s), are you root?\n", file, file)
+		panic(unix.Exited(100))
 	}
-	d := fileDesc(hd)
+	d := unix.FileDesc(hd)
 	fd := 10
-	for p.fds[fd] != nil {
+	for p.FDs[fd] != nil {
 		fd++
 	}
-	p.setFd(fd, d)
-	for waited := time.Duration(0); !p.host.tryLock(d, p); waited += time.Second {
+	p.SetFD(fd, d)
+	for waited := time.Duration(0); !p.host.sys.TryLock(d, p.Proc); waited += time.Second {
 		if waited >= wait {
-			p.host.mu.Lock()
-			l := p.host.locks[d.file.n]
-			p.host.mu.Unlock()
 			who := ""
-			if l != nil {
-				who = fmt.Sprintf(" It is held by process %d (%s)", l.pid, l.comm)
+			if pid, comm := p.host.sys.Holder(d); pid != 0 {
+				who = fmt.Sprintf(" It is held by process %d (%s)", pid, comm)
 			}
-			p.errorf("E: Could not get lock %s.%s\nN: Be aware that removing the lock file is not a solution and may break your system.\n", file, who)
-			panic(exited(100))
+			p.Errorf("E: Could not get lock %s.%s\nN: Be aware that removing the lock file is not a solution and may break your system.\n", file, who)
+			panic(unix.Exited(100))
 		}
-		p.sleep(time.Second)
+		p.Sleep(time.Second)
 	}
-	return func() { p.setFd(fd, nil) }
+	return func() { p.SetFD(fd, nil) }
 }
 
 // aptGetMain is apt-get [-qy] [-o ...] update | install PACKAGE... | remove PACKAGE... | clean | indextargets.
 func aptGetMain(p *proc) int {
-	o := p.anywhere("qyfsdm", "o:t:", map[string]string{"simulate": "s", "yes": "y", "assume-yes": "y", "quiet": "q", "no-install-recommends": "nr", "option": "o:", "allow-downgrades": "ad", "no-upgrade": "nu", "purge": "purge", "autoremove": "ar", "reinstall": "ri", "format": "format:"})
-	if len(o.args) == 0 {
-		p.unsupported("apt-get without a command")
+	o := p.Anywhere("qyfsdm", "o:t:", map[string]string{"simulate": "s", "yes": "y", "assume-yes": "y", "quiet": "q", "no-install-recommends": "nr", "option": "o:", "allow-downgrades": "ad", "no-upgrade": "nu", "purge": "purge", "autoremove": "ar", "reinstall": "ri", "format": "format:"})
+	if len(o.Args) == 0 {
+		p.Unsupported("apt-get without a command")
 	}
-	settings := labels(o.list["o"])
+	settings := labels(o.List["o"])
 	wait := time.Duration(0)
 	if v := settings["DPkg::Lock::Timeout"]; v != "" {
-		wait = p.duration(v)
+		wait = p.Duration(v)
 	}
 	h := p.host
 	h.mu.Lock()
 	mirror := h.mirror
 	h.mu.Unlock()
-	switch o.args[0] {
+	switch o.Args[0] {
 	case "update":
 		defer p.aptLock("/var/lib/apt/lists/lock", 0)()
-		p.sleep(2 * time.Second)
+		p.Sleep(2 * time.Second)
 		if mirror != nil {
-			p.printf("Err:1 http://deb.example.org stable InRelease\n  %v\n", mirror)
-			p.errorf("E: Failed to fetch http://deb.example.org/dists/%s/InRelease  %v\n", h.family().codename, mirror)
+			p.Printf("Err:1 http://deb.example.org stable InRelease\n  %v\n", mirror)
+			p.Errorf("E: Failed to fetch http://deb.example.org/dists/%s/InRelease  %v\n", h.family().codename, mirror)
 			if settings["APT::Update::Error-Mode"] != "any" {
-				p.errorf("W: Some index files failed to download. They have been ignored, or old ones used instead.\n")
+				p.Errorf("W: Some index files failed to download. They have been ignored, or old ones used instead.\n")
 				return 0
 			}
-			p.errorf("E: Some index files failed to download. They have been ignored, or old ones used instead.\n")
+			p.Errorf("E: Some index files failed to download. They have been ignored, or old ones used instead.\n")
 			return 100
 		}
 		parts := cmp.Or(settings["Dir::Etc::sourceparts"], sourceParts)
 		errs, docker := h.updateSources(parts)
 		if errs != "" {
-			p.errorf("%s", errs)
+			p.Errorf("%s", errs)
 			return 100
 		}
 		h.mu.Lock()
 		h.lists, h.dockerLists = true, docker
 		h.mu.Unlock()
-		p.printf("Hit:1 http://deb.example.org stable InRelease\nReading package lists...\n")
+		p.Printf("Hit:1 http://deb.example.org stable InRelease\nReading package lists...\n")
 		return 0
 	case "install":
 		return p.aptInstall(o, wait, mirror)
 	case "remove", "purge", "autoremove":
 		defer p.aptLock("/var/lib/dpkg/lock-frontend", wait)()
-		for _, n := range o.args[1:] {
+		for _, n := range o.Args[1:] {
 			h.removePackage(n)
 		}
 		return 0
@@ -213,42 +212,42 @@ func aptGetMain(p *proc) int {
 	case "indextargets":
 		all := h.sources(cmp.Or(settings["Dir::Etc::sourceparts"], sourceParts))
 		if errs := contradiction(all); errs != "" {
-			p.errorf("%s", errs)
+			p.Errorf("%s", errs)
 			return 100
 		}
-		if o.value["format"] != "$(BASE_URI) $(COMPONENT)" {
+		if o.Value["format"] != "$(BASE_URI) $(COMPONENT)" {
 			return 0
 		}
 		for _, s := range all {
 			for component := range strings.FieldsSeq(s.components) {
-				p.printf("%s/dists/%s/ %s\n", s.uri, s.suite, component)
+				p.Printf("%s/dists/%s/ %s\n", s.uri, s.suite, component)
 			}
 		}
 		return 0
 	}
-	p.unsupported("apt-get " + o.args[0])
+	p.Unsupported("apt-get " + o.Args[0])
 	return 1
 }
 
 // aptInstall unpacks and configures one package after the other. Killed in between it leaves what a
 // real one leaves: packages that are not configured.
-func (p *proc) aptInstall(o parsed, wait time.Duration, mirror error) int {
+func (p *proc) aptInstall(o unix.Parsed, wait time.Duration, mirror error) int {
 	h := p.host
-	if p.cred.uid != 0 {
-		p.errorf("E: Could not open lock file /var/lib/dpkg/lock-frontend - open (13: Permission denied)\nE: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), are you root?\n")
+	if p.Cred.UID != 0 {
+		p.Errorf("E: Could not open lock file /var/lib/dpkg/lock-frontend - open (13: Permission denied)\nE: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), are you root?\n")
 		return 100
 	}
-	if !o.has("s") {
+	if !o.Has("s") {
 		defer p.aptLock("/var/lib/dpkg/lock-frontend", wait)()
 		defer p.aptLock("/var/lib/dpkg/lock", wait)()
 	}
 	if errs := contradiction(h.sources(sourceParts)); errs != "" {
-		p.errorf("%s", errs)
+		p.Errorf("%s", errs)
 		return 100
 	}
-	p.printf("Reading package lists...\nBuilding dependency tree...\nReading state information...\n")
-	if (len(h.halfConfigured()) > 0 || h.journal()) && !o.has("s") {
-		p.errorf("E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem. \n")
+	p.Printf("Reading package lists...\nBuilding dependency tree...\nReading state information...\n")
+	if (len(h.halfConfigured()) > 0 || h.journal()) && !o.Has("s") {
+		p.Errorf("E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem. \n")
 		return 100
 	}
 	catalog := h.family().catalog()
@@ -264,7 +263,7 @@ func (p *proc) aptInstall(o parsed, wait time.Duration, mirror error) int {
 		}
 		k, ok := catalog[n]
 		if !ok || !lists || k.needsOf == "docker" && !official {
-			p.errorf("E: Unable to locate package %s\n", n)
+			p.Errorf("E: Unable to locate package %s\n", n)
 			return false
 		}
 		for _, need := range k.needs {
@@ -276,64 +275,64 @@ func (p *proc) aptInstall(o parsed, wait time.Duration, mirror error) int {
 		return true
 	}
 	ok := true
-	for _, n := range o.args[1:] {
+	for _, n := range o.Args[1:] {
 		ok = visit(n) && ok
 	}
 	if !ok {
 		return 100
 	}
 	if len(todo) == 0 {
-		p.printf("0 upgraded, 0 newly installed, 0 to remove and 0 not upgraded.\n")
+		p.Printf("0 upgraded, 0 newly installed, 0 to remove and 0 not upgraded.\n")
 		return 0
 	}
-	p.printf("The following NEW packages will be installed:\n  %s\n", strings.Join(todo, " "))
-	if o.has("s") {
+	p.Printf("The following NEW packages will be installed:\n  %s\n", strings.Join(todo, " "))
+	if o.Has("s") {
 		for _, n := range todo {
-			p.printf("Inst %s (%s Simulated [%s])\n", n, catalog[n].version, h.debArch())
+			p.Printf("Inst %s (%s Simulated [%s])\n", n, catalog[n].version, h.debArch())
 		}
 		return 0
 	}
 	if r := h.repository(); r != nil && r.Fetch != nil {
 		for _, n := range todo {
 			if catalog[n].needsOf == "docker" {
-				p.errorf("E: Failed to fetch %s/dists/%s/pool/stable/%s.deb  %v\nE: Unable to fetch some archives, maybe run apt-get update or try with --fix-missing?\n", r.URL, h.family().codename, n, r.Fetch)
+				p.Errorf("E: Failed to fetch %s/dists/%s/pool/stable/%s.deb  %v\nE: Unable to fetch some archives, maybe run apt-get update or try with --fix-missing?\n", r.URL, h.family().codename, n, r.Fetch)
 				return 100
 			}
 		}
 	}
 	if mirror != nil {
-		p.errorf("E: Failed to fetch http://deb.example.org/pool/main/%s.deb  %v\nE: Unable to fetch some archives, maybe run apt-get update or try with --fix-missing?\n", todo[0], mirror)
+		p.Errorf("E: Failed to fetch http://deb.example.org/pool/main/%s.deb  %v\nE: Unable to fetch some archives, maybe run apt-get update or try with --fix-missing?\n", todo[0], mirror)
 		return 100
 	}
 	for _, n := range todo {
 		h.mu.Lock()
 		h.packages[n] = "half-configured"
 		h.mu.Unlock()
-		p.printf("Unpacking %s (%s) ...\n", n, catalog[n].version)
-		p.sleep(time.Second)
+		p.Printf("Unpacking %s (%s) ...\n", n, catalog[n].version)
+		p.Sleep(time.Second)
 	}
 	ok = true
 	for _, n := range todo {
 		ok = p.configure(n) && ok
 	}
 	if !ok {
-		p.errorf("E: Sub-process /usr/bin/dpkg returned an error code (1)\n")
+		p.Errorf("E: Sub-process /usr/bin/dpkg returned an error code (1)\n")
 		return 100
 	}
 	return 0
 }
 
 func aptCacheMain(p *proc) int {
-	o := p.anywhere("q", "", nil)
-	if len(o.args) < 2 || o.args[0] != "policy" {
-		p.unsupported("apt-cache other than policy")
+	o := p.Anywhere("q", "", nil)
+	if len(o.Args) < 2 || o.Args[0] != "policy" {
+		p.Unsupported("apt-cache other than policy")
 	}
 	if errs := contradiction(p.host.sources(sourceParts)); errs != "" {
-		p.errorf("%s", errs)
+		p.Errorf("%s", errs)
 		return 100
 	}
 	docker := p.host.hasDocker()
-	for _, n := range o.args[1:] {
+	for _, n := range o.Args[1:] {
 		k, ok := p.host.family().catalog()[n]
 		if !ok || k.needsOf == "docker" && !docker {
 			continue
@@ -344,7 +343,7 @@ func aptCacheMain(p *proc) int {
 			installed = k.version
 		}
 		p.host.mu.Unlock()
-		p.printf("%s:\n  Installed: %s\n  Candidate: %s\n", n, installed, k.version)
+		p.Printf("%s:\n  Installed: %s\n  Candidate: %s\n", n, installed, k.version)
 	}
 	return 0
 }

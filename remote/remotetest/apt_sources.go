@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
+
+	"provision/remote/remotetest/unix"
 )
 
 // DockerRepository is what stands at a URL below which a host looks for Docker's packages. Its index is signed.
@@ -40,10 +42,10 @@ type source struct{ uri, suite, components, signedBy, file string }
 
 // sources reads the entries of a directory as apt does: *.list in one line, *.sources in stanzas. Other names are not read.
 func (h *Host) sources(dir string) (out []source) {
-	entries, _ := h.tree.readDir(cred{}, dir)
+	entries, _ := h.sys.Tree.ReadDir(unix.Cred{}, dir)
 	for _, entry := range entries {
 		name := entry.Name()
-		b, err := h.tree.readFile(path.Join(dir, name))
+		b, err := h.sys.Tree.ReadFile(path.Join(dir, name))
 		if err != nil || strings.HasPrefix(name, ".") {
 			continue
 		}
@@ -102,7 +104,7 @@ func contradiction(all []source) string {
 
 // signs tells whether the key file of an entry holds the key.
 func (h *Host) signs(file, fingerprint string) bool {
-	b, err := h.tree.readFile(file)
+	b, err := h.sys.Tree.ReadFile(file)
 	if err != nil {
 		return false
 	}
@@ -164,22 +166,22 @@ func (h *Host) hasDocker() bool {
 
 // aptHelperMain is apt-helper download-file URL FILE. Nothing answers but Docker's repository, if there is one.
 func aptHelperMain(p *proc) int {
-	o := p.anywhere("", "o:", nil)
-	if len(o.args) != 3 || o.args[0] != "download-file" {
-		p.unsupported("apt-helper other than download-file")
+	o := p.Anywhere("", "o:", nil)
+	if len(o.Args) != 3 || o.Args[0] != "download-file" {
+		p.Unsupported("apt-helper other than download-file")
 	}
-	p.sleep(time.Second)
-	url, repository := o.args[1], p.host.repository()
+	p.Sleep(time.Second)
+	url, repository := o.Args[1], p.host.repository()
 	if repository == nil || !strings.HasPrefix(url, repository.URL) {
-		p.errorf("E: Failed to fetch %s  Could not resolve host\nE: Download Failed\n", url)
+		p.Errorf("E: Failed to fetch %s  Could not resolve host\nE: Download Failed\n", url)
 		return 100
 	}
 	content := "Origin: Docker\n"
 	if path.Base(url) == "gpg" {
 		content = string(repository.Key)
 	}
-	if err := p.host.tree.writeFile(o.args[2], content, 0o644); err != nil {
-		p.errorf("E: %v\n", err)
+	if err := p.host.sys.Tree.WriteFile(o.Args[2], content, 0o644); err != nil {
+		p.Errorf("E: %v\n", err)
 		return 100
 	}
 	return 0

@@ -7,74 +7,76 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"provision/remote/remotetest/unix"
 )
 
 // composeMain is the Compose plugin.
 func composeMain(p *proc, args []string) int {
 	version := p.host.packageVersion("docker compose")
 	if version == "" {
-		p.errorf("docker: 'compose' is not a docker command.\nSee 'docker --help'\n")
+		p.Errorf("docker: 'compose' is not a docker command.\nSee 'docker --help'\n")
 		return 1
 	}
-	global := p.parse(args, "", "p:f:", map[string]string{"project-name": "p:", "file": "f:", "ansi": "ansi:", "progress": "progress:", "project-directory": "dir:", "env-file": "env:", "profile": "profile:"}, false)
-	if len(global.args) == 0 || global.value["env"] != "" || len(global.list["f"]) > 1 {
-		p.unsupported("docker compose " + strings.Join(args, " "))
+	global := p.Parse(args, "", "p:f:", map[string]string{"project-name": "p:", "file": "f:", "ansi": "ansi:", "progress": "progress:", "project-directory": "dir:", "env-file": "env:", "profile": "profile:"}, false)
+	if len(global.Args) == 0 || global.Value["env"] != "" || len(global.List["f"]) > 1 {
+		p.Unsupported("docker compose " + strings.Join(args, " "))
 	}
-	verb := global.args[0]
+	verb := global.Args[0]
 	if verb == "version" {
-		o := p.parse(global.args[1:], "", "f:", map[string]string{"short": "s", "format": "f:"}, true)
-		if o.has("s") {
-			p.printf("%s\n", version)
+		o := p.Parse(global.Args[1:], "", "f:", map[string]string{"short": "s", "format": "f:"}, true)
+		if o.Has("s") {
+			p.Printf("%s\n", version)
 		} else {
-			p.printf("Docker Compose version %s\n", version)
+			p.Printf("Docker Compose version %s\n", version)
 		}
 		return 0
 	}
-	f, dir, err := p.loadCompose(global.value["f"], global.value["dir"])
+	f, dir, err := p.loadCompose(global.Value["f"], global.Value["dir"])
 	if err != nil {
-		p.errorf("%v\n", err)
+		p.Errorf("%v\n", err)
 		if errors.Is(err, errNoComposeFile) {
 			return 14
 		}
 		return 15
 	}
-	c := compose{p: p, f: f, dir: dir, d: p.host.docker, project: global.value["p"], profiles: global.list["profile"]}
+	c := compose{p: p, f: f, dir: dir, d: p.host.docker, project: global.Value["p"], profiles: global.List["profile"]}
 	if c.project == "" {
 		c.project = f.Name
 	}
 	if c.project == "" {
-		p.unsupported("a compose project without a name")
+		p.Unsupported("a compose project without a name")
 	}
 	run, ok := map[string]func([]string) error{
 		"up": c.up, "run": c.oneShot, "stop": c.stop, "start": c.start, "rm": c.rm, "ps": c.ps, "config": c.config, "down": c.down,
 		"exec": c.exec, "logs": c.logs, "restart": c.restart, "kill": c.kill, "pull": c.pull, "create": nil,
 	}[verb]
 	if !ok || run == nil {
-		p.unsupported("docker compose " + verb)
+		p.Unsupported("docker compose " + verb)
 	}
-	if p.cred.uid != 0 {
-		p.errorf("permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock\n")
+	if p.Cred.UID != 0 {
+		p.Errorf("permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock\n")
 		return 1
 	}
 	c.d.mu.Lock()
 	running := c.d.running
 	c.d.mu.Unlock()
 	if !running && verb != "config" {
-		p.errorf("%s\n", noDaemon)
+		p.Errorf("%s\n", noDaemon)
 		return 1
 	}
-	var code exited
-	switch err := run(global.args[1:]); {
+	var code unix.Exited
+	switch err := run(global.Args[1:]); {
 	case errors.As(err, &code):
 		return int(code)
 	case err != nil:
-		p.errorf("%v\n", err)
+		p.Errorf("%v\n", err)
 		return 1
 	}
 	return 0
 }
 
-func (e exited) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+func (e unix.Exited) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 type compose struct {
 	p        *proc
@@ -85,7 +87,7 @@ type compose struct {
 	profiles []string
 }
 
-func (c compose) say(name, what string) { c.p.errorf(" Container %s  %s\n", name, what) }
+func (c compose) say(name, what string) { c.p.Errorf(" Container %s  %s\n", name, what) }
 
 type daemonRefusal struct{ error }
 
@@ -140,9 +142,9 @@ func (c compose) all(names []string, f func(*container)) error {
 }
 
 func (c compose) stop(args []string) error {
-	o := c.p.parse(args, "", "t:", map[string]string{"timeout": "t:"}, true)
-	c.p.sleep(300 * time.Millisecond)
-	return c.all(o.args, func(k *container) {
+	o := c.p.Parse(args, "", "t:", map[string]string{"timeout": "t:"}, true)
+	c.p.Sleep(300 * time.Millisecond)
+	return c.all(o.Args, func(k *container) {
 		c.say(k.name(), "Stopping")
 		c.d.stopContainer(k)
 		c.say(k.name(), "Stopped")
@@ -150,9 +152,9 @@ func (c compose) stop(args []string) error {
 }
 
 func (c compose) kill(args []string) error {
-	o := c.p.parse(args, "", "s:", map[string]string{"signal": "s:"}, true)
-	return c.all(o.args, func(k *container) {
-		if s := strings.TrimPrefix(o.value["s"], "SIG"); s == "" || s == "KILL" {
+	o := c.p.Parse(args, "", "s:", map[string]string{"signal": "s:"}, true)
+	return c.all(o.Args, func(k *container) {
+		if s := strings.TrimPrefix(o.Value["s"], "SIG"); s == "" || s == "KILL" {
 			c.d.halt(k, 137)
 			k.stopped = true
 		}
@@ -161,16 +163,16 @@ func (c compose) kill(args []string) error {
 }
 
 func (c compose) start(args []string) error {
-	o := c.p.parse(args, "", "", nil, true)
+	o := c.p.Parse(args, "", "", nil, true)
 	var failed error
-	err := c.all(o.args, func(k *container) { failed = errors.Join(failed, c.begin(k)) })
+	err := c.all(o.Args, func(k *container) { failed = errors.Join(failed, c.begin(k)) })
 	return errors.Join(err, failed)
 }
 
 func (c compose) restart(args []string) error {
-	o := c.p.parse(args, "", "t:", map[string]string{"timeout": "t:", "no-deps": "nd"}, true)
+	o := c.p.Parse(args, "", "t:", map[string]string{"timeout": "t:", "no-deps": "nd"}, true)
 	var failed error
-	err := c.all(o.args, func(k *container) {
+	err := c.all(o.Args, func(k *container) {
 		c.say(k.name(), "Restarting")
 		c.d.halt(k, 0)
 		failed = errors.Join(failed, c.begin(k))
@@ -179,23 +181,23 @@ func (c compose) restart(args []string) error {
 }
 
 func (c compose) rm(args []string) error {
-	o := c.p.parse(args, "sfv", "", map[string]string{"stop": "s", "force": "f", "volumes": "v"}, true)
+	o := c.p.Parse(args, "sfv", "", map[string]string{"stop": "s", "force": "f", "volumes": "v"}, true)
 	var gone []*container
-	if err := c.all(o.args, func(k *container) {
-		if o.has("s") || !k.State.Running {
+	if err := c.all(o.Args, func(k *container) {
+		if o.Has("s") || !k.State.Running {
 			gone = append(gone, k)
 		}
 	}); err != nil {
 		return err
 	}
 	if len(gone) == 0 {
-		c.p.errorf("No stopped containers\n")
+		c.p.Errorf("No stopped containers\n")
 		return nil
 	}
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
 	for _, k := range gone {
-		c.p.printf("Going to remove %s\n", k.name())
+		c.p.Printf("Going to remove %s\n", k.name())
 		c.discard(k)
 	}
 	return nil
@@ -212,7 +214,7 @@ func (c compose) discard(k *container) {
 }
 
 func (c compose) down(args []string) error {
-	o := c.p.parse(args, "vt", "t:", map[string]string{"volumes": "v", "remove-orphans": "ro", "timeout": "t:"}, true)
+	o := c.p.Parse(args, "vt", "t:", map[string]string{"volumes": "v", "remove-orphans": "ro", "timeout": "t:"}, true)
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
 	for _, k := range slices.Sorted(maps.Keys(c.d.containers)) {
@@ -226,83 +228,83 @@ func (c compose) down(args []string) error {
 		}
 	}
 	for key, e := range c.f.Volumes {
-		if name := objectName(c.project, key, e); !e.External && o.has("v") {
+		if name := objectName(c.project, key, e); !e.External && o.Has("v") {
 			delete(c.d.volumes, name)
-			c.d.h.tree.removeAll("/var/lib/docker/volumes/" + name)
+			c.d.h.sys.Tree.RemoveAll("/var/lib/docker/volumes/" + name)
 		}
 	}
 	return nil
 }
 
 func (c compose) ps(args []string) error {
-	o := c.p.parse(args, "aq", "", map[string]string{"all": "a", "quiet": "q", "format": "F:", "services": "s", "status": "st:"}, true)
-	if !o.has("q") || o.value["F"] != "" || o.value["st"] != "" {
-		c.p.unsupported("docker compose ps without -q")
+	o := c.p.Parse(args, "aq", "", map[string]string{"all": "a", "quiet": "q", "format": "F:", "services": "s", "status": "st:"}, true)
+	if !o.Has("q") || o.Value["F"] != "" || o.Value["st"] != "" {
+		c.p.Unsupported("docker compose ps without -q")
 	}
-	return c.all(o.args, func(k *container) {
-		if o.has("a") || k.State.Running {
-			c.p.printf("%s\n", k.ID)
+	return c.all(o.Args, func(k *container) {
+		if o.Has("a") || k.State.Running {
+			c.p.Printf("%s\n", k.ID)
 		}
 	})
 }
 
 func (c compose) config(args []string) error {
-	o := c.p.parse(args, "q", "", map[string]string{"quiet": "q", "services": "s", "images": "i"}, true)
-	names, err := c.services(o.args)
+	o := c.p.Parse(args, "q", "", map[string]string{"quiet": "q", "services": "s", "images": "i"}, true)
+	names, err := c.services(o.Args)
 	if err != nil {
 		return err
 	}
 	switch {
-	case o.has("q"):
-	case o.has("s"):
+	case o.Has("q"):
+	case o.Has("s"):
 		for _, n := range names {
-			c.p.printf("%s\n", n)
+			c.p.Printf("%s\n", n)
 		}
-	case o.has("i"):
+	case o.Has("i"):
 		for _, n := range names {
-			c.p.printf("%s\n", c.f.Services[n].Image)
+			c.p.Printf("%s\n", c.f.Services[n].Image)
 		}
 	default:
-		c.p.unsupported("docker compose config without -q")
+		c.p.Unsupported("docker compose config without -q")
 	}
 	return nil
 }
 
 func (c compose) exec(args []string) error {
-	o := c.p.parse(args, "Td", "e:u:w:", map[string]string{"no-TTY": "T", "no-tty": "T", "env": "e:", "user": "u:", "workdir": "w:"}, false)
-	if len(o.args) < 2 {
+	o := c.p.Parse(args, "Td", "e:u:w:", map[string]string{"no-TTY": "T", "no-tty": "T", "env": "e:", "user": "u:", "workdir": "w:"}, false)
+	if len(o.Args) < 2 {
 		return errors.New("requires at least 2 arg(s)")
 	}
 	c.d.mu.Lock()
-	k := c.container(o.args[0])
+	k := c.container(o.Args[0])
 	running := k != nil && k.State.Running
 	c.d.mu.Unlock()
 	if !running {
-		return fmt.Errorf("service %q is not running", o.args[0])
+		return fmt.Errorf("service %q is not running", o.Args[0])
 	}
-	if code := c.p.inContainer(k, o.args[1:], o.value["u"], labels(o.list["e"]), o.value["w"], true); code != 0 {
-		return exited(code)
+	if code := c.p.inContainer(k, o.Args[1:], o.Value["u"], labels(o.List["e"]), o.Value["w"], true); code != 0 {
+		return unix.Exited(code)
 	}
 	return nil
 }
 
 func (c compose) logs(args []string) error {
-	o := c.p.parse(args, "n", "n:", map[string]string{"tail": "n:", "no-color": "C", "no-log-prefix": "P"}, true)
-	return c.all(o.args, func(k *container) {
+	o := c.p.Parse(args, "n", "n:", map[string]string{"tail": "n:", "no-color": "C", "no-log-prefix": "P"}, true)
+	return c.all(o.Args, func(k *container) {
 		log := k.log
-		if v := o.value["n"]; v != "" {
-			n, _ := c.p.count(v, "lines")
+		if v := o.Value["n"]; v != "" {
+			n, _ := c.p.Count(v, "lines")
 			log = log[max(0, len(log)-int(n)):]
 		}
 		for _, l := range log {
-			c.p.printf("%s  | %s\n", k.name(), l)
+			c.p.Printf("%s  | %s\n", k.name(), l)
 		}
 	})
 }
 
 func (c compose) pull(args []string) error {
-	o := c.p.parse(args, "q", "", map[string]string{"quiet": "q", "policy": "p:"}, true)
-	names, err := c.services(o.args)
+	o := c.p.Parse(args, "q", "", map[string]string{"quiet": "q", "policy": "p:"}, true)
+	names, err := c.services(o.Args)
 	if err != nil {
 		return err
 	}
@@ -311,7 +313,7 @@ func (c compose) pull(args []string) error {
 		if err := c.p.host.fleet.serves(ref); err != nil {
 			return daemonRefusal{err}
 		}
-		c.p.sleep(2 * time.Second)
+		c.p.Sleep(2 * time.Second)
 		c.d.mu.Lock()
 		c.d.pulled(ref)
 		c.d.mu.Unlock()

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"provision/remote/remotetest/unix"
 )
 
 var variable = regexp.MustCompile(`\$(?:\$|([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-?+])([^}]*))?\})`)
@@ -71,10 +73,10 @@ var errNoComposeFile = errors.New("no configuration file provided: not found")
 
 // loadCompose reads compose.yaml in the working directory, or the given file.
 func (p *proc) loadCompose(file, projectDir string) (*composeFile, string, error) {
-	dir := p.dir
+	dir := p.Dir
 	if file == "" {
 		for _, name := range []string{"compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"} {
-			if _, err := p.stat(name); err == nil {
+			if _, err := p.Stat(name); err == nil {
 				file = name
 				break
 			}
@@ -83,21 +85,21 @@ func (p *proc) loadCompose(file, projectDir string) (*composeFile, string, error
 			return nil, dir, errNoComposeFile
 		}
 	} else {
-		dir = path.Dir(p.abs(file))
+		dir = path.Dir(p.Abs(file))
 	}
 	if projectDir != "" {
-		dir = p.abs(projectDir)
+		dir = p.Abs(projectDir)
 	}
-	text, err := p.readAll(file)
+	text, err := p.ReadAll(file)
 	if err != nil {
-		return nil, dir, fmt.Errorf("open %s: %s", p.abs(file), strings.ToLower(strerror(err)))
+		return nil, dir, fmt.Errorf("open %s: %s", p.Abs(file), strings.ToLower(unix.Strerror(err)))
 	}
 	var root yaml.Node
 	if err := yaml.Unmarshal(text, &root); err != nil {
 		return nil, dir, err
 	}
-	env := maps.Clone(p.env)
-	if b, err := p.readAll(path.Join(dir, ".env")); err == nil {
+	env := maps.Clone(p.Env)
+	if b, err := p.ReadAll(path.Join(dir, ".env")); err == nil {
 		for l := range strings.Lines(string(b)) {
 			if k, v, ok := strings.Cut(strings.TrimSpace(l), "="); ok && !strings.HasPrefix(k, "#") {
 				if _, set := env[k]; !set {
@@ -117,12 +119,12 @@ func (p *proc) loadCompose(file, projectDir string) (*composeFile, string, error
 	dec.KnownFields(true)
 	var f composeFile
 	if err := dec.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
-		p.host.unknown("compose file: " + err.Error())
-		return nil, dir, fmt.Errorf("validating %s: %w", p.abs(file), err)
+		p.host.sys.Unknown("compose file: " + err.Error())
+		return nil, dir, fmt.Errorf("validating %s: %w", p.Abs(file), err)
 	}
 	for k := range f.Extra {
 		if !strings.HasPrefix(k, "x-") {
-			return nil, dir, fmt.Errorf("validating %s: (root) Additional property %s is not allowed", p.abs(file), k)
+			return nil, dir, fmt.Errorf("validating %s: (root) Additional property %s is not allowed", p.Abs(file), k)
 		}
 	}
 	return &f, dir, f.check()

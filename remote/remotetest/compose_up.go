@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"provision/remote/remotetest/unix"
 )
 
 // objects makes or finds what the services stand on. The lock is held.
@@ -29,7 +31,7 @@ func (c compose) objects(names []string) error {
 				IPAM: IPAM{Driver: "default", Config: []IPAMConfig{{subnet, ""}}}, Containers: map[string]NetworkMember{}, Options: map[string]string{},
 				Labels: map[string]string{"com.docker.compose.project": c.project, "com.docker.compose.network": key},
 			}
-			c.p.errorf(" Network %s  Created\n", name)
+			c.p.Errorf(" Network %s  Created\n", name)
 		}
 		for _, m := range s.Volumes {
 			if m.Type != "volume" {
@@ -44,25 +46,25 @@ func (c compose) objects(names []string) error {
 				return fmt.Errorf("external volume %q not found", name)
 			}
 			c.d.newVolume(name, map[string]string{"com.docker.compose.project": c.project, "com.docker.compose.volume": m.Source})
-			c.p.errorf(" Volume \"%s\"  Created\n", name)
+			c.p.Errorf(" Volume \"%s\"  Created\n", name)
 		}
 	}
 	return nil
 }
 
 func (c compose) up(args []string) error {
-	o := c.p.parse(args, "dt", "t:", map[string]string{
+	o := c.p.Parse(args, "dt", "t:", map[string]string{
 		"detach": "d", "no-deps": "nd", "no-build": "nb", "pull": "pull:", "remove-orphans": "ro", "force-recreate": "fr",
 		"wait": "w", "wait-timeout": "wt:", "timeout": "t:", "no-recreate": "nr", "quiet-pull": "qp", "no-start": "ns",
 	}, true)
-	if !o.has("d", "w") {
-		c.p.unsupported("docker compose up in the foreground")
+	if !o.Has("d", "w") {
+		c.p.Unsupported("docker compose up in the foreground")
 	}
-	names, err := c.services(o.args)
+	names, err := c.services(o.Args)
 	if err != nil {
 		return err
 	}
-	if !o.has("nd") {
+	if !o.Has("nd") {
 		names = c.withDependencies(names)
 	}
 	c.d.mu.Lock()
@@ -72,7 +74,7 @@ func (c compose) up(args []string) error {
 		return err
 	}
 	for _, n := range names {
-		if !o.has("nd") {
+		if !o.Has("nd") {
 			if err := c.await(c.f.Services[n].DependsOn); err != nil {
 				return err
 			}
@@ -81,8 +83,8 @@ func (c compose) up(args []string) error {
 			return err
 		}
 	}
-	if o.has("w") {
-		return c.healthy(names, o.value["wt"])
+	if o.Has("w") {
+		return c.healthy(names, o.Value["wt"])
 	}
 	return nil
 }
@@ -106,7 +108,7 @@ func (c compose) withDependencies(names []string) []string {
 }
 
 // converge gives one service its container.
-func (c compose) converge(name string, o parsed) error {
+func (c compose) converge(name string, o unix.Parsed) error {
 	s := c.f.spec(c.project, c.dir, name)
 	if s.health != nil && s.health.StartInterval > 0 && c.p.host.apiVersion() == "1.42" {
 		return errors.New("can't set healthcheck.start_interval as feature require Docker Engine v25 or later")
@@ -115,19 +117,19 @@ func (c compose) converge(name string, o parsed) error {
 	missing := c.d.image(s.image) == nil
 	c.d.mu.Unlock()
 	policy := c.f.Services[name].PullPolicy
-	if v := o.value["pull"]; v != "" {
+	if v := o.Value["pull"]; v != "" {
 		policy = v
 	}
 	if missing && policy != "never" {
 		if err := c.p.host.fleet.serves(s.image); err != nil {
 			return daemonRefusal{err}
 		}
-		c.p.sleep(2 * time.Second)
+		c.p.Sleep(2 * time.Second)
 		c.d.mu.Lock()
 		c.d.pulled(s.image)
 		c.d.mu.Unlock()
 	}
-	c.p.sleep(500 * time.Millisecond)
+	c.p.Sleep(500 * time.Millisecond)
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
 	c.d.refresh()
@@ -141,7 +143,7 @@ func (c compose) converge(name string, o parsed) error {
 		}
 		c.say(s.name, "Created")
 		return c.begin(made)
-	case !o.has("nr") && (o.has("fr") || old.hash != s.hash || i == nil || i != old.image):
+	case !o.Has("nr") && (o.Has("fr") || old.hash != s.hash || i == nil || i != old.image):
 		return c.recreate(old, s)
 	case old.State.Running:
 		c.say(old.name(), "Running")
@@ -193,7 +195,7 @@ func (c compose) await(deps composeDependencies) error {
 			continue
 		}
 		if deps[n] != "service_healthy" {
-			c.p.unsupported("depends_on condition " + deps[n])
+			c.p.Unsupported("depends_on condition " + deps[n])
 		}
 		if err := c.healthy([]string{n}, ""); err != nil {
 			return fmt.Errorf("dependency failed to start: %w", err)
@@ -205,7 +207,7 @@ func (c compose) await(deps composeDependencies) error {
 func (c compose) healthy(names []string, limit string) error {
 	deadline := time.Duration(1 << 62)
 	if limit != "" {
-		deadline = c.p.duration(limit)
+		deadline = c.p.Duration(limit)
 	}
 	for _, n := range names {
 		for waited := time.Duration(0); ; waited += 500 * time.Millisecond {
@@ -235,7 +237,7 @@ func (c compose) healthy(names []string, limit string) error {
 			case waited > deadline:
 				return fmt.Errorf("application not healthy after %s", deadline)
 			default:
-				c.p.sleep(500 * time.Millisecond)
+				c.p.Sleep(500 * time.Millisecond)
 				continue
 			}
 			break
@@ -246,18 +248,18 @@ func (c compose) healthy(names []string, limit string) error {
 
 // oneShot is docker compose run.
 func (c compose) oneShot(args []string) error {
-	o := c.p.parse(args, "Td", "e:u:w:v:", map[string]string{"rm": "R", "no-TTY": "T", "no-deps": "nd", "env": "e:", "entrypoint": "ep:", "user": "u:", "workdir": "w:", "name": "name:", "no-tty": "T", "interactive": "I"}, false)
-	if len(o.args) == 0 {
+	o := c.p.Parse(args, "Td", "e:u:w:v:", map[string]string{"rm": "R", "no-TTY": "T", "no-deps": "nd", "env": "e:", "entrypoint": "ep:", "user": "u:", "workdir": "w:", "name": "name:", "no-tty": "T", "interactive": "I"}, false)
+	if len(o.Args) == 0 {
 		return errors.New("requires at least 1 arg(s), only received 0")
 	}
-	name := o.args[0]
+	name := o.Args[0]
 	if c.f.Services[name] == nil {
 		return fmt.Errorf("no such service: %s", name)
 	}
-	if !o.has("nd") {
+	if !o.Has("nd") {
 		deps := slices.Sorted(maps.Keys(c.f.Services[name].DependsOn))
 		for _, n := range c.withDependencies(deps) {
-			if err := c.converge(n, parsed{flags: map[string]bool{}, value: map[string]string{}}); err != nil {
+			if err := c.converge(n, unix.Parsed{Flags: map[string]bool{}, Value: map[string]string{}}); err != nil {
 				return err
 			}
 		}
@@ -267,26 +269,26 @@ func (c compose) oneShot(args []string) error {
 	}
 	s := c.f.spec(c.project, c.dir, name)
 	s.name = c.project + "-" + name + "-run-" + hexID()[:12]
-	if v := o.value["name"]; v != "" {
+	if v := o.Value["name"]; v != "" {
 		s.name = v
 	}
-	if len(o.args) > 1 {
-		s.cmd = o.args[1:]
+	if len(o.Args) > 1 {
+		s.cmd = o.Args[1:]
 	}
-	if v, ok := o.value["ep"]; ok {
+	if v, ok := o.Value["ep"]; ok {
 		s.entrypoint = strings.Fields(v)
 	}
-	if v := o.value["u"]; v != "" {
+	if v := o.Value["u"]; v != "" {
 		s.user = v
 	}
-	if v := o.value["w"]; v != "" {
+	if v := o.Value["w"]; v != "" {
 		s.workdir = v
 	}
 	s.env = maps.Clone(s.env)
-	for k, v := range labels(o.list["e"]) {
+	for k, v := range labels(o.List["e"]) {
 		s.env[k] = v
 	}
-	s.oneOff, s.remove, s.health, s.ports, s.restart = "True", o.has("R"), nil, nil, "no"
+	s.oneOff, s.remove, s.health, s.ports, s.restart = "True", o.Has("R"), nil, nil, "no"
 	for n, aliases := range s.networks {
 		s.networks[n] = slices.DeleteFunc(aliases, func(a string) bool { return a == name })
 	}
@@ -299,8 +301,8 @@ func (c compose) oneShot(args []string) error {
 	if err != nil {
 		return err
 	}
-	if code := c.p.runContainer(s, o.has("d"), true, "never"); code != 0 {
-		return exited(code)
+	if code := c.p.runContainer(s, o.Has("d"), true, "never"); code != 0 {
+		return unix.Exited(code)
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"provision/remote/remotetest/unix"
 )
 
 // Call is one program that is run inside a container, or in place of one of the host's own.
@@ -40,7 +42,7 @@ func (p *proc) execInside(argv []string) int {
 		var code int
 		var ok bool
 		p.program(func(p *proc) int {
-			code, ok = handle(Call{Host: p.host, Container: p.container.name(), Argv: argv, Env: p.env, Stdin: p.stdin(), Stdout: p.stdout(), Stderr: p.stderr()})
+			code, ok = handle(Call{Host: p.host, Container: p.container.name(), Argv: argv, Env: p.Env, Stdin: p.Stdin(), Stdout: p.Stdout(), Stderr: p.Stderr()})
 			return code
 		})
 		if ok {
@@ -52,23 +54,23 @@ func (p *proc) execInside(argv []string) int {
 		return p.program(f)
 	}
 	if strings.Contains(argv[0], "/") {
-		if i, err := p.stat(argv[0]); err == nil && i.FileMode.IsRegular() {
+		if i, err := p.Stat(argv[0]); err == nil && i.FileMode.IsRegular() {
 			if i.FileMode&0o111 == 0 {
-				p.errorf("%s: permission denied\n", argv[0])
+				p.Errorf("%s: permission denied\n", argv[0])
 				return 126
 			}
-			return p.program(func(p *proc) int { return runScript(p, argv[0], argv) })
+			return p.Program(func(p *unix.Proc) int { return unix.RunScript(p, argv[0], argv) })
 		}
 	}
 	switch name {
 	case "docker", "dockerd", "systemctl", "journalctl", "sudo", "apt-get", "flock", "sftp-server", "cloud-init":
 	default:
-		if f := p.host.command(name); f != nil {
-			return p.program(f)
+		if f := p.host.sys.Programs[name]; f != nil {
+			return p.Program(f)
 		}
 	}
 	if !slices.Contains([]string{"nosuch", "curl", "wget"}, name) {
-		p.host.unknown(fmt.Sprintf("in container %s: %s", p.container.name(), strings.Join(argv, " ")))
+		p.host.sys.Unknown(fmt.Sprintf("in container %s: %s", p.container.name(), strings.Join(argv, " ")))
 	}
 	return notInContainer
 }
@@ -83,10 +85,10 @@ func (d *docker) begin(c *container) (code int, stays bool, text string) {
 	if crash := d.h.crashOf(c.name()); crash.code != 0 {
 		return crash.code, false, crash.text
 	}
-	_ = d.h.tree.mkdirAll("/var/lib/docker/overlay2/" + c.ID + "/merged/tmp")
+	_ = d.h.sys.Tree.MkdirAll("/var/lib/docker/overlay2/" + c.ID + "/merged/tmp")
 	for dir := range c.HostConfig.Tmpfs {
-		_ = d.h.tree.mkdirAll("/var/lib/docker/overlay2/" + c.ID + "/tmpfs" + dir)
-		_ = d.h.tree.chmod(cred{}, "/var/lib/docker/overlay2/"+c.ID+"/tmpfs"+dir, 0o777)
+		_ = d.h.sys.Tree.MkdirAll("/var/lib/docker/overlay2/" + c.ID + "/tmpfs" + dir)
+		_ = d.h.sys.Tree.Chmod(unix.Cred{}, "/var/lib/docker/overlay2/"+c.ID+"/tmpfs"+dir, 0o777)
 	}
 	return d.runInside(c, slices.Concat(c.Config.Entrypoint, c.Config.Cmd), true)
 }
@@ -114,21 +116,21 @@ func (d *docker) sick(c *container) string {
 
 // runInside runs a program in a container for the engine itself, with the docker lock held.
 func (d *docker) runInside(c *container, argv []string, service bool) (code int, stays bool, text string) {
-	base := d.h.newProc(cred{}, nil, "/")
-	defer base.end()
+	base := d.h.proc(d.h.sys.NewProc(unix.Cred{}, nil, "/"))
+	base.engine = &engineRun{service: service}
+	defer base.End()
 	in := c.process(base, "", nil, "")
-	defer in.end()
-	in.engine = &engineRun{service: service}
+	defer in.End()
 	var out strings.Builder
-	w := writerDesc(&out)
-	null, err := d.h.tree.open(cred{}, "/dev/null", os.O_RDONLY, 0)
+	w := unix.WriterDesc(&out)
+	null, err := d.h.sys.Tree.Open(unix.Cred{}, "/dev/null", os.O_RDONLY, 0)
 	if err != nil {
 		return 1, false, err.Error()
 	}
-	in.setFd(0, fileDesc(null))
-	in.setFd(1, w)
-	in.setFd(2, w.dup())
-	code = in.exec(argv)
+	in.SetFD(0, unix.FileDesc(null))
+	in.SetFD(1, w)
+	in.SetFD(2, w.Dup())
+	code = in.Exec(argv)
 	return code, in.engine.stays, out.String()
 }
 
@@ -142,7 +144,7 @@ type engineRun struct {
 // other way it would never end, so it is refused there.
 func (p *proc) stay() int {
 	if p.engine == nil || !p.engine.service {
-		p.unsupported("a service in the foreground")
+		p.Unsupported("a service in the foreground")
 	}
 	p.engine.stays = true
 	return 0
@@ -160,6 +162,6 @@ func (p *proc) locked(f func()) {
 // workFor takes some of the host's time, except for the engine itself.
 func (p *proc) workFor(seconds float64) {
 	if p.engine == nil {
-		p.sleep(secondsOf(seconds))
+		p.Sleep(secondsOf(seconds))
 	}
 }

@@ -1,11 +1,12 @@
 package remotetest
 
 import (
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
 	"sync"
+
+	"provision/remote/remotetest/unix"
 )
 
 // Disk is a block device that is attached to one host after another and keeps what is on it. Its
@@ -14,10 +15,10 @@ type Disk struct {
 	MiB int // default 1024
 
 	mu       sync.Mutex
-	kind     string // of file system; "" while it is blank
-	blocks   int    // of the file system, in MiB
-	root     *node  // what is on it
-	under    *node  // the directory below it while it is mounted
+	kind     string     // of file system; "" while it is blank
+	blocks   int        // of the file system, in MiB
+	root     *unix.Node // what is on it
+	under    *unix.Node // the directory below it while it is mounted
 	mounted  string
 	host     *Host
 	database *database // in the one directory that a container keeps a database in
@@ -49,9 +50,9 @@ func device(id string) string { return "/dev/sd-" + id }
 
 // Attach makes the disk appear as /dev/disk/by-id/ID.
 func (h *Host) Attach(id string, d *Disk) {
-	_ = h.tree.mkdirAll("/dev/disk/by-id")
-	_ = h.tree.writeFile(device(id), "", 0o660)
-	_ = h.tree.symlink(cred{}, device(id), "/dev/disk/by-id/"+id)
+	_ = h.sys.Tree.MkdirAll("/dev/disk/by-id")
+	_ = h.sys.Tree.WriteFile(device(id), "", 0o660)
+	_ = h.sys.Tree.Symlink(unix.Cred{}, device(id), "/dev/disk/by-id/"+id)
 	d.mu.Lock()
 	d.host = h
 	d.mu.Unlock()
@@ -73,8 +74,8 @@ func (h *Host) Detach(id string) {
 		return
 	}
 	h.unmount(d)
-	h.tree.removeAll("/dev/disk/by-id/" + id)
-	h.tree.removeAll(device(id))
+	h.sys.Tree.RemoveAll("/dev/disk/by-id/" + id)
+	h.sys.Tree.RemoveAll(device(id))
 }
 
 func (h *Host) disk(dev string) *Disk {
@@ -98,28 +99,13 @@ func (h *Host) mountedAt(dir string) (dev string, d *Disk) {
 	return "", nil
 }
 
-// swap puts another directory in a directory's place and returns the one that was there.
-func (t *tree) swap(name string, with *node) *node {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	dir, base, n, err := t.place(cred{}, name)
-	if err != nil || n == nil || !n.mode.IsDir() {
-		return nil
-	}
-	dir.children[base] = with
-	return n
-}
-
 func (h *Host) mount(d *Disk, dir string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.root == nil {
-		h.tree.mu.Lock()
-		d.root = h.tree.inode(fs.ModeDir|0o755, cred{})
-		d.root.children["lost+found"] = h.tree.inode(fs.ModeDir|0o700, cred{})
-		h.tree.mu.Unlock()
+		d.root = h.sys.Tree.Blank()
 	}
-	if d.under = h.tree.swap(dir, d.root); d.under == nil {
+	if d.under = h.sys.Tree.Swap(dir, d.root); d.under == nil {
 		return false
 	}
 	d.mounted = dir
@@ -130,7 +116,7 @@ func (h *Host) unmount(d *Disk) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.mounted != "" {
-		h.tree.swap(d.mounted, d.under)
+		h.sys.Tree.Swap(d.mounted, d.under)
 		d.mounted, d.under = "", nil
 	}
 }
@@ -146,13 +132,13 @@ func (h *Host) bootDisks() {
 	for _, d := range all {
 		h.unmount(d)
 	}
-	b, _ := h.tree.readFile("/etc/fstab")
+	b, _ := h.sys.Tree.ReadFile("/etc/fstab")
 	for l := range strings.Lines(string(b)) {
 		f := strings.Fields(l)
 		if len(f) < 4 {
 			continue
 		}
-		if i, err := h.tree.stat(cred{}, f[0], false); err == nil {
+		if i, err := h.sys.Tree.Stat(unix.Cred{}, f[0], false); err == nil {
 			if d := h.disk(i.Target); d != nil && d.Kind() == f[2] {
 				h.mount(d, f[1])
 			}
@@ -167,79 +153,79 @@ func (p *proc) theDisk(args []string) *Disk {
 			return d
 		}
 	}
-	p.errorf("%s: no such device\n", p.argv[0])
-	panic(exited(1))
+	p.Errorf("%s: no such device\n", p.Argv[0])
+	panic(unix.Exited(1))
 }
 
 // blkidMain is blkid -p -o value -s TYPE DEVICE: 2 where it finds nothing.
 func blkidMain(p *proc) int {
-	o := p.anywhere("p", "o:s:", nil)
-	if !o.has("p") || o.value["o"] != "value" || o.value["s"] != "TYPE" {
-		p.unsupported("blkid " + strings.Join(p.argv[1:], " "))
+	o := p.Anywhere("p", "o:s:", nil)
+	if !o.Has("p") || o.Value["o"] != "value" || o.Value["s"] != "TYPE" {
+		p.Unsupported("blkid " + strings.Join(p.Argv[1:], " "))
 	}
-	kind := p.theDisk(o.args).Kind()
+	kind := p.theDisk(o.Args).Kind()
 	if kind == "" {
 		return 2
 	}
-	p.printf("%s\n", kind)
+	p.Printf("%s\n", kind)
 	return 0
 }
 
 func mkfsMain(p *proc) int {
-	o := p.anywhere("q", "m:L:", nil)
-	d := p.theDisk(o.args)
-	d.Format(strings.TrimPrefix(path.Base(p.argv[0]), "mkfs."))
+	o := p.Anywhere("q", "m:L:", nil)
+	d := p.theDisk(o.Args)
+	d.Format(strings.TrimPrefix(path.Base(p.Argv[0]), "mkfs."))
 	return 0
 }
 
 // findmntMain is findmnt -n [-o SOURCE] --mountpoint DIR.
 func findmntMain(p *proc) int {
-	o := p.anywhere("n", "o:M:", map[string]string{"mountpoint": "M:"})
-	dev, d := p.host.mountedAt(o.value["M"])
-	if d == nil || d.mounted != o.value["M"] {
+	o := p.Anywhere("n", "o:M:", map[string]string{"mountpoint": "M:"})
+	dev, d := p.host.mountedAt(o.Value["M"])
+	if d == nil || d.mounted != o.Value["M"] {
 		return 1
 	}
-	p.printf("%s\n", dev)
+	p.Printf("%s\n", dev)
 	return 0
 }
 
 // mountMain is mount DIR, by /etc/fstab.
 func mountMain(p *proc) int {
-	o := p.anywhere("", "", nil)
-	if len(o.args) != 1 {
-		p.unsupported("mount " + strings.Join(p.argv[1:], " "))
+	o := p.Anywhere("", "", nil)
+	if len(o.Args) != 1 {
+		p.Unsupported("mount " + strings.Join(p.Argv[1:], " "))
 	}
-	b, _ := p.host.tree.readFile("/etc/fstab")
+	b, _ := p.host.sys.Tree.ReadFile("/etc/fstab")
 	for l := range strings.Lines(string(b)) {
 		f := strings.Fields(l)
-		if len(f) < 4 || f[1] != o.args[0] {
+		if len(f) < 4 || f[1] != o.Args[0] {
 			continue
 		}
-		i, err := p.host.tree.stat(cred{}, f[0], false)
+		i, err := p.host.sys.Tree.Stat(unix.Cred{}, f[0], false)
 		d := p.host.disk(i.Target)
 		if err != nil || d == nil || d.Kind() != f[2] || !slices.Contains(strings.Split(f[3], ","), "nofail") || !p.host.mount(d, f[1]) {
 			break
 		}
 		return 0
 	}
-	p.errorf("mount: %s: can't find in /etc/fstab, or wrong fs type\n", o.args[0])
+	p.Errorf("mount: %s: can't find in /etc/fstab, or wrong fs type\n", o.Args[0])
 	return 32
 }
 
 func blockdevMain(p *proc) int {
-	o := p.anywhere("", "", map[string]string{"getsize64": "g"})
-	p.printf("%d\n", p.theDisk(o.args).size()<<20)
+	o := p.Anywhere("", "", map[string]string{"getsize64": "g"})
+	p.Printf("%d\n", p.theDisk(o.Args).size()<<20)
 	return 0
 }
 
 func dumpe2fsMain(p *proc) int {
-	d := p.theDisk(p.anywhere("h", "", nil).args)
-	p.printf("Filesystem volume name:   provision\nBlock count:              %d\nBlock size:               %d\n", d.blocks, 1<<20)
+	d := p.theDisk(p.Anywhere("h", "", nil).Args)
+	p.Printf("Filesystem volume name:   provision\nBlock count:              %d\nBlock size:               %d\n", d.blocks, 1<<20)
 	return 0
 }
 
 func resize2fsMain(p *proc) int {
-	d := p.theDisk(p.anywhere("", "", nil).args)
+	d := p.theDisk(p.Anywhere("", "", nil).Args)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.blocks = d.size()

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
+
+	"provision/remote/remotetest/unix"
 )
 
 const repoDir = "/etc/yum.repos.d"
@@ -20,9 +22,9 @@ type repo struct{ id, baseurl, gpgkey string }
 
 // repos reads the sections of a directory's *.repo files, in the order of their names.
 func (h *Host) repos(dir string) (out []repo) {
-	entries, _ := h.tree.readDir(cred{}, dir)
+	entries, _ := h.sys.Tree.ReadDir(unix.Cred{}, dir)
 	for _, entry := range entries {
-		b, err := h.tree.readFile(path.Join(dir, entry.Name()))
+		b, err := h.sys.Tree.ReadFile(path.Join(dir, entry.Name()))
 		if err != nil || path.Ext(entry.Name()) != ".repo" {
 			continue
 		}
@@ -79,23 +81,23 @@ func (h *Host) dnfLoad(all []repo) string {
 
 // dnfMain is dnf [-qy] [--setopt=...] makecache | install PACKAGE... | repoquery --available --qf '%{name}\n' PACKAGE...
 func dnfMain(p *proc) int {
-	o := p.anywhere("qy", "", map[string]string{"setopt": "so:", "refresh": "refresh", "repo": "repo:", "available": "available", "qf": "qf:"})
-	if len(o.args) == 0 {
-		p.unsupported("dnf without a command")
+	o := p.Anywhere("qy", "", map[string]string{"setopt": "so:", "refresh": "refresh", "repo": "repo:", "available": "available", "qf": "qf:"})
+	if len(o.Args) == 0 {
+		p.Unsupported("dnf without a command")
 	}
 	h := p.host
 	dir := repoDir
-	for _, s := range o.list["so"] {
+	for _, s := range o.List["so"] {
 		switch k, v, _ := strings.Cut(s, "="); k {
 		case "reposdir":
 			dir = v
 		case "install_weak_deps":
 		default:
-			p.unsupported("dnf --setopt=" + s)
+			p.Unsupported("dnf --setopt=" + s)
 		}
 	}
 	all := h.repos(dir)
-	if only := o.value["repo"]; only != "" {
+	if only := o.Value["repo"]; only != "" {
 		all = slices.DeleteFunc(all, func(r repo) bool { return r.id != only })
 	}
 	docker := slices.IndexFunc(all, h.ofDocker)
@@ -103,33 +105,33 @@ func dnfMain(p *proc) int {
 		k, ok := h.family().catalog()[n]
 		return ok && (k.needsOf != "docker" || docker >= 0)
 	}
-	if o.args[0] != "repoquery" && p.cred.uid != 0 {
-		p.errorf("Error: This command has to be run with superuser privileges (under the root user on most systems).\n")
+	if o.Args[0] != "repoquery" && p.Cred.UID != 0 {
+		p.Errorf("Error: This command has to be run with superuser privileges (under the root user on most systems).\n")
 		return 1
 	}
-	p.sleep(2 * time.Second)
+	p.Sleep(2 * time.Second)
 	if said := h.dnfLoad(all); said != "" {
-		p.errorf("%s", said)
+		p.Errorf("%s", said)
 		return 1
 	}
-	switch o.args[0] {
+	switch o.Args[0] {
 	case "makecache":
-		p.printf("Metadata cache created.\n")
+		p.Printf("Metadata cache created.\n")
 		return 0
 	case "repoquery":
-		if !o.has("available") || o.value["qf"] != `%{name}\n` {
-			p.unsupported("dnf repoquery other than --available --qf '%{name}\\n'")
+		if !o.Has("available") || o.Value["qf"] != `%{name}\n` {
+			p.Unsupported("dnf repoquery other than --available --qf '%{name}\\n'")
 		}
-		for _, n := range slices.Sorted(slices.Values(o.args[1:])) {
+		for _, n := range slices.Sorted(slices.Values(o.Args[1:])) {
 			if offered(n) {
-				p.printf("%s\n\n", n)
+				p.Printf("%s\n\n", n)
 			}
 		}
 		return 0
 	case "install":
-		return p.dnfInstall(o.args[1:], offered, all, docker)
+		return p.dnfInstall(o.Args[1:], offered, all, docker)
 	}
-	p.unsupported("dnf " + o.args[0])
+	p.Unsupported("dnf " + o.Args[0])
 	return 1
 }
 
@@ -159,7 +161,7 @@ func (p *proc) dnfInstall(names []string, offered func(string) bool, all []repo,
 		visit(n)
 	}
 	if len(missing) > 0 {
-		p.errorf("Error: Unable to find a match: %s\n", strings.Join(missing, " "))
+		p.Errorf("Error: Unable to find a match: %s\n", strings.Join(missing, " "))
 		return 1
 	}
 	for _, c := range [][2]string{{"docker-ce", "podman-docker"}, {"containerd.io", "runc"}, {"containerd.io", "containerd"}} {
@@ -167,12 +169,12 @@ func (p *proc) dnfInstall(names []string, offered func(string) bool, all []repo,
 		there := h.packages[c[1]] != ""
 		h.mu.Unlock()
 		if there && slices.Contains(todo, c[0]) {
-			p.errorf("Error: \n Problem: problem with installed package %[2]s\n  - package %[1]s from docker-ce-stable conflicts with %[2]s from @System\n  - conflicting requests\n", c[0], c[1])
+			p.Errorf("Error: \n Problem: problem with installed package %[2]s\n  - package %[1]s from docker-ce-stable conflicts with %[2]s from @System\n  - conflicting requests\n", c[0], c[1])
 			return 1
 		}
 	}
 	if len(todo) == 0 {
-		p.printf("Dependencies resolved.\nNothing to do.\nComplete!\n")
+		p.Printf("Dependencies resolved.\nNothing to do.\nComplete!\n")
 		return 0
 	}
 	repository := h.repository()
@@ -183,17 +185,17 @@ func (p *proc) dnfInstall(names []string, offered func(string) bool, all []repo,
 		key := all[docker].gpgkey
 		h.importKeys(key)
 		if !h.signs(key, repository.Signer) {
-			p.errorf("Public key for %[1]s.rpm is not installed. Failing package is: %[1]s\n GPG Keys are configured as: file://%[2]s\nError: GPG check FAILED\n", n, key)
+			p.Errorf("Public key for %[1]s.rpm is not installed. Failing package is: %[1]s\n GPG Keys are configured as: file://%[2]s\nError: GPG check FAILED\n", n, key)
 			return 1
 		}
 	}
-	p.printf("Running transaction\n")
+	p.Printf("Running transaction\n")
 	failed := false
 	for _, n := range todo {
-		p.printf("  Installing       : %s-%s\n", n, catalog[n].version)
-		p.sleep(time.Second)
+		p.Printf("  Installing       : %s-%s\n", n, catalog[n].version)
+		p.Sleep(time.Second)
 		if repository != nil && repository.Broken == n {
-			p.errorf("Error in PREIN scriptlet in rpm package %s\n", n)
+			p.Errorf("Error in PREIN scriptlet in rpm package %s\n", n)
 			failed = true
 			continue
 		}
@@ -204,16 +206,16 @@ func (p *proc) dnfInstall(names []string, offered func(string) bool, all []repo,
 		}
 	}
 	if failed {
-		p.errorf("Error: Transaction failed\n")
+		p.Errorf("Error: Transaction failed\n")
 		return 1
 	}
-	p.printf("Complete!\n")
+	p.Printf("Complete!\n")
 	return 0
 }
 
 // importKeys puts the keys of a file into rpm's database.
 func (h *Host) importKeys(file string) {
-	b, err := h.tree.readFile(file)
+	b, err := h.sys.Tree.ReadFile(file)
 	if err != nil {
 		return
 	}
@@ -228,7 +230,7 @@ func (h *Host) importKeys(file string) {
 
 // rpmMain is rpm -qa --qf '%{NAME}\n', rpm -q [--qf FORMAT] PACKAGE... and rpm -e PACKAGE...
 func rpmMain(p *proc) int {
-	o := p.anywhere("qae", "", map[string]string{"qf": "qf:"})
+	o := p.Anywhere("qae", "", map[string]string{"qf": "qf:"})
 	h := p.host
 	h.mu.Lock()
 	there := slices.Sorted(maps.Keys(h.packages))
@@ -242,63 +244,63 @@ func rpmMain(p *proc) int {
 		if name != n {
 			format = n + `-5f0c0001\n`
 		}
-		if qf, ok := o.value["qf"]; ok {
+		if qf, ok := o.Value["qf"]; ok {
 			format = qf
 		}
 		text := strings.NewReplacer(`\n`, "\n", "%{NAME}", name).Replace(format)
 		if strings.Contains(text, "%") {
-			p.unsupported("rpm --qf " + format)
+			p.Unsupported("rpm --qf " + format)
 		}
-		p.printf("%s", text)
+		p.Printf("%s", text)
 	}
 	switch {
-	case o.has("q") && o.has("a"):
+	case o.Has("q") && o.Has("a"):
 		for _, n := range there {
 			show(n)
 		}
 		return 0
-	case o.has("q"), o.has("e"):
+	case o.Has("q"), o.Has("e"):
 		code := 0
-		for _, n := range o.args {
+		for _, n := range o.Args {
 			switch known := slices.Contains(there, n); {
-			case known && o.has("q"):
+			case known && o.Has("q"):
 				show(n)
 			case known:
 				h.removePackage(n)
-			case o.has("q"):
-				p.printf("package %s is not installed\n", n)
+			case o.Has("q"):
+				p.Printf("package %s is not installed\n", n)
 				code = 1
 			default:
-				p.errorf("error: package %s is not installed\n", n)
+				p.Errorf("error: package %s is not installed\n", n)
 				code = 1
 			}
 		}
 		return code
 	}
-	p.unsupported("rpm " + strings.Join(p.argv[1:], " "))
+	p.Unsupported("rpm " + strings.Join(p.Argv[1:], " "))
 	return 1
 }
 
 // curlMain is curl -fsSL [--retry N] [--connect-timeout N] -o FILE URL. Nothing answers but Docker's repository, if there is one.
 func curlMain(p *proc) int {
-	o := p.anywhere("fsSL", "o:", map[string]string{"retry": "retry:", "connect-timeout": "connect-timeout:"})
-	file, ok := o.value["o"]
-	if !ok || len(o.args) != 1 || !o.has("f") || !o.has("S") {
-		p.unsupported("curl " + strings.Join(p.argv[1:], " "))
+	o := p.Anywhere("fsSL", "o:", map[string]string{"retry": "retry:", "connect-timeout": "connect-timeout:"})
+	file, ok := o.Value["o"]
+	if !ok || len(o.Args) != 1 || !o.Has("f") || !o.Has("S") {
+		p.Unsupported("curl " + strings.Join(p.Argv[1:], " "))
 	}
-	p.sleep(time.Second)
-	url, repository := o.args[0], p.host.repository()
+	p.Sleep(time.Second)
+	url, repository := o.Args[0], p.host.repository()
 	if repository == nil || !strings.HasPrefix(url, repository.URL+"/") {
 		host, _, _ := strings.Cut(url[strings.Index(url, "//")+2:], "/")
-		p.errorf("curl: (6) Could not resolve host: %s\n", host)
+		p.Errorf("curl: (6) Could not resolve host: %s\n", host)
 		return 6
 	}
 	content := "<repomd/>\n"
 	if path.Base(url) == "gpg" {
 		content = string(repository.Key)
 	}
-	if err := p.host.tree.writeFile(file, content, 0o644); err != nil {
-		p.errorf("curl: (23) Failure writing output to destination\n")
+	if err := p.host.sys.Tree.WriteFile(file, content, 0o644); err != nil {
+		p.Errorf("curl: (23) Failure writing output to destination\n")
 		return 23
 	}
 	return 0

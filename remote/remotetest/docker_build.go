@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"provision/remote/remotetest/unix"
 )
 
 // dockerfile is as much of a Dockerfile as matters to what an image is here: what it stands on,
@@ -88,39 +90,39 @@ func expandArgs(text string, args map[string]string) string {
 }
 
 // dockerBuild is docker build [-t REF]... [--build-arg K=V]... [--pull=false] [-q] - or DIRECTORY.
-func dockerBuild(p *proc, o parsed) int {
+func dockerBuild(p *proc, o unix.Parsed) int {
 	fail := func(format string, args ...any) int {
-		p.errorf("ERROR: failed to solve: "+format+"\n", args...)
+		p.Errorf("ERROR: failed to solve: "+format+"\n", args...)
 		return 1
 	}
-	if len(o.args) != 1 {
-		p.errorf("ERROR: \"docker buildx build\" requires exactly 1 argument.\n")
+	if len(o.Args) != 1 {
+		p.Errorf("ERROR: \"docker buildx build\" requires exactly 1 argument.\n")
 		return 1
 	}
 	var context []byte
 	var err error
-	if o.args[0] == "-" {
-		context, err = io.ReadAll(p.stdin())
+	if o.Args[0] == "-" {
+		context, err = io.ReadAll(p.Stdin())
 	} else {
-		p.unsupported("docker build of a directory")
+		p.Unsupported("docker build of a directory")
 	}
 	if err != nil {
-		return fail("%s", strerror(err))
+		return fail("%s", unix.Strerror(err))
 	}
-	entries, err := readTar(context)
+	entries, err := unix.ReadTar(context)
 	if err != nil {
 		return fail("failed to read dockerfile: %v", err)
 	}
 	files := map[string][]byte{}
 	for _, e := range entries {
-		files[path.Clean(e.Name)] = e.data
+		files[path.Clean(e.Name)] = e.Data
 	}
 	text, ok := files["Dockerfile"]
 	if !ok {
 		return fail("failed to read dockerfile: open Dockerfile: no such file or directory")
 	}
 	args := map[string]string{}
-	for _, a := range o.list["build-arg"] {
+	for _, a := range o.List["build-arg"] {
 		k, v, _ := strings.Cut(a, "=")
 		args[k] = v
 	}
@@ -128,7 +130,7 @@ func dockerBuild(p *proc, o parsed) int {
 	if err != nil {
 		return fail("%v", err)
 	}
-	p.errorf("#0 building with \"default\" instance using docker driver\n")
+	p.Errorf("#0 building with \"default\" instance using docker driver\n")
 	d := p.host.docker
 	base, config, err := d.stages(p, df, entries)
 	if err != nil {
@@ -138,8 +140,8 @@ func dockerBuild(p *proc, o parsed) int {
 	id := "sha256:" + hex.EncodeToString(sum[:])
 	layer := "/var/lib/docker/image/" + id[7:]
 	if err := d.copyFiles(df, entries, layer); err != nil {
-		d.h.tree.removeAll(layer)
-		return fail("write %s: %s", layer, strerror(err))
+		d.h.sys.Tree.RemoveAll(layer)
+		return fail("write %s: %s", layer, unix.Strerror(err))
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -148,10 +150,10 @@ func dockerBuild(p *proc, o parsed) int {
 		i = &image{files: layer, Image: Image{ID: id, RepoTags: []string{}, RepoDigests: []string{}, Created: d.h.stamp(), Config: config, Architecture: d.h.debArch(), Os: "linux", Size: 300 << 20}}
 		d.images[id] = i
 	}
-	for _, t := range o.list["t"] {
+	for _, t := range o.List["t"] {
 		d.tag(i, t)
 	}
-	p.errorf("#9 exporting to image\n#9 writing image %s done\n", id)
+	p.Errorf("#9 exporting to image\n#9 writing image %s done\n", id)
 	return 0
 }
 
@@ -173,7 +175,7 @@ func (s stage) layers() (n int) {
 }
 
 // stages resolves what the image stands on and how it starts.
-func (d *docker) stages(p *proc, df dockerfile, entries []tarEntry) (base string, config *ContainerConfig, err error) {
+func (d *docker) stages(p *proc, df dockerfile, entries []unix.TarEntry) (base string, config *ContainerConfig, err error) {
 	configs := map[string]*ContainerConfig{}
 	steps, vertex := 0, 3
 	for _, s := range df.stages {
@@ -187,7 +189,7 @@ func (d *docker) stages(p *proc, df dockerfile, entries []tarEntry) (base string
 			all++
 			number++
 			vertex++
-			p.errorf("#%d [stage-%d 1/%d] FROM %s\n#%[1]d CACHED\n", vertex, n, all, s.from)
+			p.Errorf("#%d [stage-%d 1/%d] FROM %s\n#%[1]d CACHED\n", vertex, n, all, s.from)
 			d.mu.Lock()
 			i := d.image(s.from)
 			d.mu.Unlock()
@@ -207,7 +209,7 @@ func (d *docker) stages(p *proc, df dockerfile, entries []tarEntry) (base string
 			if makesLayer(l[0]) {
 				vertex++
 				number++
-				p.errorf("#%d [stage-%d %d/%d] %s %s\n", vertex, n, number, all, l[0], l[1])
+				p.Errorf("#%d [stage-%d %d/%d] %s %s\n", vertex, n, number, all, l[0], l[1])
 			}
 			switch l[0] {
 			case "USER":
@@ -226,11 +228,11 @@ func (d *docker) stages(p *proc, df dockerfile, entries []tarEntry) (base string
 				}
 			}
 			if l[0] == "RUN" && counting(l[1]) {
-				p.errorf("#%d 0.100 received %d bytes\n", vertex, (k+1)<<20)
+				p.Errorf("#%d 0.100 received %d bytes\n", vertex, (k+1)<<20)
 			}
-			p.sleep(buildTime / time.Duration(steps))
+			p.Sleep(buildTime / time.Duration(steps))
 			if makesLayer(l[0]) {
-				p.errorf("#%d DONE 0.1s\n", vertex)
+				p.Errorf("#%d DONE 0.1s\n", vertex)
 			}
 		}
 		if s.name != "" {
@@ -283,14 +285,14 @@ func copyArgs(line string) (stage string, sources []string, target string) {
 	return stage, f[:len(f)-1], f[len(f)-1]
 }
 
-func copyable(line string, entries []tarEntry) error {
+func copyable(line string, entries []unix.TarEntry) error {
 	stage, sources, _ := copyArgs(line)
 	if stage != "" {
 		return nil
 	}
 	for _, s := range sources {
 		s = path.Clean(s)
-		if s != "." && !slices.ContainsFunc(entries, func(e tarEntry) bool {
+		if s != "." && !slices.ContainsFunc(entries, func(e unix.TarEntry) bool {
 			name := path.Clean(e.Name)
 			return name == s || strings.HasPrefix(name, s+"/")
 		}) {
@@ -301,7 +303,7 @@ func copyable(line string, entries []tarEntry) error {
 }
 
 // copyFiles puts what the last stage copies from the context where containers find it.
-func (d *docker) copyFiles(df dockerfile, entries []tarEntry, layer string) error {
+func (d *docker) copyFiles(df dockerfile, entries []unix.TarEntry, layer string) error {
 	dir := "/"
 	for _, l := range df.stages[len(df.stages)-1].lines {
 		if l[0] == "WORKDIR" {
@@ -326,7 +328,7 @@ func (d *docker) copyFiles(df dockerfile, entries []tarEntry, layer string) erro
 				name := path.Clean(e.Name)
 				to := ""
 				switch {
-				case len(e.data) == 0 && strings.HasSuffix(e.Name, "/"):
+				case len(e.Data) == 0 && strings.HasSuffix(e.Name, "/"):
 					continue
 				case name == s && strings.HasSuffix(target, "/"):
 					to = path.Join(target, path.Base(name))
@@ -338,11 +340,11 @@ func (d *docker) copyFiles(df dockerfile, entries []tarEntry, layer string) erro
 					continue
 				}
 				mode := e.FileInfo().Mode().Perm()
-				if err := d.h.tree.writeFile(layer+to, string(e.data), mode); err != nil {
+				if err := d.h.sys.Tree.WriteFile(layer+to, string(e.Data), mode); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	return d.h.tree.mkdirAll(layer)
+	return d.h.sys.Tree.MkdirAll(layer)
 }

@@ -1,11 +1,13 @@
 package remotetest
 
+import "provision/remote/remotetest/unix"
+
 func dockerdMain(p *proc) int {
-	o := p.anywhere("", "", map[string]string{"validate": "v", "version": "V", "config-file": "c:"})
-	if !o.has("V") && !o.has("v") {
-		p.unsupported("dockerd in the foreground")
+	o := p.Anywhere("", "", map[string]string{"validate": "v", "version": "V", "config-file": "c:"})
+	if !o.Has("V") && !o.Has("v") {
+		p.Unsupported("dockerd in the foreground")
 	}
-	p.printf("configuration OK\n")
+	p.Printf("configuration OK\n")
 	return 0
 }
 
@@ -13,16 +15,16 @@ const noDaemon = "Cannot connect to the Docker daemon at unix:///var/run/docker.
 
 // dockerMain is the docker client.
 func dockerMain(p *proc) int {
-	args := p.argv[1:]
+	args := p.Argv[1:]
 	if len(args) == 0 {
-		p.unsupported("docker without a command")
+		p.Unsupported("docker without a command")
 	}
 	verb := args[0]
 	args = args[1:]
 	switch verb {
 	case "container", "image", "network", "volume", "system", "builder", "buildx":
 		if len(args) == 0 {
-			p.unsupported("docker " + verb + " without a command")
+			p.Unsupported("docker " + verb + " without a command")
 		}
 		verb, args = verb+" "+args[0], args[1:]
 	}
@@ -30,28 +32,28 @@ func dockerMain(p *proc) int {
 	if verb == "compose" {
 		return composeMain(p, args)
 	}
-	if p.cred.uid != 0 {
-		p.errorf("permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock\n")
+	if p.Cred.UID != 0 {
+		p.Errorf("permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock\n")
 		return 1
 	}
 	c, ok := p.host.fleet.docker[verb]
 	if !ok {
-		p.unsupported("docker " + verb)
+		p.Unsupported("docker " + verb)
 	}
-	o := p.parse(args, c.flags, c.valued, c.long, !c.plain)
+	o := p.Parse(args, c.flags, c.valued, c.long, !c.plain)
 	d.mu.Lock()
 	running := d.running
 	d.mu.Unlock()
 	if !running && verb != "version" && verb != "info" && verb != "buildx version" {
 		switch verb {
 		case "run":
-			p.errorf("docker: %s.\nSee 'docker run --help'.\n", noDaemon)
+			p.Errorf("docker: %s.\nSee 'docker run --help'.\n", noDaemon)
 			return 125
 		case "build":
-			p.errorf("ERROR: %s\n", noDaemon)
+			p.Errorf("ERROR: %s\n", noDaemon)
 			return 1
 		}
-		p.errorf("%s\n", noDaemon)
+		p.Errorf("%s\n", noDaemon)
 		return 1
 	}
 	return c.run(p, o)
@@ -62,7 +64,7 @@ type dockerCommand struct {
 	flags, valued string
 	long          map[string]string
 	plain         bool // options only before the first operand
-	run           func(*proc, parsed) int
+	run           func(*proc, unix.Parsed) int
 }
 
 func dockerCommands() map[string]dockerCommand {
@@ -80,9 +82,9 @@ func dockerCommands() map[string]dockerCommand {
 		"inspect": {"s", "f:", format, false, dockerInspect}, "container inspect": {"s", "f:", format, false, dockerContainerInspect},
 		"image inspect": {"", "f:", format, false, dockerImageInspect}, "network inspect": {"v", "f:", format, false, dockerNetworkInspect}, "volume inspect": {"", "f:", format, false, dockerVolumeInspect},
 		"pull": {"q", "", map[string]string{"quiet": "q", "platform": "P:"}, false, dockerPull}, "tag": {"", "", nil, false, dockerTag},
-		"load":     {"q", "i:", map[string]string{"input": "i:", "quiet": "q"}, false, func(p *proc, o parsed) int { o.value["input"] = o.value["i"]; return dockerLoad(p, o) }},
+		"load":     {"q", "i:", map[string]string{"input": "i:", "quiet": "q"}, false, func(p *proc, o unix.Parsed) int { o.Value["input"] = o.Value["i"]; return dockerLoad(p, o) }},
 		"image ls": {"aq", "f:", list, false, dockerImages}, "image rm": {"f", "", map[string]string{"force": "f", "no-prune": "P"}, false, dockerRmi},
-		"image prune": {"af", "", map[string]string{"all": "a", "force": "f", "filter": "F:"}, false, dockerPrune}, "builder prune": {"af", "", map[string]string{"all": "a", "force": "f", "filter": "F:", "keep-storage": "k:"}, false, func(*proc, parsed) int { return 0 }},
+		"image prune": {"af", "", map[string]string{"all": "a", "force": "f", "filter": "F:"}, false, dockerPrune}, "builder prune": {"af", "", map[string]string{"all": "a", "force": "f", "filter": "F:", "keep-storage": "k:"}, false, func(*proc, unix.Parsed) int { return 0 }},
 		"build":          {"q", "t:f:", map[string]string{"tag": "t:", "build-arg": "build-arg:", "pull": "P", "quiet": "q", "progress": "progress:", "no-cache": "N", "network": "network:", "file": "f:", "label": "label:"}, false, dockerBuild},
 		"run":            {"dit", "v:e:u:l:w:p:h:", run, true, dockerRun},
 		"exec":           {"itd", "u:w:e:", map[string]string{"interactive": "i", "tty": "t", "detach": "d", "user": "u:", "workdir": "w:", "env": "e:", "privileged": "P"}, true, dockerExec},
@@ -97,7 +99,7 @@ func dockerCommands() map[string]dockerCommand {
 		"network connect": {"", "", map[string]string{"alias": "alias:", "ip": "ip:"}, false, dockerConnect}, "network disconnect": {"f", "", map[string]string{"force": "f"}, false, dockerDisconnect},
 		"volume create": {"d", "o:", map[string]string{"label": "label:", "name": "name:", "driver": "d:", "opt": "o:"}, false, dockerVolumeCreate},
 		"volume ls":     {"q", "f:", list, false, dockerVolumes}, "volume rm": {"f", "", map[string]string{"force": "f"}, false, dockerVolumeRm},
-		"buildx version": {"", "", nil, false, func(p *proc, _ parsed) int { p.printf("github.com/docker/buildx 0.13.1\n"); return 0 }},
+		"buildx version": {"", "", nil, false, func(p *proc, _ unix.Parsed) int { p.Printf("github.com/docker/buildx 0.13.1\n"); return 0 }},
 	}
 	m["container ls"], m["images"], m["rmi"] = m["ps"], m["image ls"], m["image rm"]
 	for _, v := range []string{"run", "exec", "stop", "start", "restart", "kill", "rm", "logs"} {
@@ -109,36 +111,36 @@ func dockerCommands() map[string]dockerCommand {
 
 // daemonError prints the engine's refusal.
 func (p *proc) daemonError(format string, args ...any) int {
-	p.errorf("Error response from daemon: "+format+"\n", args...)
+	p.Errorf("Error response from daemon: "+format+"\n", args...)
 	return 1
 }
 
-func dockerVersion(p *proc, o parsed) int {
+func dockerVersion(p *proc, o unix.Parsed) int {
 	d := p.host.docker
 	client := struct{ Version, APIVersion, Os, Arch string }{p.host.packageVersion("docker client"), p.host.apiVersion(), "linux", p.host.debArch()}
 	d.mu.Lock()
 	running := d.running
 	d.mu.Unlock()
-	format, ok := o.value["f"]
+	format, ok := o.Value["f"]
 	if !ok {
-		p.printf("Client:\n Version:           %s\n", client.Version)
+		p.Printf("Client:\n Version:           %s\n", client.Version)
 		if running {
-			p.printf("\nServer:\n Engine:\n  Version:          %s\n", p.host.packageVersion("docker engine"))
+			p.Printf("\nServer:\n Engine:\n  Version:          %s\n", p.host.packageVersion("docker engine"))
 		}
 	} else if running {
 		server := client
 		server.Version = p.host.packageVersion("docker engine")
 		text, err := inspected(format, map[string]any{"Client": client, "Server": server})
 		if err != nil {
-			p.errorf("%v\n", err)
+			p.Errorf("%v\n", err)
 			return 64
 		}
-		p.printf("%s\n", text)
+		p.Printf("%s\n", text)
 	} else {
-		p.printf("\n")
+		p.Printf("\n")
 	}
 	if !running {
-		p.errorf("%s\n", noDaemon)
+		p.Errorf("%s\n", noDaemon)
 		return 1
 	}
 	return 0
@@ -163,15 +165,15 @@ type engineInfo struct {
 	ClientInfo                                                                                                                             struct{ Plugins []plugin }
 }
 
-func dockerInfo(p *proc, o parsed) int {
+func dockerInfo(p *proc, o unix.Parsed) int {
 	d := p.host.docker
 	d.mu.Lock()
 	running, settings := d.running, d.settings
 	containers := len(d.containers)
 	d.mu.Unlock()
-	format, given := o.value["f"]
+	format, given := o.Value["f"]
 	if !given {
-		p.unsupported("docker info without --format")
+		p.Unsupported("docker info without --format")
 	}
 	var plugins []plugin
 	if v := p.host.buildxVersion(); v != "" {
@@ -216,12 +218,12 @@ func dockerInfo(p *proc, o parsed) int {
 	}
 	text, err := inspected(format, info)
 	if err != nil {
-		p.errorf("%v\n", err)
+		p.Errorf("%v\n", err)
 		return 1
 	}
-	p.printf("%s\n", text)
+	p.Printf("%s\n", text)
 	if !running {
-		p.errorf("%s\n", noDaemon) // and yet the real one ends with 0
+		p.Errorf("%s\n", noDaemon) // and yet the real one ends with 0
 	}
 	return 0
 }

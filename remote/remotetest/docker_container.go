@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"provision/remote/remotetest/unix"
 )
 
 // spec is what a container is made from.
@@ -136,11 +138,11 @@ func (d *docker) mount(c *container, m MountPoint, createPath bool) error {
 	}
 	switch m.Type {
 	case "bind":
-		if _, err := d.h.tree.stat(cred{}, m.Source, true); err != nil {
+		if _, err := d.h.sys.Tree.Stat(unix.Cred{}, m.Source, true); err != nil {
 			if !createPath {
 				return fmt.Errorf("invalid mount config for type \"bind\": bind source path does not exist: %s", m.Source)
 			}
-			_ = d.h.tree.mkdirAll(m.Source)
+			_ = d.h.sys.Tree.MkdirAll(m.Source)
 		}
 		m.Propagation = "rprivate"
 		c.HostConfig.Binds = append(c.HostConfig.Binds, m.Source+":"+m.Destination+":"+cmp.Or(mode, "rw"))
@@ -161,11 +163,11 @@ func (d *docker) mount(c *container, m MountPoint, createPath bool) error {
 
 func (d *docker) newVolume(name string, labels map[string]string) *volume {
 	dir := "/var/lib/docker/volumes/" + name + "/_data"
-	_ = d.h.tree.mkdirAll(dir)
+	_ = d.h.sys.Tree.MkdirAll(dir)
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	v := &volume{Volume: Volume{CreatedAt: d.h.now().UTC().Format(time.RFC3339), Driver: "local", Labels: labels, Mountpoint: dir, Name: name, Options: map[string]string{}, Scope: "local"}}
+	v := &volume{Volume: Volume{CreatedAt: d.h.sys.Now().UTC().Format(time.RFC3339), Driver: "local", Labels: labels, Mountpoint: dir, Name: name, Options: map[string]string{}, Scope: "local"}}
 	d.volumes[name] = v
 	return v
 }
@@ -230,12 +232,12 @@ func (d *docker) launch(c *container) error {
 	}
 	for _, m := range c.Mounts {
 		if v := d.volumes[m.Name]; m.Type == "volume" && v != nil && v.Options["device"] != "" {
-			if _, err := d.h.tree.stat(cred{}, v.Options["device"], true); err != nil {
+			if _, err := d.h.sys.Tree.Stat(unix.Cred{}, v.Options["device"], true); err != nil {
 				return fmt.Errorf("error while mounting volume '%s': failed to mount local volume: mount %s:%s, flags: 0x1000: no such file or directory", v.Mountpoint, v.Options["device"], v.Mountpoint)
 			}
 		}
 		if m.Type == "bind" {
-			if _, err := d.h.tree.stat(cred{}, m.Source, true); err != nil {
+			if _, err := d.h.sys.Tree.Stat(unix.Cred{}, m.Source, true); err != nil {
 				return fmt.Errorf("invalid mount config for type \"bind\": bind source path does not exist: %s", m.Source)
 			}
 		}
@@ -258,7 +260,7 @@ func (d *docker) launch(c *container) error {
 
 func (d *docker) remove(c *container) {
 	delete(d.containers, c.name())
-	d.h.tree.removeAll("/var/lib/docker/overlay2/" + c.ID)
+	d.h.sys.Tree.RemoveAll("/var/lib/docker/overlay2/" + c.ID)
 }
 
 // stopContainer ends a container as `docker stop` does.
@@ -273,16 +275,16 @@ func (d *docker) stopContainer(c *container) {
 
 // process makes a process inside a container, as exec and run do.
 func (c *container) process(p *proc, user string, env map[string]string, dir string) *proc {
-	in := p.fork()
-	in.container = c
-	in.env = map[string]string{"HOSTNAME": c.Config.Hostname, "HOME": "/"}
+	in := &proc{p.Fork(), p.host, c, p.engine}
+	in.Place = &inside{p.host, c, p.engine}
+	in.Env = map[string]string{"HOSTNAME": c.Config.Hostname, "HOME": "/"}
 	for _, e := range c.Config.Env {
 		k, v, _ := strings.Cut(e, "=")
-		in.env[k] = v
+		in.Env[k] = v
 	}
-	maps.Copy(in.env, env)
-	in.dir = cmp.Or(dir, c.Config.WorkingDir, "/")
-	in.umask = fs.FileMode(0o022)
+	maps.Copy(in.Env, env)
+	in.Dir = cmp.Or(dir, c.Config.WorkingDir, "/")
+	in.Umask = fs.FileMode(0o022)
 	uid, gid, _ := strings.Cut(cmp.Or(user, c.Config.User, "0"), ":")
 	u, _ := strconv.Atoi(uid)
 	g, err := strconv.Atoi(gid)
@@ -292,7 +294,7 @@ func (c *container) process(p *proc, user string, env map[string]string, dir str
 	if uid == "postgres" {
 		u, g = 999, 999
 	}
-	in.cred = cred{uid: u, gid: g}
+	in.Cred = unix.Cred{UID: u, GID: g}
 	return in
 }
 

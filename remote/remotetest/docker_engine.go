@@ -4,12 +4,13 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"provision/remote/remotetest/unix"
 )
 
 // preinstallDocker gives the host the engine that its options ask for.
@@ -48,7 +49,7 @@ func (h *Host) preinstallDocker() error {
 // starting.
 func (d *docker) start() error {
 	settings := map[string]any{}
-	if text, err := d.h.tree.readFile("/etc/docker/daemon.json"); err == nil {
+	if text, err := d.h.sys.Tree.ReadFile("/etc/docker/daemon.json"); err == nil {
 		if err := json.Unmarshal(text, &settings); err != nil {
 			return fmt.Errorf("unable to configure the Docker daemon with file /etc/docker/daemon.json: %w", err)
 		}
@@ -61,9 +62,9 @@ func (d *docker) start() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.settings, d.running = settings, true
-	_ = d.h.tree.mkdirAll("/var/lib/docker/volumes")
-	_ = d.h.tree.chmod(cred{}, "/var/lib/docker", 0o710)
-	d.h.tree.special("/run/docker.sock", node{mode: fs.ModeSocket | 0o660})
+	_ = d.h.sys.Tree.MkdirAll("/var/lib/docker/volumes")
+	_ = d.h.sys.Tree.Chmod(unix.Cred{}, "/var/lib/docker", 0o710)
+	d.h.sys.Tree.Socket("/run/docker.sock", 0o660)
 	for _, name := range slices.Sorted(maps.Keys(d.containers)) {
 		c := d.containers[name]
 		if policy := c.HostConfig.RestartPolicy.Name; !c.State.Running && (policy == "always" || policy == "unless-stopped" && !c.stopped) {
@@ -85,7 +86,7 @@ func (d *docker) stop() {
 			d.halt(c, 0)
 		}
 	}
-	d.h.tree.removeAll("/run/docker.sock")
+	d.h.sys.Tree.RemoveAll("/run/docker.sock")
 }
 
 // powerOff is what the engine's containers see when the machine goes down.
@@ -96,7 +97,7 @@ func (d *docker) powerOff() {
 	for _, c := range d.containers {
 		d.halt(c, 255)
 	}
-	d.h.tree.removeAll("/run/docker.sock")
+	d.h.sys.Tree.RemoveAll("/run/docker.sock")
 }
 
 // elapsed is how much of the host's time has passed since a container began or ended.
@@ -190,7 +191,7 @@ func (d *docker) refresh() {
 func (d *docker) checkHealth(c *container) {
 	sick := d.sick(c)
 	h := c.State.Health
-	code := b2i(sick != "")
+	code := unix.BoolToInt(sick != "")
 	stamp := d.h.stamp()
 	h.Log = append(h.Log, HealthLog{stamp, stamp, code, sick})
 	if len(h.Log) > 5 {
@@ -284,7 +285,7 @@ func (d *docker) members(n *Network) *Network {
 
 // portOwner tells who has a port of the host.
 func (d *docker) portOwner(port string, except *container) string {
-	for _, p := range append([]Port{{22, "sshd"}}, d.h.options.Ports...) {
+	for _, p := range d.h.sys.Ports {
 		if strconv.Itoa(p.Number) == port {
 			return p.Process
 		}
@@ -326,7 +327,7 @@ func (h *Host) publishedPorts() []Port {
 	}
 	var out []Port
 	for _, n := range slices.Sorted(maps.Keys(seen)) {
-		out = append(out, Port{n, "docker-proxy"})
+		out = append(out, Port{Number: n, Process: "docker-proxy"})
 	}
 	return out
 }
@@ -397,15 +398,15 @@ func (c *container) place(name string) string {
 		}
 	}
 	if best.Destination != "" {
-		return best.Source + rootMark + strings.TrimPrefix(name, best.Destination)
+		return best.Source + unix.RootMark + strings.TrimPrefix(name, best.Destination)
 	}
 	for dir := range c.HostConfig.Tmpfs {
 		if name == dir || strings.HasPrefix(name, dir+"/") {
-			return "/var/lib/docker/overlay2/" + c.ID + "/tmpfs" + rootMark + name
+			return "/var/lib/docker/overlay2/" + c.ID + "/tmpfs" + unix.RootMark + name
 		}
 	}
 	if c.image.files != "" {
-		return c.image.files + rootMark + name
+		return c.image.files + unix.RootMark + name
 	}
-	return "/var/lib/docker/overlay2/" + c.ID + "/merged" + rootMark + name
+	return "/var/lib/docker/overlay2/" + c.ID + "/merged" + unix.RootMark + name
 }

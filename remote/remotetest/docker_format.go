@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"text/template"
+
+	"provision/remote/remotetest/unix"
 )
 
 func templateFuncs() template.FuncMap {
@@ -38,23 +40,23 @@ func templateFuncs() template.FuncMap {
 // rows prints a list with --format, one line each. A format that begins with "table" keeps no header.
 func (p *proc) rows(format string, items []any) {
 	if format == "json" || format == "{{json .}}" {
-		p.unsupported("docker list as json")
+		p.Unsupported("docker list as json")
 	}
 	if strings.HasPrefix(format, "table") {
-		p.unsupported("docker list as table")
+		p.Unsupported("docker list as table")
 	}
 	t, err := template.New("").Funcs(templateFuncs()).Parse(unescape(format))
 	if err != nil {
-		p.errorf("template parsing error: %v\n", err)
-		panic(exited(64))
+		p.Errorf("template parsing error: %v\n", err)
+		panic(unix.Exited(64))
 	}
 	for _, item := range items {
 		var b bytes.Buffer
 		if err := t.Execute(&b, item); err != nil {
-			p.errorf("%v\n", err)
-			panic(exited(1))
+			p.Errorf("%v\n", err)
+			panic(unix.Exited(1))
 		}
-		p.printf("%s\n", b.String())
+		p.Printf("%s\n", b.String())
 	}
 }
 
@@ -90,7 +92,7 @@ func inspected(format string, typed any) (string, error) {
 }
 
 // inspectAll is `docker inspect`: what was found is printed, what was not is an error at the end.
-func (p *proc) inspectAll(o parsed, names []string, kind string, find func(string) any) int {
+func (p *proc) inspectAll(o unix.Parsed, names []string, kind string, find func(string) any) int {
 	var found []any
 	var errs []string
 	for _, n := range names {
@@ -100,7 +102,7 @@ func (p *proc) inspectAll(o parsed, names []string, kind string, find func(strin
 			errs = append(errs, noSuch(kind, n))
 		}
 	}
-	format, given := o.value["f"]
+	format, given := o.Value["f"]
 	code := 0
 	if given {
 		printed := false
@@ -110,21 +112,21 @@ func (p *proc) inspectAll(o parsed, names []string, kind string, find func(strin
 				errs = append(errs, err.Error())
 				break
 			}
-			p.printf("%s\n", text)
+			p.Printf("%s\n", text)
 			printed = true
 		}
 		if !printed {
-			p.printf("\n")
+			p.Printf("\n")
 		}
 	} else {
 		if found == nil {
 			found = []any{}
 		}
 		text, _ := json.MarshalIndent(found, "", "    ")
-		p.printf("%s\n", text)
+		p.Printf("%s\n", text)
 	}
 	for _, e := range errs {
-		p.errorf("%s\n", e)
+		p.Errorf("%s\n", e)
 		code = 1
 	}
 	return code

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"provision/remote/remotetest/unix"
 )
 
 // SetRegistry says what becomes of image pulls in the whole fleet: err is the engine's own words
@@ -79,30 +81,30 @@ func (h *Host) debArch() string {
 	return h.options.Arch
 }
 
-func dockerPull(p *proc, o parsed) int {
-	if len(o.args) != 1 {
-		p.fatalf(1, "\"docker pull\" requires exactly 1 argument.")
+func dockerPull(p *proc, o unix.Parsed) int {
+	if len(o.Args) != 1 {
+		p.Fatalf(1, "\"docker pull\" requires exactly 1 argument.")
 	}
-	ref := o.args[0]
+	ref := o.Args[0]
 	if err := p.host.fleet.serves(ref); err != nil {
-		p.errorf("Error response from daemon: %v\n", err)
+		p.Errorf("Error response from daemon: %v\n", err)
 		return 1
 	}
-	p.printf("%s: Pulling from %s\n", reference(ref)[strings.LastIndexByte(reference(ref), ':')+1:], path.Base(ref))
+	p.Printf("%s: Pulling from %s\n", reference(ref)[strings.LastIndexByte(reference(ref), ':')+1:], path.Base(ref))
 	sum := fmt.Sprintf("%x", sha256.Sum256([]byte(ref)))
 	layers := []string{sum[:12], sum[12:24], sum[24:36], sum[36:48]}
 	// Below a line for each layer the cursor goes up to the one that changes, and down again.
 	state := func(n int, format string, args ...any) {
 		line := layers[n] + ": " + fmt.Sprintf(format, args...)
-		if up := len(layers) - n; p.terminal {
+		if up := len(layers) - n; p.Terminal {
 			line = fmt.Sprintf("\x1b[%dA\x1b[2K\r%s\r\x1b[%dB", up, line, up)
 		} else {
 			line += "\n"
 		}
-		p.printf("%s", line)
+		p.Printf("%s", line)
 	}
-	if p.terminal {
-		p.printf("%s", strings.Repeat("\n", len(layers)))
+	if p.Terminal {
+		p.Printf("%s", strings.Repeat("\n", len(layers)))
 	}
 	for n := range layers {
 		state(n, "Pulling fs layer")
@@ -110,8 +112,8 @@ func dockerPull(p *proc, o parsed) int {
 	for n := range layers {
 		const parts = 4
 		for part := 1; part <= parts; part++ {
-			p.sleep(time.Second / parts)
-			if p.terminal { // nothing else is told of sizes
+			p.Sleep(time.Second / parts)
+			if p.Terminal { // nothing else is told of sizes
 				state(n, "Downloading  %dkB/%dkB", part*(n+1)*100, parts*(n+1)*100)
 			}
 		}
@@ -122,26 +124,26 @@ func dockerPull(p *proc, o parsed) int {
 	d.mu.Lock()
 	i := d.pulled(ref)
 	d.mu.Unlock()
-	p.printf("Digest: %s\nStatus: Downloaded newer image for %s\n%s\n", i.ID, reference(ref), ref)
+	p.Printf("Digest: %s\nStatus: Downloaded newer image for %s\n%s\n", i.ID, reference(ref), ref)
 	return 0
 }
 
 // dockerLoad reads what `docker save` wrote.
-func dockerLoad(p *proc, o parsed) int {
-	b, err := p.readAll(o.value["input"])
+func dockerLoad(p *proc, o unix.Parsed) int {
+	b, err := p.ReadAll(o.Value["input"])
 	if err != nil {
-		p.errorf("open %s: %s\n", o.value["input"], strerror(err))
+		p.Errorf("open %s: %s\n", o.Value["input"], unix.Strerror(err))
 		return 1
 	}
-	entries, err := readTar(b)
+	entries, err := unix.ReadTar(b)
 	if err != nil {
-		p.errorf("Error response from daemon: %v\n", err)
+		p.Errorf("Error response from daemon: %v\n", err)
 		return 1
 	}
 	d := p.host.docker
 	for _, e := range entries {
 		var manifest []struct{ RepoTags []string }
-		if e.Name != "manifest.json" || json.Unmarshal(e.data, &manifest) != nil {
+		if e.Name != "manifest.json" || json.Unmarshal(e.Data, &manifest) != nil {
 			continue
 		}
 		for _, m := range manifest {
@@ -149,11 +151,11 @@ func dockerLoad(p *proc, o parsed) int {
 				d.mu.Lock()
 				d.pulled(t)
 				d.mu.Unlock()
-				p.printf("Loaded image: %s\n", t)
+				p.Printf("Loaded image: %s\n", t)
 			}
 		}
 		return 0
 	}
-	p.errorf("Error response from daemon: invalid archive: does not contain a manifest.json\n")
+	p.Errorf("Error response from daemon: invalid archive: does not contain a manifest.json\n")
 	return 1
 }

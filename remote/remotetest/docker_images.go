@@ -4,25 +4,27 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"provision/remote/remotetest/unix"
 )
 
-func dockerTag(p *proc, o parsed) int {
+func dockerTag(p *proc, o unix.Parsed) int {
 	d := p.host.docker
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(o.args) != 2 {
-		p.errorf("\"docker tag\" requires exactly 2 arguments.\n")
+	if len(o.Args) != 2 {
+		p.Errorf("\"docker tag\" requires exactly 2 arguments.\n")
 		return 1
 	}
-	i := d.image(o.args[0])
+	i := d.image(o.Args[0])
 	if i == nil {
-		return p.daemonError("No such image: %s", o.args[0])
+		return p.daemonError("No such image: %s", o.Args[0])
 	}
-	d.tag(i, o.args[1])
+	d.tag(i, o.Args[1])
 	return 0
 }
 
-func dockerImages(p *proc, o parsed) int {
+func dockerImages(p *proc, o unix.Parsed) int {
 	d := p.host.docker
 	type row struct{ Repository, Tag, ID, Digest, CreatedAt string }
 	var rows []any
@@ -30,7 +32,7 @@ func dockerImages(p *proc, o parsed) int {
 	for _, id := range slices.Sorted(maps.Keys(d.images)) {
 		i := d.images[id]
 		short := id[7:19]
-		if o.has("N") {
+		if o.Has("N") {
 			short = id
 		}
 		tags := i.RepoTags
@@ -39,11 +41,11 @@ func dockerImages(p *proc, o parsed) int {
 		}
 		for k, t := range tags {
 			cut := strings.LastIndexByte(t, ':')
-			keep := len(o.args) == 0 || slices.ContainsFunc(o.args, func(a string) bool { return a == t[:cut] || reference(a) == t })
-			keep = keep && p.filters(o.list["f"], func(key, v string) (bool, bool) {
+			keep := len(o.Args) == 0 || slices.ContainsFunc(o.Args, func(a string) bool { return a == t[:cut] || reference(a) == t })
+			keep = keep && p.filters(o.List["f"], func(key, v string) (bool, bool) {
 				switch key {
 				case "reference":
-					m, err := matcher(v)
+					m, err := unix.Matcher(v)
 					return err == nil && (m(t) || m(t[:cut])), true
 				case "dangling":
 					return (t == "<none>:<none>") == (v == "true"), true
@@ -52,29 +54,29 @@ func dockerImages(p *proc, o parsed) int {
 				}
 				return false, false
 			})
-			if keep && !(o.has("q") && k > 0) {
+			if keep && !(o.Has("q") && k > 0) {
 				rows = append(rows, row{t[:cut], t[cut+1:], short, "<none>", i.Created})
 			}
 		}
 	}
 	d.mu.Unlock()
-	format := o.value["F"]
-	if o.has("q") {
+	format := o.Value["F"]
+	if o.Has("q") {
 		format = "{{.ID}}"
 	} else if format == "" {
-		p.printf("REPOSITORY   TAG   IMAGE ID\n")
+		p.Printf("REPOSITORY   TAG   IMAGE ID\n")
 		format = "{{.Repository}}   {{.Tag}}   {{.ID}}"
 	}
 	p.rows(format, rows)
 	return 0
 }
 
-func dockerRmi(p *proc, o parsed) int {
+func dockerRmi(p *proc, o unix.Parsed) int {
 	d := p.host.docker
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	code := 0
-	for _, ref := range o.args {
+	for _, ref := range o.Args {
 		i := d.image(ref)
 		if i == nil {
 			p.daemonError("No such image: %s", ref)
@@ -84,34 +86,34 @@ func dockerRmi(p *proc, o parsed) int {
 		full := reference(ref)
 		if slices.Contains(i.RepoTags, full) && len(i.RepoTags) > 1 {
 			i.RepoTags = slices.DeleteFunc(i.RepoTags, func(t string) bool { return t == full })
-			p.printf("Untagged: %s\n", full)
+			p.Printf("Untagged: %s\n", full)
 			continue
 		}
 		user := ""
 		for _, c := range d.containers {
-			if c.image == i && (c.State.Running || !o.has("f")) {
+			if c.image == i && (c.State.Running || !o.Has("f")) {
 				user = c.short()
 			}
 		}
-		if user != "" && !o.has("f") {
+		if user != "" && !o.Has("f") {
 			p.daemonError("conflict: unable to remove repository reference %q (must force) - container %s is using its referenced image %s", ref, user, i.ID[7:19])
 			code = 1
 			continue
 		}
-		p.printf("Untagged: %s\n", full)
+		p.Printf("Untagged: %s\n", full)
 		i.RepoTags = slices.DeleteFunc(i.RepoTags, func(t string) bool { return t == full })
 		if user == "" {
 			delete(d.images, i.ID)
 			if i.files != "" {
-				d.h.tree.removeAll(i.files)
+				d.h.sys.Tree.RemoveAll(i.files)
 			}
-			p.printf("Deleted: %s\n", i.ID)
+			p.Printf("Deleted: %s\n", i.ID)
 		}
 	}
 	return code
 }
 
-func dockerPrune(p *proc, o parsed) int {
+func dockerPrune(p *proc, o unix.Parsed) int {
 	d := p.host.docker
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -120,10 +122,10 @@ func dockerPrune(p *proc, o parsed) int {
 		for _, c := range d.containers {
 			used = used || c.image == i
 		}
-		if !used && (len(i.RepoTags) == 0 || o.has("a")) {
+		if !used && (len(i.RepoTags) == 0 || o.Has("a")) {
 			delete(d.images, id)
 		}
 	}
-	p.printf("Total reclaimed space: 0B\n")
+	p.Printf("Total reclaimed space: 0B\n")
 	return 0
 }

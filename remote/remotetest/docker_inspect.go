@@ -2,6 +2,8 @@ package remotetest
 
 import (
 	"slices"
+
+	"provision/remote/remotetest/unix"
 )
 
 func (d *docker) containerView(name string) any {
@@ -35,12 +37,12 @@ func (d *docker) volumeView(name string) any {
 }
 
 // view looks objects up under the lock, before anything is printed.
-func (p *proc) view(o parsed, kind string, find ...func(string) any) int {
+func (p *proc) view(o unix.Parsed, kind string, find ...func(string) any) int {
 	d := p.host.docker
 	found := map[string]any{}
 	d.mu.Lock()
 	d.refresh()
-	for _, n := range o.args {
+	for _, n := range o.Args {
 		for _, f := range find {
 			if v := f(n); v != nil {
 				found[n] = v
@@ -49,26 +51,28 @@ func (p *proc) view(o parsed, kind string, find ...func(string) any) int {
 		}
 	}
 	d.mu.Unlock()
-	return p.inspectAll(o, o.args, kind, func(n string) any { return found[n] })
+	return p.inspectAll(o, o.Args, kind, func(n string) any { return found[n] })
 }
 
-func dockerContainerInspect(p *proc, o parsed) int {
+func dockerContainerInspect(p *proc, o unix.Parsed) int {
 	return p.view(o, "container", p.host.docker.containerView)
 }
 
-func dockerImageInspect(p *proc, o parsed) int { return p.view(o, "image", p.host.docker.imageView) }
+func dockerImageInspect(p *proc, o unix.Parsed) int {
+	return p.view(o, "image", p.host.docker.imageView)
+}
 
-func dockerNetworkInspect(p *proc, o parsed) int {
+func dockerNetworkInspect(p *proc, o unix.Parsed) int {
 	return p.view(o, "network", p.host.docker.networkView)
 }
 
-func dockerVolumeInspect(p *proc, o parsed) int {
+func dockerVolumeInspect(p *proc, o unix.Parsed) int {
 	return p.view(o, "volume", p.host.docker.volumeView)
 }
 
-func dockerInspect(p *proc, o parsed) int {
+func dockerInspect(p *proc, o unix.Parsed) int {
 	d := p.host.docker
-	switch o.value["t"] {
+	switch o.Value["t"] {
 	case "container":
 		return dockerContainerInspect(p, o)
 	case "image":
@@ -80,6 +84,6 @@ func dockerInspect(p *proc, o parsed) int {
 	case "":
 		return p.view(o, "", d.containerView, d.imageView, d.networkView, d.volumeView)
 	}
-	p.unsupported("docker inspect --type " + o.value["t"])
+	p.Unsupported("docker inspect --type " + o.Value["t"])
 	return 1
 }

@@ -3,8 +3,11 @@ package remotetest
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
+
+	"provision/remote/remotetest/unix"
 )
 
 // psRow are the placeholders of docker ps.
@@ -65,7 +68,7 @@ func (p *proc) filters(list []string, match func(key, value string) (ok, known b
 		k, v, _ := strings.Cut(f, "=")
 		ok, known := match(k, v)
 		if !known {
-			p.unsupported("filter " + f)
+			p.Unsupported("filter " + f)
 		}
 		if k == "label" {
 			if !ok {
@@ -89,23 +92,23 @@ func labelled(labels map[string]string, filter string) bool {
 	return ok && (!valued || have == v)
 }
 
-func dockerPs(p *proc, o parsed) int {
+func dockerPs(p *proc, o unix.Parsed) int {
 	d := p.host.docker
 	d.mu.Lock()
 	d.refresh()
 	var found []Container
 	for _, name := range slices.Sorted(maps.Keys(d.containers)) {
 		c := d.containers[name]
-		status := slices.ContainsFunc(o.list["f"], func(f string) bool { return strings.HasPrefix(f, "status=") })
-		if !o.has("a") && !status && !c.State.Running {
+		status := slices.ContainsFunc(o.List["f"], func(f string) bool { return strings.HasPrefix(f, "status=") })
+		if !o.Has("a") && !status && !c.State.Running {
 			continue
 		}
-		if p.filters(o.list["f"], func(k, v string) (bool, bool) {
+		if p.filters(o.List["f"], func(k, v string) (bool, bool) {
 			switch k {
 			case "label":
 				return labelled(c.Config.Labels, v), true
 			case "name":
-				m, err := compile(v)
+				m, err := regexp.Compile(v)
 				return err == nil && m.MatchString(c.Name), true
 			case "status":
 				return c.State.Status == v, true
@@ -128,16 +131,16 @@ func dockerPs(p *proc, o parsed) int {
 	}
 	d.mu.Unlock()
 	slices.SortStableFunc(found, func(a, b Container) int { return strings.Compare(b.Created, a.Created) })
-	format := o.value["F"]
-	if o.has("q") {
+	format := o.Value["F"]
+	if o.Has("q") {
 		format = "{{.ID}}"
 	} else if format == "" {
-		p.printf("CONTAINER ID   IMAGE   STATUS   NAMES\n")
+		p.Printf("CONTAINER ID   IMAGE   STATUS   NAMES\n")
 		format = "{{.ID}}   {{.Image}}   {{.Status}}   {{.Names}}"
 	}
 	var rows []any
 	for i := range found {
-		rows = append(rows, psRow{&found[i], p.host, o.has("N")})
+		rows = append(rows, psRow{&found[i], p.host, o.Has("N")})
 	}
 	p.rows(format, rows)
 	return 0

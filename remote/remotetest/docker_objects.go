@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"provision/remote/remotetest/unix"
 )
 
 func labels(list []string) map[string]string {
@@ -17,46 +19,46 @@ func labels(list []string) map[string]string {
 	return out
 }
 
-func dockerNetworkCreate(p *proc, o parsed) int {
-	if len(o.args) != 1 {
-		p.errorf("\"docker network create\" requires exactly 1 argument.\n")
+func dockerNetworkCreate(p *proc, o unix.Parsed) int {
+	if len(o.Args) != 1 {
+		p.Errorf("\"docker network create\" requires exactly 1 argument.\n")
 		return 1
 	}
 	d := p.host.docker
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	name := o.args[0]
+	name := o.Args[0]
 	if d.networks[name] != nil {
 		return p.daemonError("network with name %s already exists", name)
 	}
 	n := &Network{
-		Name: name, ID: hexID(), Created: d.h.stamp(), Scope: "local", Driver: "bridge", Internal: o.has("internal"), Attachable: o.has("attachable"),
-		IPAM: IPAM{Driver: "default"}, Containers: map[string]NetworkMember{}, Options: labels(o.list["opt"]), EnableIPv6: o.has("ipv6") && o.value["ipv6"] != "false", Labels: labels(o.list["label"]),
+		Name: name, ID: hexID(), Created: d.h.stamp(), Scope: "local", Driver: "bridge", Internal: o.Has("internal"), Attachable: o.Has("attachable"),
+		IPAM: IPAM{Driver: "default"}, Containers: map[string]NetworkMember{}, Options: labels(o.List["opt"]), EnableIPv6: o.Has("ipv6") && o.Value["ipv6"] != "false", Labels: labels(o.List["label"]),
 	}
-	if v := o.value["d"]; v != "" {
+	if v := o.Value["d"]; v != "" {
 		n.Driver = v
 	}
-	subnet := o.value["subnet"]
+	subnet := o.Value["subnet"]
 	if subnet == "" {
 		subnet = d.freeSubnet()
 	}
 	prefix, err := netip.ParsePrefix(subnet)
 	if err != nil {
-		p.errorf("invalid subnet %s: invalid CIDR block notation\n", subnet)
+		p.Errorf("invalid subnet %s: invalid CIDR block notation\n", subnet)
 		return 1
 	}
 	if d.overlaps(prefix) {
 		return p.daemonError("Pool overlaps with other one on this address space")
 	}
 	n.IPAM.Config = []IPAMConfig{{subnet, prefix.Masked().Addr().Next().String()}}
-	if n.Internal || o.value["subnet"] != "" && o.value["gateway"] == "" {
+	if n.Internal || o.Value["subnet"] != "" && o.Value["gateway"] == "" {
 		n.IPAM.Config[0].Gateway = ""
 		if !n.Internal {
 			n.IPAM.Config[0].Gateway = prefix.Masked().Addr().Next().String()
 		}
 	}
 	d.networks[name] = n
-	p.printf("%s\n", n.ID)
+	p.Printf("%s\n", n.ID)
 	return 0
 }
 
@@ -102,10 +104,10 @@ func (r namedRow) Internal() bool { return r.internal }
 
 func (r namedRow) Scope() string { return "local" }
 
-func (p *proc) namedRows(o parsed, rows []namedRow, quiet string) int {
+func (p *proc) namedRows(o unix.Parsed, rows []namedRow, quiet string) int {
 	var keep []any
 	for _, r := range rows {
-		if p.filters(o.list["f"], func(k, v string) (bool, bool) {
+		if p.filters(o.List["f"], func(k, v string) (bool, bool) {
 			switch k {
 			case "name":
 				return strings.Contains(r.name, v), true
@@ -121,25 +123,25 @@ func (p *proc) namedRows(o parsed, rows []namedRow, quiet string) int {
 			keep = append(keep, r)
 		}
 	}
-	format := o.value["F"]
-	if o.has("q") {
+	format := o.Value["F"]
+	if o.Has("q") {
 		format = quiet
 	} else if format == "" {
-		p.printf("DRIVER    NAME\n")
+		p.Printf("DRIVER    NAME\n")
 		format = "{{.Driver}}     {{.Name}}"
 	}
 	p.rows(format, keep)
 	return 0
 }
 
-func dockerNetworks(p *proc, o parsed) int {
+func dockerNetworks(p *proc, o unix.Parsed) int {
 	d := p.host.docker
 	d.mu.Lock()
 	var rows []namedRow
 	for _, name := range slices.Sorted(maps.Keys(d.networks)) {
 		n := d.networks[name]
 		id := n.ID
-		if !o.has("N") {
+		if !o.Has("N") {
 			id = id[:12]
 		}
 		rows = append(rows, namedRow{name, id, n.Driver, maps.Clone(n.Labels), n.Internal, ""})
@@ -148,7 +150,7 @@ func dockerNetworks(p *proc, o parsed) int {
 	return p.namedRows(o, rows, "{{.ID}}")
 }
 
-func dockerVolumes(p *proc, o parsed) int {
+func dockerVolumes(p *proc, o unix.Parsed) int {
 	d := p.host.docker
 	d.mu.Lock()
 	var rows []namedRow
@@ -159,15 +161,15 @@ func dockerVolumes(p *proc, o parsed) int {
 	return p.namedRows(o, rows, "{{.Name}}")
 }
 
-func dockerNetworkRm(p *proc, o parsed) int {
+func dockerNetworkRm(p *proc, o unix.Parsed) int {
 	d := p.host.docker
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	code := 0
-	for _, name := range o.args {
+	for _, name := range o.Args {
 		n := d.network(name)
 		if n == nil {
-			if !o.has("f") {
+			if !o.Has("f") {
 				code = p.daemonError("network %s not found", name)
 			}
 			continue
@@ -177,66 +179,66 @@ func dockerNetworkRm(p *proc, o parsed) int {
 			continue
 		}
 		delete(d.networks, n.Name)
-		p.printf("%s\n", name)
+		p.Printf("%s\n", name)
 	}
 	return code
 }
 
-func dockerConnect(p *proc, o parsed) int {
+func dockerConnect(p *proc, o unix.Parsed) int {
 	d := p.host.docker
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	n := d.network(o.args[0])
-	c := d.find(o.args[1])
+	n := d.network(o.Args[0])
+	c := d.find(o.Args[1])
 	switch {
 	case n == nil:
-		return p.daemonError("network %s not found", o.args[0])
+		return p.daemonError("network %s not found", o.Args[0])
 	case c == nil:
-		return p.daemonError("No such container: %s", o.args[1])
+		return p.daemonError("No such container: %s", o.Args[1])
 	case c.NetworkSettings.Networks[n.Name] != nil:
 		return p.daemonError("endpoint with name %s already exists in network %s", c.name(), n.Name)
 	}
-	c.NetworkSettings.Networks[n.Name] = &Endpoint{Aliases: append(o.list["alias"], c.short()), NetworkID: n.ID, EndpointID: hexID(), IPAddress: d.address(n), Gateway: gateway(n)}
+	c.NetworkSettings.Networks[n.Name] = &Endpoint{Aliases: append(o.List["alias"], c.short()), NetworkID: n.ID, EndpointID: hexID(), IPAddress: d.address(n), Gateway: gateway(n)}
 	return 0
 }
 
-func dockerDisconnect(p *proc, o parsed) int {
+func dockerDisconnect(p *proc, o unix.Parsed) int {
 	d := p.host.docker
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	n := d.network(o.args[0])
-	c := d.find(o.args[1])
+	n := d.network(o.Args[0])
+	c := d.find(o.Args[1])
 	if n == nil || c == nil || c.NetworkSettings.Networks[n.Name] == nil {
-		return p.daemonError("container %s is not connected to network %s", o.args[1], o.args[0])
+		return p.daemonError("container %s is not connected to network %s", o.Args[1], o.Args[0])
 	}
 	delete(c.NetworkSettings.Networks, n.Name)
 	return 0
 }
 
-func dockerVolumeCreate(p *proc, o parsed) int {
+func dockerVolumeCreate(p *proc, o unix.Parsed) int {
 	d := p.host.docker
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	name := hexID()
-	if len(o.args) > 0 {
-		name = o.args[0]
+	if len(o.Args) > 0 {
+		name = o.Args[0]
 	}
 	if d.volumes[name] == nil {
-		d.newVolume(name, labels(o.list["label"])).Options = labels(o.list["o"])
+		d.newVolume(name, labels(o.List["label"])).Options = labels(o.List["o"])
 	}
-	p.printf("%s\n", name)
+	p.Printf("%s\n", name)
 	return 0
 }
 
-func dockerVolumeRm(p *proc, o parsed) int {
+func dockerVolumeRm(p *proc, o unix.Parsed) int {
 	d := p.host.docker
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	code := 0
-	for _, name := range o.args {
+	for _, name := range o.Args {
 		v := d.volumes[name]
 		if v == nil {
-			if !o.has("f") {
+			if !o.Has("f") {
 				code = p.daemonError("get %s: no such volume", name)
 			}
 			continue
@@ -252,8 +254,8 @@ func dockerVolumeRm(p *proc, o parsed) int {
 			continue
 		}
 		delete(d.volumes, name)
-		d.h.tree.removeAll("/var/lib/docker/volumes/" + name)
-		p.printf("%s\n", name)
+		d.h.sys.Tree.RemoveAll("/var/lib/docker/volumes/" + name)
+		p.Printf("%s\n", name)
 	}
 	return code
 }

@@ -7,59 +7,61 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"provision/remote/remotetest/unix"
 )
 
-func dockerLogs(p *proc, o parsed) int {
-	if o.has("f") {
-		p.unsupported("docker logs --follow")
+func dockerLogs(p *proc, o unix.Parsed) int {
+	if o.Has("f") {
+		p.Unsupported("docker logs --follow")
 	}
 	d := p.host.docker
 	d.mu.Lock()
 	d.refresh()
-	c := d.find(o.args[0])
+	c := d.find(o.Args[0])
 	var log []string
 	if c != nil {
 		log = slices.Clone(c.log)
 	}
 	d.mu.Unlock()
 	if c == nil {
-		return p.daemonError("No such container: %s", o.args[0])
+		return p.daemonError("No such container: %s", o.Args[0])
 	}
-	if v, ok := o.value["n"]; ok && v != "all" {
-		n, _ := p.count(v, "lines")
+	if v, ok := o.Value["n"]; ok && v != "all" {
+		n, _ := p.Count(v, "lines")
 		log = log[max(0, len(log)-int(n)):]
 	}
 	for _, l := range log {
-		p.errorf("%s\n", l)
+		p.Errorf("%s\n", l)
 	}
 	return 0
 }
 
-func dockerExec(p *proc, o parsed) int {
-	if len(o.args) < 2 {
-		p.errorf("\"docker exec\" requires at least 2 arguments.\n")
+func dockerExec(p *proc, o unix.Parsed) int {
+	if len(o.Args) < 2 {
+		p.Errorf("\"docker exec\" requires at least 2 arguments.\n")
 		return 1
 	}
 	d := p.host.docker
 	d.mu.Lock()
 	d.refresh()
-	c := d.find(o.args[0])
+	c := d.find(o.Args[0])
 	running, restarting := c != nil && c.State.Running, c != nil && c.State.Restarting
 	d.mu.Unlock()
 	switch {
 	case c == nil:
-		return p.daemonError("No such container: %s", o.args[0])
+		return p.daemonError("No such container: %s", o.Args[0])
 	case restarting:
 		return p.daemonError("Container %s is restarting, wait until the container is running", c.ID)
 	case !running:
 		return p.daemonError("container %s is not running", c.ID)
 	}
 	env := map[string]string{}
-	for _, e := range o.list["e"] {
+	for _, e := range o.List["e"] {
 		k, v, _ := strings.Cut(e, "=")
 		env[k] = v
 	}
-	return p.inContainer(c, o.args[1:], o.value["u"], env, o.value["w"], o.has("i"))
+	return p.inContainer(c, o.Args[1:], o.Value["u"], env, o.Value["w"], o.Has("i"))
 }
 
 // inContainer runs a program in a container in the foreground.
@@ -71,18 +73,18 @@ func (p *proc) inContainer(c *container, argv []string, user string, env map[str
 func (p *proc) inContainerThen(c *container, argv []string, user string, env map[string]string, dir string, stdin bool, then func(code int)) int {
 	in := c.process(p, user, env, dir)
 	if !stdin {
-		if null, err := p.host.tree.open(cred{}, "/dev/null", os.O_RDONLY, 0); err == nil {
-			in.setFd(0, fileDesc(null))
+		if null, err := p.host.sys.Tree.Open(unix.Cred{}, "/dev/null", os.O_RDONLY, 0); err == nil {
+			in.SetFD(0, unix.FileDesc(null))
 		}
 	}
 	known := in.resolves(argv[0])
-	code := p.wait(in, p.launch(in, func() int {
-		code := in.exec(argv)
+	code := p.Wait(in.Proc, p.Launch(in.Proc, func() int {
+		code := in.Exec(argv)
 		then(code)
 		return code
 	}))
 	if code == notInContainer && !known {
-		p.printf("OCI runtime exec failed: exec failed: unable to start container process: exec: %q: executable file not found in $PATH: unknown\n", argv[0])
+		p.Printf("OCI runtime exec failed: exec failed: unable to start container process: exec: %q: executable file not found in $PATH: unknown\n", argv[0])
 		return 126
 	}
 	return code
@@ -90,10 +92,10 @@ func (p *proc) inContainerThen(c *container, argv []string, user string, env map
 
 // resolves tells whether the container has the program.
 func (p *proc) resolves(name string) bool {
-	if p.host.inside[path.Base(name)] != nil || p.host.command(path.Base(name)) != nil {
+	if p.host.inside[path.Base(name)] != nil || p.host.sys.Programs[path.Base(name)] != nil {
 		return true
 	}
-	i, err := p.stat(name)
+	i, err := p.Stat(name)
 	return strings.Contains(name, "/") && err == nil && i.FileMode.IsRegular()
 }
 
@@ -118,30 +120,30 @@ func (p *proc) eachContainer(names []string, verb string, f func(*docker, *conta
 			code = 1
 			continue
 		}
-		p.printf("%s\n", n)
+		p.Printf("%s\n", n)
 	}
 	if verb == "start" && len(failed) > 0 {
-		p.errorf("Error: failed to start containers: %s\n", strings.Join(failed, ", "))
+		p.Errorf("Error: failed to start containers: %s\n", strings.Join(failed, ", "))
 	}
 	return code
 }
 
-func dockerStop(p *proc, o parsed) int {
-	p.sleep(300 * time.Millisecond)
-	return p.eachContainer(o.args, "stop", func(d *docker, c *container) error { d.stopContainer(c); return nil })
+func dockerStop(p *proc, o unix.Parsed) int {
+	p.Sleep(300 * time.Millisecond)
+	return p.eachContainer(o.Args, "stop", func(d *docker, c *container) error { d.stopContainer(c); return nil })
 }
 
-func dockerStart(p *proc, o parsed) int {
-	return p.eachContainer(o.args, "start", func(d *docker, c *container) error { return d.launch(c) })
+func dockerStart(p *proc, o unix.Parsed) int {
+	return p.eachContainer(o.Args, "start", func(d *docker, c *container) error { return d.launch(c) })
 }
 
-func dockerRestart(p *proc, o parsed) int {
-	return p.eachContainer(o.args, "restart", func(d *docker, c *container) error { d.halt(c, 0); return d.launch(c) })
+func dockerRestart(p *proc, o unix.Parsed) int {
+	return p.eachContainer(o.Args, "restart", func(d *docker, c *container) error { d.halt(c, 0); return d.launch(c) })
 }
 
-func dockerKill(p *proc, o parsed) int {
-	sig := strings.TrimPrefix(o.value["s"], "SIG")
-	return p.eachContainer(o.args, "kill", func(d *docker, c *container) error {
+func dockerKill(p *proc, o unix.Parsed) int {
+	sig := strings.TrimPrefix(o.Value["s"], "SIG")
+	return p.eachContainer(o.Args, "kill", func(d *docker, c *container) error {
 		if !c.State.Running {
 			return fmt.Errorf("cannot kill container: %s: container %s is not running", c.name(), c.ID)
 		}
@@ -153,16 +155,16 @@ func dockerKill(p *proc, o parsed) int {
 	})
 }
 
-func dockerRm(p *proc, o parsed) int {
-	code := p.eachContainer(o.args, "rm", func(d *docker, c *container) error {
-		if c.State.Running && !o.has("f") {
+func dockerRm(p *proc, o unix.Parsed) int {
+	code := p.eachContainer(o.Args, "rm", func(d *docker, c *container) error {
+		if c.State.Running && !o.Has("f") {
 			return fmt.Errorf("cannot remove container \"/%s\": container is running: stop the container before removing or force remove", c.name())
 		}
 		d.halt(c, 137)
 		d.remove(c)
 		return nil
 	})
-	if o.has("f") {
+	if o.Has("f") {
 		return 0
 	}
 	return code

@@ -5,44 +5,46 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"provision/remote/remotetest/unix"
 )
 
 // dockerRun is docker run, in the foreground or detached.
-func dockerRun(p *proc, o parsed) int {
-	if len(o.args) == 0 {
-		p.errorf("docker: \"docker run\" requires at least 1 argument.\nSee 'docker run --help'.\n")
+func dockerRun(p *proc, o unix.Parsed) int {
+	if len(o.Args) == 0 {
+		p.Errorf("docker: \"docker run\" requires at least 1 argument.\nSee 'docker run --help'.\n")
 		return 125
 	}
 	s := spec{
-		name: o.value["name"], image: o.args[0], cmd: o.args[1:], user: o.value["u"], hostname: o.value["h"], workdir: o.value["w"], env: map[string]string{},
-		labels: labels(o.list["l"]), networks: map[string][]string{}, readOnly: o.has("ro"), init: o.has("init"), remove: o.has("R"), privileged: o.has("priv"),
-		capAdd: o.list["cap-add"], capDrop: o.list["cap-drop"], secOpt: o.list["sec"], restart: o.value["restart"], tmpfs: map[string]string{}, createPath: map[string]bool{},
-		ports: map[string][]PortBinding{}, extraHosts: o.list["addhost"],
+		name: o.Value["name"], image: o.Args[0], cmd: o.Args[1:], user: o.Value["u"], hostname: o.Value["h"], workdir: o.Value["w"], env: map[string]string{},
+		labels: labels(o.List["l"]), networks: map[string][]string{}, readOnly: o.Has("ro"), init: o.Has("init"), remove: o.Has("R"), privileged: o.Has("priv"),
+		capAdd: o.List["cap-add"], capDrop: o.List["cap-drop"], secOpt: o.List["sec"], restart: o.Value["restart"], tmpfs: map[string]string{}, createPath: map[string]bool{},
+		ports: map[string][]PortBinding{}, extraHosts: o.List["addhost"],
 	}
 	if len(s.cmd) == 0 {
 		s.cmd = nil
 	}
-	if v, ok := o.value["entrypoint"]; ok {
+	if v, ok := o.Value["entrypoint"]; ok {
 		s.entrypoint = []string{v}
 	}
-	for _, e := range o.list["e"] {
+	for _, e := range o.List["e"] {
 		k, v, ok := strings.Cut(e, "=")
 		if !ok {
-			v = p.env[k]
+			v = p.Env[k]
 		}
 		s.env[k] = v
 	}
-	for _, n := range o.list["net"] {
+	for _, n := range o.List["net"] {
 		s.networks[n] = nil
 	}
-	for _, t := range o.list["tmpfs"] {
+	for _, t := range o.List["tmpfs"] {
 		dir, opts, _ := strings.Cut(t, ":")
 		s.tmpfs[dir] = opts
 	}
-	for _, v := range o.list["v"] {
+	for _, v := range o.List["v"] {
 		f := strings.Split(v, ":")
 		if len(f) < 2 {
-			p.unsupported("docker run -v " + v)
+			p.Unsupported("docker run -v " + v)
 		}
 		m := MountPoint{Type: "volume", Name: f[0], Destination: f[1], RW: len(f) < 3 || !strings.Contains(f[2], "ro")}
 		if strings.HasPrefix(f[0], "/") {
@@ -51,7 +53,7 @@ func dockerRun(p *proc, o parsed) int {
 		}
 		s.mounts = append(s.mounts, m)
 	}
-	for _, v := range o.list["mount"] {
+	for _, v := range o.List["mount"] {
 		m := MountPoint{RW: true, Type: "volume"}
 		for f := range strings.SplitSeq(v, ",") {
 			k, x, _ := strings.Cut(f, "=")
@@ -65,7 +67,7 @@ func dockerRun(p *proc, o parsed) int {
 			case "readonly", "ro":
 				m.RW = false
 			default:
-				p.unsupported("docker run --mount " + v)
+				p.Unsupported("docker run --mount " + v)
 			}
 		}
 		if m.Type == "bind" {
@@ -73,20 +75,20 @@ func dockerRun(p *proc, o parsed) int {
 		}
 		s.mounts = append(s.mounts, m)
 	}
-	if v := o.value["hc"]; v != "" {
+	if v := o.Value["hc"]; v != "" {
 		s.health = &Healthcheck{Test: []string{"CMD-SHELL", v}, Interval: 30 * time.Second, Retries: 3}
 	}
-	for _, v := range o.list["p"] {
+	for _, v := range o.List["p"] {
 		host, inside, ok := strings.Cut(v, ":")
 		if !ok {
-			p.unsupported("docker run -p " + v)
+			p.Unsupported("docker run -p " + v)
 		}
 		if !strings.Contains(inside, "/") {
 			inside += "/tcp"
 		}
 		s.ports[inside] = append(s.ports[inside], PortBinding{"", host})
 	}
-	return p.runContainer(s, o.has("d"), o.has("i"), o.value["pull"])
+	return p.runContainer(s, o.Has("d"), o.Has("i"), o.Value["pull"])
 }
 
 // runContainer makes and starts a container; in the foreground it is also waited for.
@@ -94,7 +96,7 @@ func (p *proc) runContainer(s spec, detach, stdin bool, pull string) int {
 	d := p.host.docker
 	const runHelp = "See 'docker run --help'.\n"
 	refused := func(err error, help string) int {
-		p.errorf("docker: Error response from daemon: %v.\n%s", err, help)
+		p.Errorf("docker: Error response from daemon: %v.\n%s", err, help)
 		return 125
 	}
 	d.mu.Lock()
@@ -103,7 +105,7 @@ func (p *proc) runContainer(s spec, detach, stdin bool, pull string) int {
 			d.mu.Unlock()
 			return refused(fmt.Errorf("No such image: %s", s.image), runHelp) //nolint:staticcheck // the engine's words
 		}
-		p.errorf("Unable to find image '%s' locally\n", reference(s.image))
+		p.Errorf("Unable to find image '%s' locally\n", reference(s.image))
 		if err := p.host.fleet.serves(s.image); err != nil {
 			d.mu.Unlock()
 			return refused(err, runHelp)
@@ -118,10 +120,10 @@ func (p *proc) runContainer(s spec, detach, stdin bool, pull string) int {
 	}
 	if err == nil && !detach {
 		*c.State = ContainerState{Status: "running", Running: true, StartedAt: d.h.stamp()}
-		_ = d.h.tree.mkdirAll("/var/lib/docker/overlay2/" + c.ID + "/merged/tmp")
+		_ = d.h.sys.Tree.MkdirAll("/var/lib/docker/overlay2/" + c.ID + "/merged/tmp")
 		for dir := range c.HostConfig.Tmpfs {
-			_ = d.h.tree.mkdirAll("/var/lib/docker/overlay2/" + c.ID + "/tmpfs" + dir)
-			_ = d.h.tree.chmod(cred{}, "/var/lib/docker/overlay2/"+c.ID+"/tmpfs"+dir, 0o777)
+			_ = d.h.sys.Tree.MkdirAll("/var/lib/docker/overlay2/" + c.ID + "/tmpfs" + dir)
+			_ = d.h.sys.Tree.Chmod(unix.Cred{}, "/var/lib/docker/overlay2/"+c.ID+"/tmpfs"+dir, 0o777)
 		}
 	}
 	d.mu.Unlock()
@@ -129,7 +131,7 @@ func (p *proc) runContainer(s spec, detach, stdin bool, pull string) int {
 		return refused(err, "")
 	}
 	if detach {
-		p.printf("%s\n", c.ID)
+		p.Printf("%s\n", c.ID)
 		return 0
 	}
 	// Whatever becomes of this client: the container is the engine's, and goes on without it.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"provision/remote/remotetest/unix"
 )
 
 // The types below have the fields of `docker inspect` with the names that templates know.
@@ -257,10 +259,10 @@ func newDocker(h *Host) *docker {
 }
 
 func hexID() string {
-	return strings.ReplaceAll(randomUUID()+randomUUID(), "-", "")
+	return strings.ReplaceAll(unix.RandomUUID()+unix.RandomUUID(), "-", "")
 }
 
-func (h *Host) stamp() string { return h.now().UTC().Format(time.RFC3339Nano) }
+func (h *Host) stamp() string { return h.sys.Now().UTC().Format(time.RFC3339Nano) }
 
 // Containers lists the host's containers as `docker inspect` shows them, by name.
 func (h *Host) Containers() []Container {

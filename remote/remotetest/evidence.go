@@ -2,10 +2,10 @@ package remotetest
 
 import (
 	"encoding/json"
-	"maps"
-	"path"
 	"slices"
 	"strings"
+
+	"provision/remote/remotetest/unix"
 )
 
 // Counts are totals since the host was made.
@@ -54,32 +54,13 @@ func (h *Host) Ran(text string) []string {
 // Unknown lists the commands, options and constructs that the simulation lacks and was asked for. A
 // test that ends with a non-empty list proves nothing.
 func (h *Host) Unknown() []string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return slices.Clone(h.unknowns)
-}
-
-func (h *Host) unknown(what string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.unknowns = append(h.unknowns, what)
-}
-
-// missing records a program that is not there, unless it is one that a host may well lack.
-func (h *Host) missing(argv []string) {
-	name := path.Base(argv[0])
-	if h.command(name) == nil && !mayLack(name) {
-		h.unknown("command not simulated: " + strings.Join(argv, " "))
-	}
+	return h.sys.Unknowns()
 }
 
 func (h *Host) ran(p *proc) {
-	if p.engine != nil {
-		return
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.commands = append(h.commands, Command{slices.Clone(p.argv), p.cred.uid, p.session})
+	h.commands = append(h.commands, Command{slices.Clone(p.Argv), p.Cred.UID, p.Session})
 }
 
 // Exposed says where a text can be read by others than those it is meant for: in the arguments of a
@@ -114,24 +95,11 @@ func (h *Host) Exposed(text string) []string {
 }
 
 func (h *Host) readableByAll(name string) bool {
-	return h.tree.access(cred{uid: 65534, gid: 65534}, name, 4) == nil
+	return h.sys.Tree.Access(unix.Cred{UID: 65534, GID: 65534}, name, 4) == nil
 }
 
 // Process is one running process.
-type Process struct {
-	PID, PPID, UID int
-	Session        int // as in [Command]
-	Argv           []string
-}
+type Process = unix.Process
 
 // Processes lists what runs now.
-func (h *Host) Processes() []Process {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	var out []Process
-	for _, pid := range slices.Sorted(maps.Keys(h.procs)) {
-		p := h.procs[pid]
-		out = append(out, Process{p.pid, p.ppid, p.cred.uid, p.session, slices.Clone(p.argv)})
-	}
-	return out
-}
+func (h *Host) Processes() []Process { return h.sys.Processes() }

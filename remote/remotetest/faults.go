@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"provision/remote/remotetest/unix"
 )
 
 // Failure makes a command fail. The zero value of Nth means the first match.
@@ -54,9 +56,25 @@ func (h *Host) CutAfter(bytes int64) {
 	h.cutAfter = bytes
 }
 
+// HoldLock takes the lock of a file for a process that is not one of ours, until release is
+// called. The process shows in /proc with that name.
+func (h *Host) HoldLock(file, process string) (release func(), err error) {
+	return h.sys.HoldLock(file, process)
+}
+
+// start is told of every program that is started, and may return what runs in its place.
+func (h *Host) start(u *unix.Proc) func(*unix.Proc) int {
+	p := h.proc(u)
+	if p.engine != nil {
+		return nil
+	}
+	h.ran(p)
+	return h.intercept(p)
+}
+
 // intercept returns what runs in place of a program, nil for the program itself.
-func (h *Host) intercept(p *proc) func(*proc) int {
-	text := strings.Join(p.argv, " ")
+func (h *Host) intercept(p *proc) func(*unix.Proc) int {
+	text := strings.Join(p.Argv, " ")
 	h.mu.Lock()
 	var hit *Failure
 	for _, f := range h.failures {
@@ -67,16 +85,16 @@ func (h *Host) intercept(p *proc) func(*proc) int {
 			hit = f
 		}
 	}
-	replaced := h.replaced[path.Base(p.argv[0])]
+	replaced := h.replaced[path.Base(p.Argv[0])]
 	h.mu.Unlock()
 	if replaced != nil && p.container == nil {
-		return func(p *proc) int {
+		return func(p *unix.Proc) int {
 			return replaced(Call{
-				Host: h, Argv: p.argv, Env: p.env, Stdin: p.stdin(), Stdout: p.stdout(), Stderr: p.stderr(),
+				Host: h, Argv: p.Argv, Env: p.Env, Stdin: p.Stdin(), Stdout: p.Stdout(), Stderr: p.Stderr(),
 				Real: func(out io.Writer) int {
-					c := p.fork()
-					c.setFd(1, writerDesc(out))
-					return p.wait(c, p.launch(c, func() int { return c.program(h.real) }))
+					c := p.Fork()
+					c.SetFD(1, unix.WriterDesc(out))
+					return p.Wait(c, p.Launch(c, func() int { return c.Program((*unix.Proc).Real) }))
 				},
 			})
 		}
@@ -84,45 +102,31 @@ func (h *Host) intercept(p *proc) func(*proc) int {
 	if hit == nil {
 		return nil
 	}
-	return func(p *proc) int {
+	return func(p *unix.Proc) int {
 		code := 0
 		if hit.Late {
-			code = h.real(p)
+			code = p.Real()
 		}
 		if hit.Do != nil {
-			h.held.Add(1)
+			h.sys.Held.Add(1)
 			hit.Do()
-			h.held.Add(-1)
+			h.sys.Held.Add(-1)
 		}
 		if hit.Cut {
 			h.Disconnect()
 		}
 		if hit.Hang {
-			<-p.ctx.Done()
-			panic(p.cause())
+			p.Hang()
 		}
 		if hit.Code != 0 || hit.Stderr != "" {
-			p.errorf("%s", hit.Stderr)
+			p.Errorf("%s", hit.Stderr)
 			return hit.Code
 		}
 		if hit.Late {
 			return code
 		}
-		return h.real(p)
+		return p.Real()
 	}
-}
-
-// real runs the program that a failure stood in for.
-func (h *Host) real(p *proc) int {
-	name, errno := p.lookPath(p.argv[0])
-	if errno != 0 {
-		p.errorf("%s: not found\n", p.argv[0])
-		return 127
-	}
-	if f := h.command(path.Base(name)); f != nil {
-		return f(p)
-	}
-	return runScript(p, scriptName(name, p.argv[0]), p.argv)
 }
 
 // conn counts, delays and cuts what goes over a connection.
@@ -147,7 +151,7 @@ func (h *Host) wrap(c net.Conn) *conn {
 	h.mu.Unlock()
 	if h.options.Latency > 0 {
 		w.queue = make(chan parcel, 4096)
-		h.work.Go(w.deliver)
+		h.sys.Work.Go(w.deliver)
 	}
 	return w
 }

@@ -16,7 +16,7 @@ func gen2() generation {
 }
 
 func prefectMain(p *proc) int {
-	words := strings.Join(p.argv[1:], " ")
+	words := strings.Join(p.Argv[1:], " ")
 	code := 0
 	switch {
 	case strings.HasPrefix(words, "server database upgrade"):
@@ -24,76 +24,76 @@ func prefectMain(p *proc) int {
 		p.locked(func() {
 			db, why := p.openDatabase()
 			if db == nil {
-				p.errorf("%s\n", why)
+				p.Errorf("%s\n", why)
 				code = 1
 				return
 			}
 			db.migrated = true
-			p.printf("Migrations succeeded!\n")
+			p.Printf("Migrations succeeded!\n")
 		})
 	case strings.HasPrefix(words, "server start"):
 		p.locked(func() {
 			db, why := p.openDatabase()
 			switch {
 			case db == nil:
-				p.errorf("%s\nApplication startup failed. Exiting.\n", why)
+				p.Errorf("%s\nApplication startup failed. Exiting.\n", why)
 				code = 3
-			case !db.migrated && p.env["PREFECT_API_DATABASE_MIGRATE_ON_START"] == "false":
-				p.errorf("asyncpg.exceptions.UndefinedTableError: relation \"configuration\" does not exist\nApplication startup failed. Exiting.\n")
+			case !db.migrated && p.Env["PREFECT_API_DATABASE_MIGRATE_ON_START"] == "false":
+				p.Errorf("asyncpg.exceptions.UndefinedTableError: relation \"configuration\" does not exist\nApplication startup failed. Exiting.\n")
 				code = 3
 			default:
 				db.migrated = true
-				p.printf("INFO:     Application startup complete.\n")
+				p.Printf("INFO:     Application startup complete.\n")
 				p.stay()
 			}
 		})
 	case strings.HasPrefix(words, "agent start"):
 		p.locked(func() {
-			o := p.parse(p.argv[3:], "", "", map[string]string{"pool": "p:", "work-queue": "q:", "limit": "l:"}, true)
+			o := p.Parse(p.Argv[3:], "", "", map[string]string{"pool": "p:", "work-queue": "q:", "limit": "l:"}, true)
 			status, db, why := p.api("poll")
-			if status == 200 && db.pool != o.value["p"] {
+			if status == 200 && db.pool != o.Value["p"] {
 				status, why = 404, "prefect.exceptions.ObjectNotFound"
 			}
 			if status != 200 {
-				p.errorf("Traceback (most recent call last):\n%s (%d)\n", why, status)
+				p.Errorf("Traceback (most recent call last):\n%s (%d)\n", why, status)
 				code = 1
 				return
 			}
-			for _, q := range o.list["q"] {
-				db.asked(q, p.host.now())
+			for _, q := range o.List["q"] {
+				db.asked(q, p.host.sys.Now())
 			}
-			p.printf("Agent started! Looking for work from queue(s): %s...\n", strings.Join(o.list["q"], ", "))
+			p.Printf("Agent started! Looking for work from queue(s): %s...\n", strings.Join(o.List["q"], ", "))
 			p.stay()
 		})
 	case words == "version":
-		p.printf("2.20.25\n")
+		p.Printf("2.20.25\n")
 	default:
-		p.host.unknown("in container " + p.container.name() + ": prefect " + words)
+		p.host.sys.Unknown("in container " + p.container.name() + ": prefect " + words)
 		code = 2
 	}
 	return code
 }
 
 func bridgeMain(p *proc) int {
-	if len(p.argv) < 2 || p.argv[1] != "serve" {
-		p.unsupported("provision-bridge " + strings.Join(p.argv[1:], " "))
+	if len(p.Argv) < 2 || p.Argv[1] != "serve" {
+		p.Unsupported("provision-bridge " + strings.Join(p.Argv[1:], " "))
 	}
-	b, err := p.readAll(p.env["BRIDGE_TOKEN_FILE"])
+	b, err := p.ReadAll(p.Env["BRIDGE_TOKEN_FILE"])
 	if err != nil || len(strings.TrimSpace(string(b))) < 32 {
-		p.errorf("provision-bridge: the token file cannot be read or is too short\n")
+		p.Errorf("provision-bridge: the token file cannot be read or is too short\n")
 		return 78
 	}
-	p.printf("listening on %s\n", p.env["BRIDGE_LISTEN"])
+	p.Printf("listening on %s\n", p.Env["BRIDGE_LISTEN"])
 	return p.stay()
 }
 
 // serveGlue is an executor and its agent in one process.
 func serveGlue(p *proc, args []string) int {
-	b, err := p.readAll(p.env["BRIDGE_TOKEN_FILE"])
+	b, err := p.ReadAll(p.Env["BRIDGE_TOKEN_FILE"])
 	if err != nil || len(strings.TrimSpace(string(b))) < 32 || len(args) < 3 || args[0] != "prefect" {
-		p.errorf("provision-bridge: the token file cannot be read or is too short\n")
+		p.Errorf("provision-bridge: the token file cannot be read or is too short\n")
 		return 78
 	}
-	p.setArgv(args)
+	p.SetArgv(args)
 	return prefectMain(p)
 }

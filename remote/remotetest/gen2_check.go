@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"provision/files/naming"
+
+	"provision/remote/remotetest/unix"
 )
 
 func checkGlue(p *proc, args []string) int {
 	code := 0
 	p.locked(func() {
-		queue := p.env["PROVISION_QUEUE"]
+		queue := p.Env["PROVISION_QUEUE"]
 		out := map[string]any{"ok": false, "error": ""}
 		status, db, why := p.api("poll")
 		if status > 0 {
@@ -31,7 +33,7 @@ func checkGlue(p *proc, args []string) int {
 		if status == 200 {
 			out["ok"], out["queue"], out["last_polled"] = true, queue, nil
 			if !polled.IsZero() {
-				out["last_polled"], out["last_polled_age"] = polled.UTC().Format(time.RFC3339Nano), p.host.now().Sub(polled).Seconds()
+				out["last_polled"], out["last_polled_age"] = polled.UTC().Format(time.RFC3339Nano), p.host.sys.Now().Sub(polled).Seconds()
 			}
 			if slices.Contains(args, "--deep") {
 				var wrong []string
@@ -53,7 +55,7 @@ func checkGlue(p *proc, args []string) int {
 // deepCheck is what the token opens and what it does not: for each attempt the status seen and the
 // one that is right.
 func (p *proc) deepCheck() (deep map[string][2]int, wrong []string) {
-	token := p.env["PREFECT_API_KEY"]
+	token := p.Env["PREFECT_API_KEY"]
 	changed := "0" + token[1:]
 	if changed == token {
 		changed = "1" + token[1:]
@@ -70,17 +72,17 @@ func (p *proc) deepCheck() (deep map[string][2]int, wrong []string) {
 	for _, name := range []string{"empty bearer token", "empty authorization", "no token"} {
 		try(name, "poll", "", 401)
 	}
-	if p.env["PROVISION_API"] != "all" {
+	if p.Env["PROVISION_API"] != "all" {
 		try("write to deployments", "all", token, 403)
 	}
 	return deep, wrong
 }
 
 func smokeGlue(p *proc, args []string) int {
-	o := p.parse(args, "", "", map[string]string{"timeout": "t:"}, true)
+	o := p.Parse(args, "", "", map[string]string{"timeout": "t:"}, true)
 	host := ""
-	if len(o.args) > 0 {
-		host = o.args[0]
+	if len(o.Args) > 0 {
+		host = o.Args[0]
 	}
 	p.workFor(4)
 	out := map[string]any{"ok": false, "host": host, "run": nil, "state": nil, "seconds": 4.2, "hostname": nil, "error": ""}
@@ -92,16 +94,16 @@ func smokeGlue(p *proc, args []string) int {
 		case db.deployments["provision-smoke/"+host].ID == "":
 			out["error"] = "there is no deployment provision-smoke/" + host + ": the deployments are not registered"
 		case !p.host.fleet.executes(host):
-			out["run"], out["state"], out["error"] = randomUUID(), "Late", "still Late after "+o.value["t"]+" s"
+			out["run"], out["state"], out["error"] = unix.RandomUUID(), "Late", "still Late after "+o.Value["t"]+" s"
 		case p.host.runsEnd != "":
 			state, _, _ := strings.Cut(p.host.runsEnd, ":")
-			out["run"], out["state"], out["error"] = randomUUID(), state, p.host.runsEnd
+			out["run"], out["state"], out["error"] = unix.RandomUUID(), state, p.host.runsEnd
 		default:
-			out["ok"], out["run"], out["state"], out["hostname"] = true, randomUUID(), "Completed", naming.Hostname("business-logic", host)
+			out["ok"], out["run"], out["state"], out["hostname"] = true, unix.RandomUUID(), "Completed", naming.Hostname("business-logic", host)
 		}
 	})
 	p.json(out)
-	return b2i(out["ok"] != true)
+	return unix.BoolToInt(out["ok"] != true)
 }
 
 // executes tells whether agent and business logic of an agent host run.
@@ -149,7 +151,7 @@ func healthGlue(p *proc, args []string) int {
 		}
 	})
 	if why != "" {
-		p.printf("%s: %s\n", args[0], why)
+		p.Printf("%s: %s\n", args[0], why)
 		return 1
 	}
 	return 0

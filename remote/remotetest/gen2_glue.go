@@ -8,13 +8,15 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"provision/remote/remotetest/unix"
 )
 
 // serverDatabase is the database of the Prefect server in whose container the process runs.
 func (p *proc) serverDatabase() *database { return p.container.serving(p.host.docker) }
 
 func observeGlue(p *proc, args []string) int {
-	o := p.parse(args, "", "", map[string]string{"stack": "s:", "pool": "p:"}, true)
+	o := p.Parse(args, "", "", map[string]string{"stack": "s:", "pool": "p:"}, true)
 	p.locked(func() {
 		db := p.serverDatabase()
 		if db == nil {
@@ -25,7 +27,7 @@ func observeGlue(p *proc, args []string) int {
 		out := map[string]any{
 			"pool": nil, "queues": []any{}, "registration": db.record,
 		}
-		if db.pool == o.value["p"] && db.pool != "" {
+		if db.pool == o.Value["p"] && db.pool != "" {
 			out["pool"] = map[string]any{"name": db.pool}
 			queues := []any{}
 			for _, name := range slices.Sorted(maps.Keys(db.queues)) {
@@ -35,7 +37,7 @@ func observeGlue(p *proc, args []string) int {
 		}
 		deployments := []Deployment{}
 		for _, k := range slices.Sorted(maps.Keys(db.deployments)) {
-			if d := db.deployments[k]; slices.Contains(d.Tags, p.env["PROVISION_TAG"]) {
+			if d := db.deployments[k]; slices.Contains(d.Tags, p.Env["PROVISION_TAG"]) {
 				deployments = append(deployments, d)
 			}
 		}
@@ -59,33 +61,33 @@ func poolGlue(p *proc, args []string) int {
 		Prefix string `json:"own_prefix"`
 	}
 	if len(args) != 1 || json.Unmarshal([]byte(args[0]), &spec) != nil {
-		p.errorf("usage: python -m provision_glue.pool JSON|-\n")
+		p.Errorf("usage: python -m provision_glue.pool JSON|-\n")
 		return 64
 	}
 	code := 0
 	p.locked(func() {
 		db := p.serverDatabase()
 		if db == nil {
-			p.errorf("pool: GET /work_pools: cannot connect to 127.0.0.1:4200\n")
+			p.Errorf("pool: GET /work_pools: cannot connect to 127.0.0.1:4200\n")
 			code = 69
 			return
 		}
 		if db.pool != spec.Pool {
 			db.pool = spec.Pool
-			p.printf("pool %s: created\n", spec.Pool)
+			p.Printf("pool %s: created\n", spec.Pool)
 		}
 		want := map[string]bool{}
 		for _, q := range spec.Queues {
 			want[q.Name] = true
 			if _, ok := db.queues[q.Name]; !ok {
 				db.queues[q.Name] = time.Time{}
-				p.printf("queue %s: created\n", q.Name)
+				p.Printf("queue %s: created\n", q.Name)
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(db.queues)) {
 			if strings.HasPrefix(name, spec.Prefix) && !want[name] {
 				delete(db.queues, name)
-				p.printf("queue %s: deleted\n", name)
+				p.Printf("queue %s: deleted\n", name)
 			}
 		}
 	})
@@ -117,12 +119,12 @@ func (r registration) all() []registered {
 }
 
 func (p *proc) registration() (spec registration, ok bool) {
-	text, err := io.ReadAll(p.stdin())
+	text, err := io.ReadAll(p.Stdin())
 	if err == nil {
 		err = json.Unmarshal(text, &spec)
 	}
 	if err != nil {
-		p.errorf("register: %v\n", err)
+		p.Errorf("register: %v\n", err)
 	}
 	return spec, err == nil
 }
@@ -137,7 +139,7 @@ func describeGlue(p *proc, _ []string) int {
 	code := 0
 	p.locked(func() {
 		if p.container.HostConfig.NetworkMode != "none" || len(p.container.Mounts) > 0 {
-			p.host.unknown("flows are imported in a container with networks or mounts")
+			p.host.sys.Unknown("flows are imported in a container with networks or mounts")
 		}
 		said := map[string]any{}
 		for _, d := range spec.all() {
@@ -146,7 +148,7 @@ func describeGlue(p *proc, _ []string) int {
 				flow, why = "provision-smoke", ""
 			}
 			if why != "" {
-				p.errorf("register: flow %s: %s\n", d.Flow, why)
+				p.Errorf("register: flow %s: %s\n", d.Flow, why)
 				code = 65
 			}
 			said[d.Flow] = map[string]any{"name": flow, "description": nil, "parameters": map[string]any{"properties": map[string]any{}}}
@@ -175,19 +177,19 @@ func (p *proc) register(spec registration) int {
 	for _, d := range spec.all() {
 		flow := spec.Flows[d.Flow].Name
 		if flow == "" {
-			p.errorf("register: flow %s: nothing is known of it\n", d.Flow)
+			p.Errorf("register: flow %s: nothing is known of it\n", d.Flow)
 			return 65
 		}
 		all := append(slices.Clone(d.Tags), tag)
 		slices.Sort(all)
 		want[flow+"/"+d.Name] = Deployment{
-			ID: randomUUID(), Flow: flow, Name: d.Name, Tags: slices.Compact(all), Queue: d.Queue, Pool: spec.Pool, Entrypoint: d.Flow,
+			ID: unix.RandomUUID(), Flow: flow, Name: d.Name, Tags: slices.Compact(all), Queue: d.Queue, Pool: spec.Pool, Entrypoint: d.Flow,
 			Version: spec.Record[:min(40, len(spec.Record))], Schedules: []any{},
 		}
 	}
 	db := p.serverDatabase()
 	if db == nil {
-		p.errorf("register: GET /deployments/filter: cannot connect to 127.0.0.1:4200\n")
+		p.Errorf("register: GET /deployments/filter: cannot connect to 127.0.0.1:4200\n")
 		return 69
 	}
 	for _, k := range slices.Sorted(maps.Keys(want)) {
@@ -197,17 +199,17 @@ func (p *proc) register(spec registration) int {
 			d.ID, verb = old.ID, "updated"
 		}
 		db.deployments[k] = d
-		p.printf("deployment %s: %s\n", k, verb)
+		p.Printf("deployment %s: %s\n", k, verb)
 	}
 	for _, k := range slices.Sorted(maps.Keys(db.deployments)) {
 		if _, ok := want[k]; !ok && slices.Contains(db.deployments[k].Tags, tag) {
 			delete(db.deployments, k)
-			p.printf("deployment %s: deleted\n", k)
+			p.Printf("deployment %s: deleted\n", k)
 		}
 	}
 	record := spec.Record
 	db.record = &record
-	p.printf("%d deployments registered\n", len(want))
+	p.Printf("%d deployments registered\n", len(want))
 	return 0
 }
 
@@ -217,7 +219,7 @@ func (p *proc) importFlow(entrypoint string) (name, why string) {
 	if !ok {
 		return strings.ReplaceAll(entrypoint[strings.LastIndexByte(entrypoint, '.')+1:], "_", "-"), ""
 	}
-	text, err := p.readAll("/opt/business/" + file)
+	text, err := p.ReadAll("/opt/business/" + file)
 	if err != nil {
 		return "", "there is no file " + file + " in the project"
 	}

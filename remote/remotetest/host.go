@@ -2,7 +2,6 @@ package remotetest
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,12 +13,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/gliderlabs/ssh"
 	gossh "golang.org/x/crypto/ssh"
+
+	"provision/remote/remotetest/unix"
 )
 
 // Privilege is how the login user becomes root.
@@ -74,35 +74,26 @@ type HostOptions struct {
 func (h *Host) IP() string { return h.addr.IP.String() }
 
 // Port is a TCP port that something else listens on.
-type Port struct {
-	Number  int
-	Process string
-}
+type Port = unix.Port
+
+// Info describes one file of a simulated host.
+type Info = unix.Info
 
 // Host is one simulated machine. It is safe for concurrent use.
 type Host struct {
 	fleet    *Fleet
 	name     string
 	options  HostOptions
-	tree     *tree
+	sys      *unix.System
 	key      gossh.Signer
 	server   *ssh.Server
 	listener net.Listener
 	addr     *net.TCPAddr
-	work     sync.WaitGroup
 
 	mu           sync.Mutex
-	boot         context.Context
-	off          context.CancelFunc
-	bootID       string
-	offset       time.Duration
-	procs        map[int]*proc
-	lastPid      int
-	locks        map[*node]*lock
 	conns        map[net.Conn]bool
 	counts       Counts
 	commands     []Command
-	unknowns     []string
 	failures     []*Failure
 	replaced     map[string]func(Call) int
 	cutAfter     int64
@@ -117,15 +108,13 @@ type Host struct {
 	mirror       error
 	crashes      map[string]crash
 	healthDelays map[string]time.Duration
-	programs     map[string]func(*proc) int // by name, what a file of that name does
-	inside       map[string]func(*proc) int // the same in containers of the stack
+	inside       map[string]func(*proc) int // by name, programs in containers of the stack
 	disks        map[string]*Disk           // attached, by device
 	rules        map[string]bool            // of iptables
 	ruleset      string                     // of nftables
 
 	dockerRepository *DockerRepository
-	held             atomic.Int32 // programs that a Failure's Do holds
-	dockerLists      bool         // apt-get update read it
+	dockerLists      bool // apt-get update read it
 }
 
 func newHost(f *Fleet, name string, o HostOptions) (*Host, error) {
@@ -137,35 +126,19 @@ func newHost(f *Fleet, name string, o HostOptions) (*Host, error) {
 	o.MaxSessions = cmp.Or(o.MaxSessions, 10)
 	o.DiskMiB, o.DiskUsedMiB, o.MemoryMiB = cmp.Or(o.DiskMiB, 40960), cmp.Or(o.DiskUsedMiB, 2048), cmp.Or(o.MemoryMiB, 4096)
 	h := &Host{
-		fleet: f, name: name, options: o, offset: o.ClockOffset, procs: map[int]*proc{}, lastPid: 600,
-		locks: map[*node]*lock{}, conns: map[net.Conn]bool{}, packages: map[string]string{}, crashes: map[string]crash{}, replaced: map[string]func(Call) int{}, healthDelays: map[string]time.Duration{}, units: map[string]*unit{}, cloudInit: o.CloudInit,
+		fleet: f, name: name, options: o, conns: map[net.Conn]bool{}, packages: map[string]string{}, crashes: map[string]crash{}, replaced: map[string]func(Call) int{},
+		healthDelays: map[string]time.Duration{}, units: map[string]*unit{}, cloudInit: o.CloudInit, inside: stackPrograms(),
 	}
-	h.tree = newTree(h.now, int64(o.DiskMiB-o.DiskUsedMiB)<<20)
-	h.programs, h.inside = programs(), stackPrograms()
-	h.powerOn()
+	h.sys = unix.New(unix.Options{
+		Name: name, Arch: o.Arch, MemoryMiB: o.MemoryMiB, DiskMiB: o.DiskMiB, DiskUsedMiB: o.DiskUsedMiB, ClockOffset: o.ClockOffset,
+		Speed: f.options.Speed, MinTimeout: f.options.MinTimeout,
+		Programs: h.programs(), MayLack: mayLack, Start: h.start,
+		Ports: append([]Port{{Number: 22, Process: "sshd"}}, o.Ports...), Published: h.publishedPorts, Routes: h.routes,
+	})
 	if err := h.install(); err != nil {
 		return nil, err
 	}
 	return h, h.listen()
-}
-
-func (h *Host) powerOn() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.boot, h.off = context.WithCancel(context.Background())
-	h.bootID = randomUUID()
-}
-
-func (h *Host) alive() context.Context {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.boot
-}
-
-func (h *Host) now() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return time.Now().Add(h.offset)
 }
 
 // Name is the hostname.
@@ -193,28 +166,28 @@ func (h *Host) KnownHostsLine() string {
 }
 
 // ReadFile reads a file as root.
-func (h *Host) ReadFile(name string) ([]byte, error) { return h.tree.readFile(name) }
+func (h *Host) ReadFile(name string) ([]byte, error) { return h.sys.Tree.ReadFile(name) }
 
 // WriteFile writes a file as root, with its directories, as a neighbour on the host would.
 func (h *Host) WriteFile(name, content string, mode fs.FileMode) error {
-	return h.tree.writeFile(name, content, mode)
+	return h.sys.Tree.WriteFile(name, content, mode)
 }
 
 // Chown sets owner and group of a file.
 func (h *Host) Chown(name string, uid, gid int) error {
-	return h.tree.chown(cred{}, name, uid, gid, false)
+	return h.sys.Tree.Chown(unix.Cred{}, name, uid, gid, false)
 }
 
 // Remove removes a file or a directory with all that it holds.
-func (h *Host) Remove(name string) { h.tree.removeAll(name) }
+func (h *Host) Remove(name string) { h.sys.Tree.RemoveAll(name) }
 
 // Stat describes a file without following a last link.
-func (h *Host) Stat(name string) (Info, error) { return h.tree.stat(cred{}, name, false) }
+func (h *Host) Stat(name string) (Info, error) { return h.sys.Tree.Stat(unix.Cred{}, name, false) }
 
 // Files lists all paths below a directory, sorted, without the directory itself.
 func (h *Host) Files(dir string) []Info {
 	var out []Info
-	infos, _ := h.tree.readDir(cred{}, dir)
+	infos, _ := h.sys.Tree.ReadDir(unix.Cred{}, dir)
 	for _, i := range infos {
 		i.Path = path.Join(dir, i.Path)
 		out = append(out, i)
@@ -223,26 +196,6 @@ func (h *Host) Files(dir string) []Info {
 		}
 	}
 	return out
-}
-
-func (h *Host) command(name string) func(*proc) int { return h.programs[name] }
-
-// targets are the processes that a kill(2) of n by p reaches.
-func (h *Host) targets(p *proc, n int) (out []*proc, denied bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, pid := range slices.Sorted(maps.Keys(h.procs)) {
-		t := h.procs[pid]
-		if n > 0 && t.pid != n || n < 0 && t.pgid != -n || n == 0 && t.pgid != p.pgid {
-			continue
-		}
-		if p.cred.uid != 0 && p.cred.uid != t.cred.uid {
-			denied = true
-			continue
-		}
-		out = append(out, t)
-	}
-	return out, denied && len(out) == 0
 }
 
 // Disconnect cuts all connections now; what runs on the host goes on.
@@ -257,31 +210,26 @@ func (h *Host) Disconnect() {
 
 // AdvanceClock moves the host's clock.
 func (h *Host) AdvanceClock(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.offset += d
+	h.sys.AdvanceClock(d)
 }
 
 // Reboot ends every process and connection, clears what lives in memory and starts the enabled
 // units and the containers with a restart policy.
 func (h *Host) Reboot() {
-	h.mu.Lock()
-	off := h.off
-	h.mu.Unlock()
 	h.docker.powerOff()
 	h.Disconnect()
-	off()
+	h.sys.PowerOff()
 	for _, dir := range []string{"/tmp", "/run"} {
-		infos, _ := h.tree.readDir(cred{}, dir)
+		infos, _ := h.sys.Tree.ReadDir(unix.Cred{}, dir)
 		for _, i := range infos {
-			h.tree.removeAll(path.Join(dir, i.Path))
+			h.sys.Tree.RemoveAll(path.Join(dir, i.Path))
 		}
 	}
-	_ = h.tree.mkdir(cred{}, "/run/lock", 0o777|fs.ModeSticky)
+	_ = h.sys.Tree.Mkdir(unix.Cred{}, "/run/lock", 0o777|fs.ModeSticky)
 	h.mu.Lock()
 	h.rules = nil
 	h.mu.Unlock()
-	h.powerOn()
+	h.sys.PowerOn()
 	h.bootDisks()
 	h.readHostKey()
 	h.bootUnits()
@@ -300,21 +248,18 @@ func (h *Host) Plug() error {
 		return err
 	}
 	h.listener = l
-	h.work.Go(func() { _ = h.server.Serve(l) })
+	h.sys.Work.Go(func() { _ = h.server.Serve(l) })
 	return nil
 }
 
 // Close powers the host off and waits for everything that runs on it.
 func (h *Host) Close() {
-	h.mu.Lock()
-	off := h.off
-	h.mu.Unlock()
 	h.docker.powerOff()
-	off()
+	h.sys.PowerOff()
 	_ = h.listener.Close()
 	_ = h.server.Close()
 	h.Disconnect()
-	h.work.Wait()
+	h.sys.Work.Wait()
 }
 
 // OwnAddress as an address of a host to listen on is one that no other host has, of this process or of another, and OwnPort

@@ -11,7 +11,7 @@ import (
 func iptablesMain(p *proc) int {
 	table, verb := "filter", ""
 	var rule []string
-	for args := p.argv[1:]; len(args) > 0; args = args[1:] {
+	for args := p.Argv[1:]; len(args) > 0; args = args[1:] {
 		switch a := args[0]; a {
 		case "-w":
 		case "-t":
@@ -25,7 +25,7 @@ func iptablesMain(p *proc) int {
 		}
 	}
 	if verb == "" || len(rule) == 0 && verb != "-S" {
-		p.unsupported("iptables " + strings.Join(p.argv[1:], " "))
+		p.Unsupported("iptables " + strings.Join(p.Argv[1:], " "))
 	}
 	key := table + " " + strings.Join(rule, " ")
 	p.host.mu.Lock()
@@ -39,7 +39,7 @@ func iptablesMain(p *proc) int {
 		}
 		p.host.addRule(table + " -P " + key[len(table)+1:])
 	case verb == "-S", verb == "-P":
-		p.unsupported("iptables " + strings.Join(p.argv[1:], " "))
+		p.Unsupported("iptables " + strings.Join(p.Argv[1:], " "))
 	case verb == "-F", verb == "-X":
 		p.host.flush(key)
 	case verb == "-I", verb == "-A":
@@ -56,14 +56,14 @@ func iptablesMain(p *proc) int {
 func (p *proc) listRules(table string) {
 	for _, chain := range []string{"INPUT", "FORWARD", "OUTPUT"} {
 		if policy := "-P " + chain + " DROP"; p.host.rules[table+" "+policy] {
-			p.printf("%s\n", policy)
+			p.Printf("%s\n", policy)
 		} else {
-			p.printf("-P %s ACCEPT\n", chain)
+			p.Printf("-P %s ACCEPT\n", chain)
 		}
 	}
 	for _, r := range slices.Sorted(maps.Keys(p.host.rules)) {
 		if words, ok := strings.CutPrefix(r, table+" "); ok && !strings.HasPrefix(words, "-P ") {
-			p.printf("-A %s\n", words)
+			p.Printf("-A %s\n", words)
 		}
 	}
 }
@@ -73,33 +73,33 @@ func (h *Host) SetRuleset(text string) {
 	h.mu.Lock()
 	h.ruleset = text
 	h.mu.Unlock()
-	h.addProgram("/usr/sbin/nft")
+	h.sys.AddProgram("/usr/sbin/nft")
 }
 
 // nftMain lists the ruleset.
 func nftMain(p *proc) int {
-	if strings.Join(p.argv[1:], " ") != "-s list ruleset" {
-		p.unsupported("nft " + strings.Join(p.argv[1:], " "))
+	if strings.Join(p.Argv[1:], " ") != "-s list ruleset" {
+		p.Unsupported("nft " + strings.Join(p.Argv[1:], " "))
 	}
 	p.host.mu.Lock()
 	defer p.host.mu.Unlock()
-	p.printf("%s", p.host.ruleset)
+	p.Printf("%s", p.host.ruleset)
 	return 0
 }
 
 // iptablesRestoreMain is iptables-restore -n: it fills the chains that it names anew.
 func iptablesRestoreMain(p *proc) int {
-	o := p.options("wn", "", map[string]string{"noflush": "n", "wait": "w"})
-	if !o.has("n") {
-		p.unsupported("iptables-restore that empties whole tables")
+	o := p.Options("wn", "", map[string]string{"noflush": "n", "wait": "w"})
+	if !o.Has("n") {
+		p.Unsupported("iptables-restore that empties whole tables")
 	}
-	b, err := io.ReadAll(p.stdin())
+	b, err := io.ReadAll(p.Stdin())
 	if err != nil {
 		return 1
 	}
 	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
 	if lines[len(lines)-1] != "COMMIT" {
-		p.errorf("iptables-restore: COMMIT expected at line %d\n", len(lines)+1)
+		p.Errorf("iptables-restore: COMMIT expected at line %d\n", len(lines)+1)
 		return 1
 	}
 	p.host.mu.Lock()
@@ -115,7 +115,7 @@ func iptablesRestoreMain(p *proc) int {
 		case word == "-A":
 			p.host.addRule(table + " " + rest)
 		case l != "COMMIT":
-			p.unsupported("iptables-restore with " + l)
+			p.Unsupported("iptables-restore with " + l)
 		}
 	}
 	return 0

@@ -1,29 +1,25 @@
 package remotetest
 
-// programs maps names to what they do. A program can be run only where its file is.
-func programs() map[string]func(*proc) int {
-	as := func(builtin string) func(*proc) int {
-		return func(p *proc) int { return newShell(p, "sh", nil).invokeBuiltin(builtin) }
+import (
+	"maps"
+	"slices"
+
+	"provision/remote/remotetest/unix"
+)
+
+// programs maps names to what they do on this host: the userland's programs, and those of a machine.
+func (h *Host) programs() map[string]func(*unix.Proc) int {
+	all := unix.Programs()
+	for name, f := range machinePrograms() {
+		all[name] = func(p *unix.Proc) int { return f(h.proc(p)) }
 	}
+	return all
+}
+
+// machinePrograms are those that know more than a system's files, processes and users.
+func machinePrograms() map[string]func(*proc) int {
 	return map[string]func(*proc) int{
-		"sh": shellMain, "bash": shellMain, "dash": shellMain,
-		"true": func(*proc) int { return 0 }, "false": func(*proc) int { return 1 },
-		"test": as("test"), "[": as("["), "printf": as("printf"), "echo": as("echo"), "pwd": as("pwd"), "kill": as("kill"),
-
-		"cat": catMain, "tee": teeMain, "head": headMain, "tail": tailMain, "wc": wcMain, "tr": trMain, "cut": cutMain, "sort": sortMain,
-		"sha256sum": sumMain, "cmp": cmpMain, "od": odMain,
-		"base64": base64Main, "dirname": dirnameMain, "seq": seqMain, "xargs": xargsMain, "grep": grepMain, "sed": sedMain,
-		"dd": ddMain, "stty": sttyMain,
-
-		"mkdir": mkdirMain, "mktemp": mktempMain, "mv": mvMain, "rm": rmMain, "rmdir": rmdirMain, "ln": lnMain, "cp": cpMain, "install": installMain,
-		"chmod": chmodMain, "chown": chownMain, "stat": statMain, "touch": touchMain, "ls": lsMain, "find": findMain,
-		"readlink": readlinkMain, "sync": syncMain, "df": dfMain, "tar": tarMain, "gzip": gzipMain,
-
-		"date": dateMain, "id": idMain, "uname": unameMain, "arch": unameMain, "hostname": hostnameMain,
-		"free": freeMain, "ss": ssMain, "getent": getentMain, "ps": psMain, "pgrep": pgrepMain,
-		"env": envMain, "timeout": timeoutMain, "sleep": sleepMain, "setsid": setsidMain,
-		"flock": flockMain, "script": scriptMain, "sudo": sudoMain, "sftp-server": sftpServerMain,
-
+		"sudo": sudoMain, "sftp-server": sftpServerMain,
 		"systemctl": systemctlMain, "journalctl": journalctlMain, "cloud-init": cloudInitMain,
 		"apt-get": aptGetMain, "apt-cache": aptCacheMain, "apt-helper": aptHelperMain,
 		"dnf": dnfMain, "rpm": rpmMain, "curl": curlMain,
@@ -34,7 +30,22 @@ func programs() map[string]func(*proc) int {
 	}
 }
 
-// invokeBuiltin runs the program that does what a builtin does.
-func (s *shell) invokeBuiltin(name string) int {
-	return builtin(name)(s, append([]string{name}, s.p.argv[1:]...))
+// basePrograms are in every simulated system.
+func (h *Host) basePrograms() []string {
+	base := maps.Clone(h.sys.Programs)
+	for _, apart := range []string{
+		"docker", "dockerd", "systemctl", "journalctl", "apt-get", "apt-cache", "apt-helper", "dnf", "rpm", "curl", "nft", "dpkg", "dpkg-query",
+		"sudo", "cloud-init", "sftp-server",
+	} {
+		delete(base, apart)
+	}
+	return slices.Collect(maps.Keys(base))
+}
+
+// mayLack names programs that a host may or may not have; a script that looks for them is not wrong.
+func mayLack(name string) bool {
+	return slices.Contains([]string{
+		"docker", "dockerd", "docker-compose", "podman", "cloud-init", "sudo", "doas", "python3", "systemctl", "apk", "dnf",
+		"rpm", "apt-get", "apt-cache", "dpkg-query", "rc-service", "firewall-cmd", "ufw", "nft", "fuser", "lsof", "curl", "wget", "nginx", "timedatectl", "chronyc", "restorecon",
+	}, name)
 }

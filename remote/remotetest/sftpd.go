@@ -8,15 +8,17 @@ import (
 	"syscall"
 
 	"github.com/pkg/sftp"
+
+	"provision/remote/remotetest/unix"
 )
 
 // serveSFTP answers the SFTP protocol on a stream, as the given user. Like OpenSSH's server it makes
 // files 0666 less a umask of 022 before any chmod, and reports a full disk as a plain failure.
-func (h *Host) serveSFTP(rw io.ReadWriteCloser, c cred) {
+func (h *Host) serveSFTP(rw io.ReadWriteCloser, c unix.Cred) {
 	f := sftpFiles{h, c}
 	home := "/root"
-	if c.uid != 0 {
-		_, home = h.account(h.options.User)
+	if c.UID != 0 {
+		_, home = h.sys.Account(h.options.User)
 	}
 	s := sftp.NewRequestServer(rw, sftp.Handlers{FileGet: f, FilePut: f, FileCmd: f, FileList: f}, sftp.WithStartDirectory(home))
 	_ = s.Serve()
@@ -25,7 +27,7 @@ func (h *Host) serveSFTP(rw io.ReadWriteCloser, c cred) {
 
 type sftpFiles struct {
 	h *Host
-	c cred
+	c unix.Cred
 }
 
 var (
@@ -51,7 +53,7 @@ func sftpError(err error) error {
 	return sftp.ErrSSHFxFailure
 }
 
-func (f sftpFiles) open(r *sftp.Request) (*handle, error) {
+func (f sftpFiles) open(r *sftp.Request) (*unix.Handle, error) {
 	p := r.Pflags()
 	flag := os.O_RDONLY
 	switch {
@@ -72,7 +74,7 @@ func (f sftpFiles) open(r *sftp.Request) (*handle, error) {
 	if r.AttrFlags().Permissions {
 		perm = r.Attributes().FileMode().Perm()
 	}
-	hd, err := f.h.tree.open(f.c, r.Filepath, flag, perm&^0o022)
+	hd, err := f.h.sys.Tree.Open(f.c, r.Filepath, flag, perm&^0o022)
 	if err != nil {
 		return nil, sftpError(err)
 	}
@@ -94,60 +96,60 @@ func (f sftpFiles) OpenFile(r *sftp.Request) (sftp.WriterAtReaderAt, error) {
 	return sftpHandle{hd}, err
 }
 
-type sftpHandle struct{ *handle }
+type sftpHandle struct{ *unix.Handle }
 
 func (s sftpHandle) WriteAt(b []byte, off int64) (int, error) {
-	n, err := s.handle.WriteAt(b, off)
+	n, err := s.Handle.WriteAt(b, off)
 	return n, sftpError(err)
 }
 
 func (f sftpFiles) Filecmd(r *sftp.Request) error {
-	t := f.h.tree
+	t := f.h.sys.Tree
 	switch r.Method {
 	case "Setstat":
 		return sftpError(f.setstat(r))
 	case "Rename":
-		return sftpError(t.rename(f.c, r.Filepath, r.Target, true))
+		return sftpError(t.Rename(f.c, r.Filepath, r.Target, true))
 	case "Rmdir":
-		return sftpError(t.remove(f.c, r.Filepath, true, false))
+		return sftpError(t.Remove(f.c, r.Filepath, true, false))
 	case "Remove":
-		return sftpError(t.remove(f.c, r.Filepath, false, true))
+		return sftpError(t.Remove(f.c, r.Filepath, false, true))
 	case "Mkdir":
-		return sftpError(t.mkdir(f.c, r.Filepath, 0o755))
+		return sftpError(t.Mkdir(f.c, r.Filepath, 0o755))
 	case "Link":
-		return sftpError(t.link(f.c, r.Filepath, r.Target))
+		return sftpError(t.Link(f.c, r.Filepath, r.Target))
 	case "Symlink":
-		return sftpError(t.symlink(f.c, r.Filepath, r.Target))
+		return sftpError(t.Symlink(f.c, r.Filepath, r.Target))
 	}
 	return sftp.ErrSSHFxOpUnsupported
 }
 
 func (f sftpFiles) PosixRename(r *sftp.Request) error {
-	return sftpError(f.h.tree.rename(f.c, r.Filepath, r.Target, false))
+	return sftpError(f.h.sys.Tree.Rename(f.c, r.Filepath, r.Target, false))
 }
 
 func (f sftpFiles) setstat(r *sftp.Request) error {
-	t, a, has := f.h.tree, r.Attributes(), r.AttrFlags()
+	t, a, has := f.h.sys.Tree, r.Attributes(), r.AttrFlags()
 	if has.Size {
-		hd, err := t.open(f.c, r.Filepath, os.O_WRONLY, 0)
+		hd, err := t.Open(f.c, r.Filepath, os.O_WRONLY, 0)
 		if err != nil {
 			return err
 		}
-		hd.truncate(int64(a.Size))
+		hd.Truncate(int64(a.Size))
 	}
 	if has.UidGid {
-		if err := t.chown(f.c, r.Filepath, int(a.UID), int(a.GID), true); err != nil {
+		if err := t.Chown(f.c, r.Filepath, int(a.UID), int(a.GID), true); err != nil {
 			return err
 		}
 	}
 	if has.Permissions {
-		return t.chmod(f.c, r.Filepath, a.FileMode())
+		return t.Chmod(f.c, r.Filepath, a.FileMode())
 	}
 	return nil
 }
 
 func (f sftpFiles) StatVFS(*sftp.Request) (*sftp.StatVFS, error) {
-	total, free := f.h.blocks()
+	total, free := f.h.sys.Blocks()
 	return &sftp.StatVFS{
 		Bsize: 4096, Frsize: 4096, Blocks: uint64(total / 4096), Bfree: uint64(free / 4096), Bavail: uint64(free / 4096),
 		Files: 1 << 20, Ffree: 1 << 19, Favail: 1 << 19, Namemax: 255,
@@ -157,7 +159,7 @@ func (f sftpFiles) StatVFS(*sftp.Request) (*sftp.StatVFS, error) {
 func (f sftpFiles) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
 	switch r.Method {
 	case "List":
-		infos, err := f.h.tree.readDir(f.c, r.Filepath)
+		infos, err := f.h.sys.Tree.ReadDir(f.c, r.Filepath)
 		out := make(listing, len(infos))
 		for i := range infos {
 			out[i] = infos[i]
@@ -174,7 +176,7 @@ func (f sftpFiles) Lstat(r *sftp.Request) (sftp.ListerAt, error) {
 }
 
 func (f sftpFiles) described(name string, follow bool) (sftp.ListerAt, error) {
-	i, err := f.h.tree.stat(f.c, name, follow)
+	i, err := f.h.sys.Tree.Stat(f.c, name, follow)
 	if lie := f.h.options.SFTPSize; lie != nil {
 		i.Bytes = lie(name, i.Bytes)
 	}
@@ -182,7 +184,7 @@ func (f sftpFiles) described(name string, follow bool) (sftp.ListerAt, error) {
 }
 
 func (f sftpFiles) Readlink(name string) (string, error) {
-	i, err := f.h.tree.stat(f.c, name, false)
+	i, err := f.h.sys.Tree.Stat(f.c, name, false)
 	if err != nil {
 		return "", sftpError(err)
 	}
@@ -205,15 +207,6 @@ func (l listing) ListAt(out []os.FileInfo, off int64) (int, error) {
 // sftpServerMain is the program that the subsystem runs, for those who start it themselves.
 func sftpServerMain(p *proc) int {
 	p.host.count(func(c *Counts) { c.SFTP++ })
-	p.host.serveSFTP(procStream{p}, p.cred)
+	p.host.serveSFTP(p.Stream(), p.Cred)
 	return 0
 }
-
-type procStream struct{ p *proc }
-
-func (s procStream) Read(b []byte) (int, error) {
-	n, err := s.p.fds[0].read(s.p.ctx, b)
-	return n, err
-}
-func (s procStream) Write(b []byte) (int, error) { return s.p.fds[1].write(s.p.ctx, b) }
-func (s procStream) Close() error                { return nil }

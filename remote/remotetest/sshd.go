@@ -1,7 +1,6 @@
 package remotetest
 
 import (
-	"context"
 	"io"
 	"net"
 	"strings"
@@ -10,6 +9,8 @@ import (
 
 	"github.com/gliderlabs/ssh"
 	gossh "golang.org/x/crypto/ssh"
+
+	"provision/remote/remotetest/unix"
 )
 
 // serve is sshd: public keys only, MaxSessions, the login shell of the user, and forwarding for
@@ -46,7 +47,7 @@ func (h *Host) serve(l net.Listener) (err error) {
 					return
 				}
 				h.count(func(c *Counts) { c.Channels++ })
-				h.work.Go(func() {
+				h.sys.Work.Go(func() {
 					// The client knows of the end of a channel before we have counted it.
 					time.Sleep(20 * time.Millisecond)
 					mu.Lock()
@@ -72,11 +73,11 @@ func (h *Host) serve(l net.Listener) (err error) {
 	if !h.options.NoSFTP {
 		h.server.SubsystemHandlers["sftp"] = func(s ssh.Session) {
 			h.count(func(c *Counts) { c.SFTP++ })
-			h.serveSFTP(s, h.login(s.User()))
+			h.serveSFTP(s, h.sys.Login(s.User()))
 		}
 	}
 	if h.options.Silent {
-		h.work.Go(func() {
+		h.sys.Work.Go(func() {
 			for {
 				c, err := l.Accept()
 				if err != nil {
@@ -87,7 +88,7 @@ func (h *Host) serve(l net.Listener) (err error) {
 		})
 		return nil
 	}
-	h.work.Go(func() { _ = h.server.Serve(l) })
+	h.sys.Work.Go(func() { _ = h.server.Serve(l) })
 	return nil
 }
 
@@ -100,71 +101,71 @@ func (h *Host) count(f func(*Counts)) {
 // session runs one command line in the user's login shell. It ends when the shell has ended and
 // nobody holds its output any more; what goes on without a connection gets SIGPIPE when it writes.
 func (h *Host) session(s ssh.Session) {
-	if h.alive().Err() != nil {
+	if h.sys.Alive().Err() != nil {
 		return
 	}
 	h.count(func(c *Counts) { c.Execs++ })
-	c, home := h.account(s.User())
-	p := h.newProc(c, map[string]string{
+	c, home := h.sys.Account(s.User())
+	p := h.sys.NewProc(c, map[string]string{
 		"HOME": home, "USER": s.User(), "LOGNAME": s.User(), "SHELL": h.options.LoginShell, "PWD": home,
 		"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/games", "SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 22",
 	}, home)
-	if c.uid == 0 {
-		p.env["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	if c.UID == 0 {
+		p.Env["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 	}
 	for _, kv := range s.Environ() {
 		if k, v, ok := strings.Cut(kv, "="); ok && (k == "LANG" || strings.HasPrefix(k, "LC_")) {
-			p.env[k] = v
+			p.Env[k] = v
 		}
 	}
 	var outputs sync.WaitGroup
-	output := func(w io.Writer) *desc {
+	output := func(w io.Writer) *unix.Desc {
 		outputs.Add(1)
-		d := writerDesc(w)
-		d.onClose(outputs.Done)
+		d := unix.WriterDesc(w)
+		d.OnClose(outputs.Done)
 		return d
 	}
-	in, feed := newPipe()
+	in, feed := unix.NewPipe()
 	heard := h.options.Heard
 	if heard == nil {
 		heard = func([]byte) {}
 	}
-	var input io.Writer = descWriter{feed}
+	var input io.Writer = feed.Writer()
 	if term := s.Stderr().(ttyStderr).channel.tty; term != nil {
-		in.close()
-		input = h.attach(term, p, &outputs)
+		in.Close()
+		input = h.sys.Attach(term, p, &outputs)
 	} else {
-		p.fds = map[int]*desc{0: in, 1: output(s), 2: output(s.Stderr())}
+		p.FDs = map[int]*unix.Desc{0: in, 1: output(s), 2: output(s.Stderr())}
 	}
-	h.work.Go(func() {
-		defer feed.close()
+	h.sys.Work.Go(func() {
+		defer feed.Close()
 		_, _ = io.Copy(input, io.TeeReader(s, hearing(heard)))
 	})
-	if u := p; c.uid != 0 {
+	if u := p; c.UID != 0 {
 		// Root's signals are refused by the sshd of most releases in use.
 		signals := make(chan ssh.Signal, 8)
 		s.Signals(signals)
 		defer s.Signals(nil)
-		h.work.Go(func() {
+		h.sys.Work.Go(func() {
 			for {
 				select {
 				case sig := <-signals:
-					if v, ok := parseSignal(string(sig)); ok {
-						targets, _ := h.targets(u, -u.session)
+					if v, ok := unix.ParseSignal(string(sig)); ok {
+						targets, _ := h.sys.Targets(u, -u.Session)
 						for _, t := range targets {
-							t.signal(v)
+							t.Signal(v)
 						}
 					}
-				case <-u.done:
+				case <-u.Done:
 					return
 				}
 			}
 		})
 	}
-	h.work.Add(1)
-	defer h.work.Done()
-	code := p.program(func(p *proc) int { return h.loginShell(p, s.RawCommand()) })
-	p.end()
+	h.sys.Work.Add(1)
+	defer h.sys.Work.Done()
+	code := p.Program(func(p *unix.Proc) int { return h.loginShell(p, s.RawCommand()) })
+	p.End()
 	outputs.Wait()
 	_ = s.Exit(code)
 }
@@ -173,23 +174,19 @@ type hearing func([]byte)
 
 func (f hearing) Write(b []byte) (int, error) { f(b); return len(b), nil }
 
-type descWriter struct{ d *desc }
-
-func (w descWriter) Write(b []byte) (int, error) { return w.d.write(context.Background(), b) }
-
 // loginShell is the shell of the user's passwd entry with -c.
-func (h *Host) loginShell(p *proc, line string) int {
+func (h *Host) loginShell(p *unix.Proc, line string) int {
 	shell := h.options.LoginShell
-	p.setArgv([]string{shell, "-c", line})
+	p.SetArgv([]string{shell, "-c", line})
 	h.mu.Lock()
-	h.commands = append(h.commands, Command{p.argv, p.cred.uid, p.session})
+	h.commands = append(h.commands, Command{p.Argv, p.Cred.UID, p.Session})
 	h.mu.Unlock()
 	if h.options.Noise != "" {
-		p.printf("%s", h.options.Noise)
+		p.Printf("%s", h.options.Noise)
 	}
 	switch shell[strings.LastIndexByte(shell, '/')+1:] {
 	case "nologin":
-		p.printf("This account is currently not available.\n")
+		p.Printf("This account is currently not available.\n")
 		return 1
 	case "false":
 		return 1
@@ -197,13 +194,13 @@ func (h *Host) loginShell(p *proc, line string) int {
 		// Only what means the same in every shell: words, and single quotes round plain text.
 		words, ok := plainWords(line)
 		if !ok {
-			h.unknown(shell + " -c: not plain words: " + line)
-			p.errorf("%s: syntax error\n", shell)
+			h.sys.Unknown(shell + " -c: not plain words: " + line)
+			p.Errorf("%s: syntax error\n", shell)
 			return 127
 		}
-		return p.run(words, nil)
+		return p.Run(words, nil)
 	default:
-		return newShell(p, shell, nil).main(strings.NewReader(h.options.LoginScript + "\n" + line))
+		return unix.RunShell(p, shell, h.options.LoginScript+"\n"+line)
 	}
 }
 

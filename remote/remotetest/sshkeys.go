@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	gossh "golang.org/x/crypto/ssh"
+
+	"provision/remote/remotetest/unix"
 )
 
 const hostKeyFile = "/etc/ssh/ssh_host_ed25519_key"
@@ -22,10 +24,10 @@ func (h *Host) newHostKey() (gossh.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := h.tree.writeFile(hostKeyFile, string(private), 0o600); err != nil {
+	if err := h.sys.Tree.WriteFile(hostKeyFile, string(private), 0o600); err != nil {
 		return nil, err
 	}
-	return signer, h.tree.writeFile(hostKeyFile+".pub", string(gossh.MarshalAuthorizedKey(signer.PublicKey())), 0o644)
+	return signer, h.sys.Tree.WriteFile(hostKeyFile+".pub", string(gossh.MarshalAuthorizedKey(signer.PublicKey())), 0o644)
 }
 
 // newKeyPair panics only if the system has no randomness.
@@ -48,7 +50,7 @@ func newKeyPair(comment string) (private []byte, public string) {
 // readHostKey is what sshd does when it is started or told to reload: sessions go on, new ones see
 // the key in the file.
 func (h *Host) readHostKey() {
-	text, err := h.tree.readFile(hostKeyFile)
+	text, err := h.sys.Tree.ReadFile(hostKeyFile)
 	if err != nil {
 		return
 	}
@@ -64,22 +66,22 @@ func (h *Host) readHostKey() {
 
 // sshKeygenMain is ssh-keygen -q -t ed25519 -N EMPTY -C COMMENT -f FILE.
 func sshKeygenMain(p *proc) int {
-	o := p.options("q", "t:N:C:f:", nil)
-	if o.value["t"] != "ed25519" || o.value["N"] != "" || o.value["f"] == "" || len(o.args) > 0 {
-		p.unsupported("ssh-keygen " + strings.Join(p.argv[1:], " "))
+	o := p.Options("q", "t:N:C:f:", nil)
+	if o.Value["t"] != "ed25519" || o.Value["N"] != "" || o.Value["f"] == "" || len(o.Args) > 0 {
+		p.Unsupported("ssh-keygen " + strings.Join(p.Argv[1:], " "))
 	}
-	file := p.abs(o.value["f"])
-	if _, err := p.host.tree.stat(p.cred, file, true); err == nil {
-		p.printf("%s already exists.\nOverwrite (y/n)? ", file)
+	file := p.Abs(o.Value["f"])
+	if _, err := p.host.sys.Tree.Stat(p.Cred, file, true); err == nil {
+		p.Printf("%s already exists.\nOverwrite (y/n)? ", file)
 		return 1
 	}
-	private, public := newKeyPair(o.value["C"])
+	private, public := newKeyPair(o.Value["C"])
 	for name, f := range map[string]struct {
 		text string
 		mode fs.FileMode
 	}{file: {string(private), 0o600}, file + ".pub": {public, 0o644}} {
-		if err := p.host.tree.writeFile(name, f.text, f.mode); err != nil {
-			p.errorf("Saving key \"%s\" failed: %s\n", file, strerror(err))
+		if err := p.host.sys.Tree.WriteFile(name, f.text, f.mode); err != nil {
+			p.Errorf("Saving key \"%s\" failed: %s\n", file, unix.Strerror(err))
 			return 1
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"regexp"
 	"strings"
+
+	"provision/remote/remotetest/unix"
 )
 
 var (
@@ -20,16 +22,16 @@ var (
 
 // caddyMain is caddy run, validate, reload and version.
 func caddyMain(p *proc) int {
-	if len(p.argv) < 2 {
-		p.unsupported("caddy without a command")
+	if len(p.Argv) < 2 {
+		p.Unsupported("caddy without a command")
 	}
-	o := p.parse(p.argv[2:], "", "", map[string]string{"config": "c:", "adapter": "a:", "address": "d:", "force": "f"}, true)
-	switch verb := p.argv[1]; verb {
+	o := p.Parse(p.Argv[2:], "", "", map[string]string{"config": "c:", "adapter": "a:", "address": "d:", "force": "f"}, true)
+	switch verb := p.Argv[1]; verb {
 	case "version":
-		p.printf("v2.11.9\n")
+		p.Printf("v2.11.9\n")
 		return 0
 	case "run", "reload", "validate":
-		text, err := p.caddyfile(o.value["c"])
+		text, err := p.caddyfile(o.Value["c"])
 		if err == nil {
 			text, err = p.imported(text)
 		}
@@ -41,11 +43,11 @@ func caddyMain(p *proc) int {
 			certificate, err = p.configured(text)
 		}
 		if err != nil {
-			p.errorf("Error: %v\n", err)
+			p.Errorf("Error: %v\n", err)
 			return 1
 		}
 		if verb == "validate" {
-			p.printf("Valid configuration\n")
+			p.Printf("Valid configuration\n")
 			return 0
 		}
 		p.locked(func() {
@@ -60,19 +62,19 @@ func caddyMain(p *proc) int {
 		}
 		return 0
 	default:
-		p.unsupported("caddy " + verb)
+		p.Unsupported("caddy " + verb)
 		return 1
 	}
 }
 
 func (p *proc) caddyfile(name string) (string, error) {
 	if name == "-" {
-		b, err := io.ReadAll(p.stdin())
+		b, err := io.ReadAll(p.Stdin())
 		return string(b), err
 	}
-	b, err := p.readAll(name)
+	b, err := p.ReadAll(name)
 	if err != nil {
-		return "", fmt.Errorf("reading config from file: open %s: %s", name, strings.ToLower(strerror(err)))
+		return "", fmt.Errorf("reading config from file: open %s: %s", name, strings.ToLower(unix.Strerror(err)))
 	}
 	return string(b), nil
 }
@@ -107,12 +109,12 @@ func (p *proc) adapt(text string) error {
 		}
 	}
 	for _, f := range files {
-		if _, err := p.readAll(f); err != nil {
-			return fmt.Errorf("loading initial config: open %s: %s", f, strings.ToLower(strerror(err)))
+		if _, err := p.ReadAll(f); err != nil {
+			return fmt.Errorf("loading initial config: open %s: %s", f, strings.ToLower(unix.Strerror(err)))
 		}
 	}
 	if strings.Contains(text, "{file./run/secrets/ui_password_hash}") {
-		if b, err := p.readAll("/run/secrets/ui_password_hash"); err != nil || len(b) == 0 {
+		if b, err := p.ReadAll("/run/secrets/ui_password_hash"); err != nil || len(b) == 0 {
 			return fmt.Errorf("loading initial config: provision http: account 0: username and password are required")
 		}
 	}
@@ -124,7 +126,7 @@ func (p *proc) loadCaddy(text string) {
 	c.loaded, c.agents = "loaded", nil
 	if m := caddyAnswer.FindStringSubmatch(text); m != nil {
 		mounts := ""
-		if b, err := p.readAll("/etc/caddy/mounts"); err == nil {
+		if b, err := p.ReadAll("/etc/caddy/mounts"); err == nil {
 			if m := caddyMounts.FindStringSubmatch(string(b)); m != nil {
 				mounts = m[1]
 			}

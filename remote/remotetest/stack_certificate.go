@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"provision/remote/remotetest/unix"
 )
 
 // shown is the certificate that a Caddy shows, and what it renews it with. Like the real one it keeps what it
@@ -42,7 +44,7 @@ func (p *proc) imported(text string) (string, error) {
 	var failed error
 	out := caddyImport.ReplaceAllStringFunc(text, func(line string) string {
 		name := caddyImport.FindStringSubmatch(line)[1]
-		b, err := p.readAll(name)
+		b, err := p.ReadAll(name)
 		if err != nil {
 			failed = cmp.Or(failed, fmt.Errorf("adapting config using caddyfile: File to import not found: %s", name))
 		}
@@ -62,7 +64,7 @@ func (p *proc) configured(text string) (shown, error) {
 		s.host = strings.Trim(s.host, "[]")
 	}
 	read := func(name string) []byte {
-		b, _ := p.readAll("/run/secrets/" + name) // whether it can be read is for others to say
+		b, _ := p.ReadAll("/run/secrets/" + name) // whether it can be read is for others to say
 		return b
 	}
 	var err error
@@ -77,7 +79,7 @@ func (p *proc) configured(text string) (shown, error) {
 		}
 	case strings.Contains(text, "issuer acme"):
 		s.issuer = "acme"
-		if s.ca, err = publicAuthority(p.host.now()); err != nil {
+		if s.ca, err = publicAuthority(p.host.sys.Now()); err != nil {
 			return s, err
 		}
 	case strings.Contains(text, "/run/secrets/site.crt"):
@@ -110,7 +112,7 @@ func (c *container) manage(h *Host, next shown) {
 		next.chain = old.chain // it is managed already
 	} else if next.issuer != "" {
 		next.chain = nil
-		if b, err := h.tree.readFile(c.stored(next)); err == nil {
+		if b, err := h.sys.Tree.ReadFile(c.stored(next)); err == nil {
 			next.chain = []byte(b)
 		}
 	}
@@ -128,7 +130,7 @@ func (c *container) renew(h *Host) {
 	if s.issuer == "" || s.plain {
 		return
 	}
-	if leaf := leafOf(s.chain); leaf != nil && leaf.NotAfter.Sub(h.now()) > leaf.NotAfter.Sub(leaf.NotBefore)/3 {
+	if leaf := leafOf(s.chain); leaf != nil && leaf.NotAfter.Sub(h.sys.Now()) > leaf.NotAfter.Sub(leaf.NotBefore)/3 {
 		return
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -137,7 +139,7 @@ func (c *container) renew(h *Host) {
 	}
 	lifetime := 7 * 24 * time.Hour
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), NotBefore: h.now().Add(-time.Minute), NotAfter: h.now().Add(lifetime),
+		SerialNumber: big.NewInt(time.Now().UnixNano()), NotBefore: h.sys.Now().Add(-time.Minute), NotAfter: h.sys.Now().Add(lifetime),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	if ip := net.ParseIP(s.host); ip != nil {
@@ -152,10 +154,10 @@ func (c *container) renew(h *Host) {
 	s.chain = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	s.chain = append(s.chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.ca.Certificate[0]})...)
 	file := c.stored(*s)
-	_ = h.tree.writeFile(file, string(s.chain), 0o600)
+	_ = h.sys.Tree.WriteFile(file, string(s.chain), 0o600)
 	uid, _ := strconv.Atoi(strings.SplitN(c.Config.User, ":", 2)[0])
 	for range 4 { // and the directories above it
-		_ = h.tree.chown(cred{}, file, uid, uid, false)
+		_ = h.sys.Tree.Chown(unix.Cred{}, file, uid, uid, false)
 		file = path.Dir(file)
 	}
 }
@@ -197,7 +199,7 @@ func (c *container) refuses(h *Host, name string, roots []byte) string {
 	case roots != nil && !(c.shown.issuer == "acme"):
 		pool.AppendCertsFromPEM(roots)
 		between.AppendCertsFromPEM(c.shown.chain)
-		if _, err := leaf.Verify(x509.VerifyOptions{Roots: pool, Intermediates: between, DNSName: name, CurrentTime: h.now()}); err != nil {
+		if _, err := leaf.Verify(x509.VerifyOptions{Roots: pool, Intermediates: between, DNSName: name, CurrentTime: h.sys.Now()}); err != nil {
 			return refused + "unable to get local issuer certificate"
 		}
 	case !public:
@@ -211,10 +213,10 @@ func (c *container) refuses(h *Host, name string, roots []byte) string {
 // showCertificate prints what a client is shown.
 func (p *proc) showCertificate(name string) {
 	if why := p.container.handshake(p.host, name); why != "" {
-		p.printf("\n!%s", why)
+		p.Printf("\n!%s", why)
 		return
 	}
-	p.printf("\n%s", base64.StdEncoding.EncodeToString(leafOf(p.container.shown.chain).Raw))
+	p.Printf("\n%s", base64.StdEncoding.EncodeToString(leafOf(p.container.shown.chain).Raw))
 }
 
 // Shows is the certificate that the Caddy in a container shows, and why it has none to show.

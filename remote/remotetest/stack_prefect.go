@@ -113,7 +113,7 @@ func (f *Fleet) poll(db *database) {
 			}
 			for i, w := range words {
 				if w == "--work-queue" && i+1 < len(words) && db.pool != "" {
-					db.asked(words[i+1], h.now())
+					db.asked(words[i+1], h.sys.Now())
 				}
 			}
 		}

@@ -125,7 +125,7 @@ docker stop halted >/dev/null; echo x >/tmp/x; echo y >/root/y`)
 
 func TestPortsAndRoutes(t *testing.T) {
 	t.Parallel()
-	h := testHost(t, HostOptions{Docker: "running", Ports: []Port{{443, "nginx"}}, Interfaces: []string{"10.9.0.0/24"}})
+	h := testHost(t, HostOptions{Docker: "running", Ports: []Port{{Number: 443, Process: "nginx"}}, Interfaces: []string{"10.9.0.0/24"}})
 	got := run(t, h, `ss -Hltnp | grep -o '"[a-z]*"'; grep -c ' 0A ' /proc/net/tcp; cut -f1,2,8 /proc/net/route | grep -v Iface`)
 	want := "\"sshd\"\n\"nginx\"\n2\neth0\t00000000\t00000000\neth0\t0000090A\t00FFFFFF\ndocker0\t000011AC\t0000FFFF\n"
 	if d := cmp.Diff(want, got); d != "" {

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"provision/remote/remotetest/unix"
 )
 
 // database is what PostgreSQL keeps in its volume, as far as the rest of the system looks at it.
@@ -49,7 +51,7 @@ func stackPrograms() map[string]func(*proc) int {
 			if p.engine != nil && p.engine.service {
 				return p.stay()
 			}
-			return sleepMain(p)
+			return p.host.sys.Programs["sleep"](p.Proc)
 		},
 	}
 	for _, g := range generations() {
@@ -60,12 +62,12 @@ func stackPrograms() map[string]func(*proc) int {
 
 // shift drops leading words of the command line.
 func (p *proc) shift(n int) []string {
-	p.setArgv(p.argv[n:])
-	if len(p.argv) == 0 {
-		p.errorf("no command given\n")
-		panic(exited(1))
+	p.SetArgv(p.Argv[n:])
+	if len(p.Argv) == 0 {
+		p.Errorf("no command given\n")
+		panic(unix.Exited(1))
 	}
-	return p.argv
+	return p.Argv
 }
 
 // dataVolume is the volume that a container keeps its database in.
@@ -81,7 +83,7 @@ func (c *container) dataVolume(d *docker) *volume {
 func postgresMain(p *proc) int {
 	d, v := p.host.docker, p.container.dataVolume(p.host.docker)
 	if v == nil {
-		p.errorf("postgres: no data volume\n")
+		p.Errorf("postgres: no data volume\n")
 		return 1
 	}
 	_, disk := p.host.mountedAt(v.Options["device"])
@@ -89,17 +91,17 @@ func postgresMain(p *proc) int {
 		v.database = disk.database
 	}
 	if v.database == nil {
-		password := p.env["POSTGRES_PASSWORD"]
-		if file := p.env["POSTGRES_PASSWORD_FILE"]; file != "" {
-			b, err := p.readAll(file)
+		password := p.Env["POSTGRES_PASSWORD"]
+		if file := p.Env["POSTGRES_PASSWORD_FILE"]; file != "" {
+			b, err := p.ReadAll(file)
 			if err != nil {
-				p.errorf("/usr/local/bin/docker-entrypoint.sh: line 21: %s: %s\n", file, strerror(err))
+				p.Errorf("/usr/local/bin/docker-entrypoint.sh: line 21: %s: %s\n", file, unix.Strerror(err))
 				return 1
 			}
 			password = strings.TrimRight(string(b), "\n")
 		}
 		if password == "" {
-			p.errorf("Error: Database is uninitialized and superuser password is not specified.\n")
+			p.Errorf("Error: Database is uninitialized and superuser password is not specified.\n")
 			return 1
 		}
 		v.database = &database{password: password, queues: map[string]time.Time{}, deployments: map[string]Deployment{}, running: map[string]int{}}
@@ -112,10 +114,10 @@ func postgresMain(p *proc) int {
 		}
 		// A directory of one's own is mounted there only while a container runs, which is not simulated.
 		file := cmp.Or(v.Options["device"], v.Mountpoint) + "/PG_VERSION"
-		_ = d.h.tree.writeFile(file, major+"\n", 0o600)
-		_ = d.h.tree.chown(cred{}, file, p.cred.uid, p.cred.gid, false)
+		_ = d.h.sys.Tree.WriteFile(file, major+"\n", 0o600)
+		_ = d.h.sys.Tree.Chown(unix.Cred{}, file, p.Cred.UID, p.Cred.GID, false)
 	}
-	p.printf("LOG:  database system is ready to accept connections\n")
+	p.Printf("LOG:  database system is ready to accept connections\n")
 	return p.stay()
 }
 
@@ -125,10 +127,10 @@ func pgIsReadyMain(p *proc) int { return 0 }
 
 // psqlMain knows "select 1" and the change of a role's password.
 func psqlMain(p *proc) int {
-	o := p.anywhere("qAtX", "h:p:U:d:c:v:", nil)
-	sql := o.value["c"]
+	o := p.Anywhere("qAtX", "h:p:U:d:c:v:", nil)
+	sql := o.Value["c"]
 	if sql == "" {
-		b, err := io.ReadAll(p.stdin())
+		b, err := io.ReadAll(p.Stdin())
 		if err != nil {
 			return 2
 		}
@@ -138,12 +140,12 @@ func psqlMain(p *proc) int {
 	p.locked(func() {
 		v := p.container.dataVolume(p.host.docker)
 		if v == nil || v.database == nil {
-			p.errorf("psql: error: connection to server on socket \"/var/run/postgresql/.s.PGSQL.5432\" failed: No such file or directory\n")
+			p.Errorf("psql: error: connection to server on socket \"/var/run/postgresql/.s.PGSQL.5432\" failed: No such file or directory\n")
 			code = 2
 			return
 		}
-		if h := o.value["h"]; h != "" && p.env["PGPASSWORD"] != v.database.password {
-			p.errorf("psql: error: connection to server at \"%s\", port 5432 failed: FATAL:  password authentication failed for user \"%s\"\n", h, o.value["U"])
+		if h := o.Value["h"]; h != "" && p.Env["PGPASSWORD"] != v.database.password {
+			p.Errorf("psql: error: connection to server at \"%s\", port 5432 failed: FATAL:  password authentication failed for user \"%s\"\n", h, o.Value["U"])
 			code = 2
 			return
 		}
@@ -152,12 +154,12 @@ func psqlMain(p *proc) int {
 			switch m := alterRole.FindStringSubmatch(s); {
 			case s == "" || strings.HasPrefix(strings.ToLower(s), "set "):
 			case strings.EqualFold(s, "select 1"):
-				p.printf("1\n")
+				p.Printf("1\n")
 			case m != nil:
 				v.database.password = m[1]
 			default:
-				p.host.unknown("psql: " + s)
-				p.errorf("ERROR:  syntax error\n")
+				p.host.sys.Unknown("psql: " + s)
+				p.Errorf("ERROR:  syntax error\n")
 				code = 3
 				return
 			}
@@ -186,7 +188,7 @@ func (c *container) neighbour(d *docker, name string) *container {
 
 // openDatabase is the database that a Prefect process gets to with its settings.
 func (p *proc) openDatabase() (*database, string) {
-	where := p.env["PREFECT_API_DATABASE_CONNECTION_URL"]
+	where := p.Env["PREFECT_API_DATABASE_CONNECTION_URL"]
 	name := "postgres"
 	if _, rest, ok := strings.Cut(where, "@"); ok {
 		name, _, _ = strings.Cut(rest, ":")
@@ -199,7 +201,7 @@ func (p *proc) openDatabase() (*database, string) {
 	if v == nil || v.database == nil {
 		return nil, "ConnectionRefusedError: [Errno 111] Connect call failed"
 	}
-	if v.database.password != p.env["PREFECT_API_DATABASE_PASSWORD"] {
+	if v.database.password != p.Env["PREFECT_API_DATABASE_PASSWORD"] {
 		return nil, `asyncpg.exceptions.InvalidPasswordError: password authentication failed for user "prefect"`
 	}
 	return v.database, ""
@@ -208,11 +210,11 @@ func (p *proc) openDatabase() (*database, string) {
 // api is one request to Prefect's API with the token in the environment: what comes back, and the
 // database behind it if the request is allowed. need is the kind of token that may.
 func (p *proc) api(need string) (status int, db *database, why string) {
-	return p.request(need, p.env["PREFECT_API_KEY"])
+	return p.request(need, p.Env["PREFECT_API_KEY"])
 }
 
 func (p *proc) request(need, token string) (status int, db *database, why string) {
-	u, err := url.Parse(p.env["PREFECT_API_URL"])
+	u, err := url.Parse(p.Env["PREFECT_API_URL"])
 	if err != nil || u.Host == "" {
 		return 0, nil, "PREFECT_API_URL is not set"
 	}
@@ -225,9 +227,9 @@ func (p *proc) request(need, token string) (status int, db *database, why string
 	}
 	if u.Scheme == "https" {
 		var roots []byte
-		if file := p.env["PREFECT_API_SSL_CERT_FILE"]; file != "" {
-			if roots, err = p.readAll(file); err != nil {
-				return 0, nil, fmt.Sprintf("%s: %s", file, strerror(err))
+		if file := p.Env["PREFECT_API_SSL_CERT_FILE"]; file != "" {
+			if roots, err = p.ReadAll(file); err != nil {
+				return 0, nil, fmt.Sprintf("%s: %s", file, unix.Strerror(err))
 			}
 		}
 		if why := caddy.refuses(h, u.Hostname(), roots); why != "" {
@@ -300,7 +302,7 @@ func (h *Host) tokenKind(caddy *container, token string) string {
 	if len(token) < 32 {
 		return ""
 	}
-	name := h.tree.holding(caddy.inside("/run/secrets/tokens"), token)
+	name := h.sys.Tree.Holding(caddy.inside("/run/secrets/tokens"), token)
 	cut := strings.LastIndexByte(name, '.')
 	if cut < 0 || !slices.Contains(caddy.agents, name[:cut]) {
 		return ""
@@ -311,17 +313,17 @@ func (h *Host) tokenKind(caddy *container, token string) string {
 func secondsOf(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 func pythonMain(p *proc) int {
-	args := p.argv[1:]
+	args := p.Argv[1:]
 	switch {
 	case len(args) >= 2 && args[0] == "-ISc" && strings.Contains(args[1], `create_connection(("127.0.0.1", 2020)`):
 		code := 0
 		p.locked(func() {
 			if p.container.loaded == "" {
-				p.errorf("ConnectionRefusedError: [Errno 111] Connection refused\n")
+				p.Errorf("ConnectionRefusedError: [Errno 111] Connection refused\n")
 				code = 1
 				return
 			}
-			p.printf("%s", p.container.loaded)
+			p.Printf("%s", p.container.loaded)
 			if len(args) >= 4 {
 				p.showCertificate(args[3])
 			}
@@ -334,12 +336,12 @@ func pythonMain(p *proc) int {
 			}
 		}
 	}
-	p.host.unknown(fmt.Sprintf("in container %s: %s", p.container.name(), strings.Join(p.argv, " ")))
-	p.errorf("python: not simulated\n")
+	p.host.sys.Unknown(fmt.Sprintf("in container %s: %s", p.container.name(), strings.Join(p.Argv, " ")))
+	p.Errorf("python: not simulated\n")
 	return 1
 }
 
 func (p *proc) json(v any) {
 	b, _ := json.Marshal(v)
-	p.printf("%s\n", b)
+	p.Printf("%s\n", b)
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"provision/remote/remotetest/unix"
 )
 
 // unit is a systemd service.
@@ -82,16 +84,16 @@ func (h *Host) control(verb, name string) string {
 
 // systemctlMain is systemctl with the verbs that scripts use.
 func systemctlMain(p *proc) int {
-	o := p.anywhere("ql", "p:n:t:", map[string]string{
+	o := p.Anywhere("ql", "p:n:t:", map[string]string{
 		"now": "now", "quiet": "q", "no-pager": "np", "lines": "n:", "property": "p:", "value": "v", "no-block": "nb", "full": "l",
 		"no-legend": "nl", "plain": "pl", "type": "t:", "state": "state:", "wait": "w", "failed": "failed",
 	})
-	if len(o.args) == 0 {
-		p.unsupported("systemctl without a verb")
+	if len(o.Args) == 0 {
+		p.Unsupported("systemctl without a verb")
 	}
-	verb := o.args[0]
+	verb := o.Args[0]
 	var names []string
-	for _, n := range o.args[1:] {
+	for _, n := range o.Args[1:] {
 		names = append(names, strings.TrimSuffix(strings.TrimSuffix(n, ".service"), ".socket"))
 	}
 	h := p.host
@@ -113,13 +115,13 @@ func systemctlMain(p *proc) int {
 		return "inactive"
 	}
 	quiet := func(format string, args ...any) {
-		if !o.has("q") {
-			p.printf(format, args...)
+		if !o.Has("q") {
+			p.Printf(format, args...)
 		}
 	}
 	mutate := slices.Contains([]string{"start", "stop", "restart", "reload", "try-restart", "enable", "disable", "daemon-reload", "mask", "unmask", "reset-failed"}, verb)
-	if mutate && p.cred.uid != 0 {
-		p.errorf("Failed to %s: Interactive authentication required.\n", verb)
+	if mutate && p.Cred.UID != 0 {
+		p.Errorf("Failed to %s: Interactive authentication required.\n", verb)
 		return 1
 	}
 	code := 0
@@ -128,14 +130,14 @@ func systemctlMain(p *proc) int {
 		h.readUnitFiles()
 	case "reset-failed":
 	case "is-system-running":
-		p.printf("running\n")
+		p.Printf("running\n")
 	case "is-active", "is-failed":
 		for _, n := range names {
 			u, ok := get(n)
 			quiet("%s\n", state(u))
 			switch {
 			case verb == "is-failed":
-				code = b2i(!u.failed)
+				code = unix.BoolToInt(!u.failed)
 			case !ok:
 				code = 4
 			case !u.active:
@@ -157,30 +159,30 @@ func systemctlMain(p *proc) int {
 		}
 	case "start", "stop", "restart", "reload", "try-restart":
 		for _, n := range names {
-			p.sleep(time.Second)
+			p.Sleep(time.Second)
 			if why := h.control(verb, n); why != "" {
-				p.errorf("%s\n", why)
+				p.Errorf("%s\n", why)
 				code = 1
 				if strings.Contains(why, "not found") {
 					code = 5
 				}
 			}
 			if line := h.unitCommand(n); line != "" && (verb == "start" || verb == "restart") {
-				code = max(code, p.run([]string{"/bin/sh", "-c", line}, nil))
+				code = max(code, p.Run([]string{"/bin/sh", "-c", line}, nil))
 			}
 		}
 	case "enable", "disable":
 		for _, n := range names {
 			if _, ok := get(n); !ok {
-				p.errorf("Failed to %s unit: Unit %s.service does not exist\n", verb, n)
+				p.Errorf("Failed to %s unit: Unit %s.service does not exist\n", verb, n)
 				return 1
 			}
 			h.mu.Lock()
 			h.units[n].enabled = verb == "enable"
 			h.mu.Unlock()
-			if o.has("now") {
+			if o.Has("now") {
 				if why := h.control(map[string]string{"enable": "start", "disable": "stop"}[verb], n); why != "" {
-					p.errorf("%s\n", why)
+					p.Errorf("%s\n", why)
 					code = 1
 				}
 			}
@@ -188,7 +190,7 @@ func systemctlMain(p *proc) int {
 	case "show":
 		for _, n := range names {
 			u, ok := get(n)
-			for _, prop := range strings.Split(strings.Join(o.list["p"], ","), ",") {
+			for _, prop := range strings.Split(strings.Join(o.List["p"], ","), ",") {
 				value := ""
 				switch prop {
 				case "ActiveState":
@@ -200,12 +202,12 @@ func systemctlMain(p *proc) int {
 				case "UnitFileState":
 					value = map[bool]string{true: "enabled", false: "disabled"}[u.enabled]
 				default:
-					p.unsupported("systemctl show -p " + prop)
+					p.Unsupported("systemctl show -p " + prop)
 				}
-				if o.has("v") {
-					p.printf("%s\n", value)
+				if o.Has("v") {
+					p.Printf("%s\n", value)
 				} else {
-					p.printf("%s=%s\n", prop, value)
+					p.Printf("%s=%s\n", prop, value)
 				}
 			}
 		}
@@ -213,10 +215,10 @@ func systemctlMain(p *proc) int {
 		for _, n := range names {
 			u, ok := get(n)
 			if !ok {
-				p.errorf("Unit %s.service could not be found.\n", n)
+				p.Errorf("Unit %s.service could not be found.\n", n)
 				return 4
 			}
-			p.printf("* %s.service\n     Active: %s\n", n, state(u))
+			p.Printf("* %s.service\n     Active: %s\n", n, state(u))
 			if !u.active {
 				code = 3
 			}
@@ -224,27 +226,27 @@ func systemctlMain(p *proc) int {
 	case "cat":
 		for _, n := range names {
 			if _, ok := get(n); !ok {
-				p.errorf("No files found for %s.service.\n", n)
+				p.Errorf("No files found for %s.service.\n", n)
 				return 1
 			}
 		}
 	default:
-		p.unsupported("systemctl " + verb)
+		p.Unsupported("systemctl " + verb)
 	}
 	return code
 }
 
 func journalctlMain(p *proc) int {
-	p.anywhere("xeqb", "u:n:", map[string]string{"no-pager": "np", "unit": "u:", "lines": "n:", "since": "s:", "quiet": "q"})
-	p.printf("-- No entries --\n")
+	p.Anywhere("xeqb", "u:n:", map[string]string{"no-pager": "np", "unit": "u:", "lines": "n:", "since": "s:", "quiet": "q"})
+	p.Printf("-- No entries --\n")
 	return 0
 }
 
 // cloudInitMain says for a while that it is still running.
 func cloudInitMain(p *proc) int {
-	o := p.anywhere("w", "", map[string]string{"wait": "w", "format": "f:", "long": "l"})
-	if len(o.args) != 1 || o.args[0] != "status" || o.value["f"] != "" {
-		p.unsupported("cloud-init " + strings.Join(p.argv[1:], " "))
+	o := p.Anywhere("w", "", map[string]string{"wait": "w", "format": "f:", "long": "l"})
+	if len(o.Args) != 1 || o.Args[0] != "status" || o.Value["f"] != "" {
+		p.Unsupported("cloud-init " + strings.Join(p.Argv[1:], " "))
 	}
 	h := p.host
 	for {
@@ -255,14 +257,14 @@ func cloudInitMain(p *proc) int {
 		}
 		h.mu.Unlock()
 		if left <= 0 {
-			p.printf("status: done\n")
+			p.Printf("status: done\n")
 			return 0
 		}
-		if !o.has("w") {
-			p.printf("status: running\n")
+		if !o.Has("w") {
+			p.Printf("status: running\n")
 			return 0
 		}
-		p.sleep(time.Second)
+		p.Sleep(time.Second)
 	}
 }
 
@@ -270,7 +272,7 @@ const unitFiles = "/etc/systemd/system"
 
 // readUnitFiles makes units of the files that somebody has put there.
 func (h *Host) readUnitFiles() {
-	infos, _ := h.tree.readDir(cred{}, unitFiles)
+	infos, _ := h.sys.Tree.ReadDir(unix.Cred{}, unitFiles)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, i := range infos {
@@ -282,7 +284,7 @@ func (h *Host) readUnitFiles() {
 
 // unitCommand is what a unit of such a file runs: the text of its ExecStart=/bin/sh -c '...'.
 func (h *Host) unitCommand(name string) string {
-	b, _ := h.tree.readFile(unitFiles + "/" + name + ".service")
+	b, _ := h.sys.Tree.ReadFile(unitFiles + "/" + name + ".service")
 	for l := range strings.Lines(string(b)) {
 		if text, ok := strings.CutPrefix(strings.TrimSpace(l), "ExecStart=/bin/sh -c '"); ok {
 			return strings.TrimSuffix(text, "'")
@@ -304,9 +306,9 @@ func (h *Host) bootUnitFiles() {
 	slices.Sort(names)
 	for _, n := range names {
 		if line := h.unitCommand(n); line != "" {
-			p := h.newProc(cred{}, map[string]string{"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, "/")
-			p.program(func(p *proc) int { return p.run([]string{"/bin/sh", "-c", line}, nil) })
-			p.end()
+			p := h.sys.NewProc(unix.Cred{}, map[string]string{"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, "/")
+			p.Program(func(p *unix.Proc) int { return p.Run([]string{"/bin/sh", "-c", line}, nil) })
+			p.End()
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"provision/remote/remotetest/unix"
 )
 
 // answer is what a command of a transcript gave.
@@ -89,22 +91,21 @@ func TestAnswersOfARealEngine(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := h.newProc(cred{}, map[string]string{"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, "/")
-			s := newShell(p, "sh", nil)
+			p := h.sys.NewProc(unix.Cred{}, map[string]string{"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, "/")
 			for _, step := range readTranscript(t, name) {
 				var out, errs lockedBuffer
-				null, err := p.open("/dev/null", os.O_RDONLY)
+				null, err := p.Open("/dev/null", os.O_RDONLY)
 				if err != nil {
 					t.Fatal(err)
 				}
-				p.setFd(0, fileDesc(null))
-				p.setFd(1, writerDesc(&out))
-				p.setFd(2, writerDesc(&errs))
-				s.eval(step.setUp + step.command)
+				p.SetFD(0, unix.FileDesc(null))
+				p.SetFD(1, unix.WriterDesc(&out))
+				p.SetFD(2, unix.WriterDesc(&errs))
+				code := unix.RunShell(p, "sh", step.setUp+step.command)
 				if step.command == "" {
 					continue
 				}
-				got := answer{normalise(out.String()), normalise(errs.String()), s.last}
+				got := answer{normalise(out.String()), normalise(errs.String()), code}
 				if step.looseErr {
 					got.Err = ""
 				}
@@ -112,7 +113,7 @@ func TestAnswersOfARealEngine(t *testing.T) {
 					t.Errorf("%s\nthe real one (-) and the simulated one (+) differ:\n%s", step.command, d)
 				}
 			}
-			p.end()
+			p.End()
 			for _, u := range h.Unknown() {
 				if !strings.Contains(u, "nosuchprog") {
 					t.Errorf("not simulated: %s", u)

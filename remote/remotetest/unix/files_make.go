@@ -1,0 +1,208 @@
+package unix
+
+import (
+	"cmp"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// each runs f on every operand and reports its errors the way coreutils do.
+func (p *Proc) each(args []string, what string, f func(name string) error) int {
+	code := 0
+	for _, a := range args {
+		if err := f(a); err != nil {
+			p.Errorf("%s: %s: %s\n", p.Argv[0], fmt.Sprintf(what, a), Strerror(err))
+			code = 1
+		}
+	}
+	return code
+}
+
+func (p *Proc) operands(o Parsed, n int) {
+	if len(o.Args) < n {
+		p.Errorf("%s: missing operand\nTry '%s --help' for more information.\n", p.Argv[0], p.Argv[0])
+		panic(Exited(1))
+	}
+}
+
+func mkdirMain(p *Proc) int {
+	o := p.Anywhere("pv", "m:", map[string]string{"parents": "p", "mode": "m:"})
+	p.operands(o, 1)
+	perm := 0o777 &^ p.Umask
+	if m, ok := o.Value["m"]; ok {
+		perm = p.mode(m, fs.ModeDir|0o777)
+	}
+	return p.each(o.Args, "cannot create directory ‘%s’", func(name string) error {
+		if !o.Has("p") {
+			return p.mkdir(name, perm)
+		}
+		return p.mkdirParents(name, perm)
+	})
+}
+
+func (p *Proc) mkdir(name string, perm fs.FileMode) error {
+	if err := p.sys.Tree.Mkdir(p.Cred, p.Abs(name), perm.Perm()); err != nil {
+		return err
+	}
+	return p.sys.Tree.Chmod(p.Cred, p.Abs(name), perm)
+}
+
+func (p *Proc) mkdirParents(name string, perm fs.FileMode) error {
+	if i, err := p.Stat(name); err == nil {
+		if i.IsDir() {
+			return nil
+		}
+		return syscall.EEXIST
+	}
+	if parent := path.Dir(strings.TrimRight(name, "/")); parent != name && parent != "." && parent != "/" {
+		// Parents are made with u+wx, whatever -m says.
+		if err := p.mkdirParents(parent, 0o777&^p.Umask|0o300); err != nil {
+			return err
+		}
+	}
+	err := p.mkdir(name, perm)
+	if errors.Is(err, syscall.EEXIST) {
+		return nil
+	}
+	return err
+}
+
+// installMain is install -d and install of files, with -m, -o and -g.
+func installMain(p *Proc) int {
+	o := p.Anywhere("dDT", "m:o:g:", nil)
+	perm := fs.FileMode(0o755)
+	if m, ok := o.Value["m"]; ok {
+		perm = p.mode(m, 0)
+	}
+	uid, gid := p.owner(cmp.Or(o.Value["o"], "") + ":" + o.Value["g"])
+	finish := func(name string) error {
+		if err := p.sys.Tree.Chmod(p.Cred, p.Abs(name), perm); err != nil {
+			return err
+		}
+		if uid != -1 || gid != -1 {
+			return p.sys.Tree.Chown(p.Cred, p.Abs(name), uid, gid, true)
+		}
+		return nil
+	}
+	if o.Has("d") {
+		return p.each(o.Args, "cannot create directory '%s'", func(name string) error {
+			if err := p.mkdirParents(name, 0o755); err != nil {
+				return err
+			}
+			return finish(name)
+		})
+	}
+	sources, to := p.target(o)
+	return p.each(sources, "cannot install '%s'", func(src string) error {
+		b, err := p.ReadAll(src)
+		if err != nil {
+			return err
+		}
+		dst := to(src)
+		if o.Has("D") {
+			if err := p.mkdirParents(path.Dir(dst), 0o755); err != nil {
+				return err
+			}
+		}
+		_ = p.sys.Tree.Remove(p.Cred, p.Abs(dst), false, true)
+		out, err := p.sys.Tree.Open(p.Cred, p.Abs(dst), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err == nil {
+			_, err = out.Write(b)
+		}
+		if err != nil {
+			return err
+		}
+		return finish(dst)
+	})
+}
+
+func mktempMain(p *Proc) int {
+	o := p.Anywhere("dqt", "p:", map[string]string{"directory": "d", "tmpdir": "p:"})
+	template := "tmp.XXXXXXXXXX"
+	dir := cmp.Or(p.Env["TMPDIR"], "/tmp")
+	if v, ok := o.Value["p"]; ok {
+		dir = v
+	}
+	if len(o.Args) > 0 {
+		template = o.Args[0]
+		if _, ok := o.Value["p"]; !ok && !o.Has("t") {
+			dir = ""
+		}
+	}
+	full := template
+	if dir != "" {
+		full = strings.TrimRight(dir, "/") + "/" + template
+	}
+	end := strings.LastIndexByte(template, 'X') + 1
+	n := end - len(strings.TrimRight(template[:end], "X"))
+	if n < 3 {
+		p.Fatalf(1, "too few X's in template ‘%s’", template)
+	}
+	for range 100 {
+		at := len(full) - len(template) + end
+		name := full[:at-n] + randomName(n) + full[at:]
+		var err error
+		if o.Has("d") {
+			err = p.sys.Tree.Mkdir(p.Cred, p.Abs(name), 0o700&^p.Umask)
+		} else {
+			_, err = p.sys.Tree.Open(p.Cred, p.Abs(name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600&^p.Umask)
+		}
+		switch {
+		case err == nil:
+			p.Printf("%s\n", name)
+			return 0
+		case !errors.Is(err, syscall.EEXIST):
+			kind := "file"
+			if o.Has("d") {
+				kind = "directory"
+			}
+			p.Fatalf(1, "failed to create %s via template ‘%s’: %s", kind, full, Strerror(err))
+		}
+	}
+	return 1
+}
+
+func randomName(n int) string { return (rand.Text() + rand.Text())[:min(n, 52)] }
+
+func touchMain(p *Proc) int {
+	o := p.Anywhere("cam", "d:r:t:", nil)
+	p.operands(o, 1)
+	when := p.sys.Now()
+	if v, ok := o.Value["d"]; ok {
+		if secs, ok := strings.CutPrefix(v, "@"); ok {
+			n, err := strconv.ParseInt(secs, 10, 64)
+			if err != nil {
+				p.Unsupported("date " + v)
+			}
+			when = time.Unix(n, 0)
+		} else {
+			p.Unsupported("date " + v)
+		}
+	}
+	if v, ok := o.Value["r"]; ok {
+		i, err := p.Stat(v)
+		if err != nil {
+			p.Fatalf(1, "failed to get attributes of '%s': %s", v, Strerror(err))
+		}
+		when = i.Time
+	}
+	return p.each(o.Args, "cannot touch '%s'", func(name string) error {
+		if _, err := p.Stat(name); errors.Is(err, syscall.ENOENT) {
+			if o.Has("c") {
+				return nil
+			}
+			if _, err := p.Open(name, os.O_WRONLY|os.O_CREATE); err != nil {
+				return err
+			}
+		}
+		return p.sys.Tree.touch(p.Cred, p.Abs(name), when)
+	})
+}

@@ -1,0 +1,143 @@
+package unix
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// lock is a flock(2) lock: it belongs to an open file description and is freed with its last
+// descriptor, whoever inherited it.
+type lock struct {
+	pid  int
+	comm string
+}
+
+// TryLock takes the lock of a file for a description, or tells that another has it.
+func (s *System) TryLock(d *Desc, p *Proc) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := d.file.n
+	if s.locks[n] != nil {
+		return false
+	}
+	s.locks[n] = &lock{p.PID, path.Base(p.Argv[0])}
+	d.OnClose(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.locks, n)
+	})
+	return true
+}
+
+// Holder is the process that has the lock of a file, 0 for none.
+func (s *System) Holder(d *Desc) (pid int, comm string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.locks[d.file.n]; l != nil {
+		return l.pid, l.comm
+	}
+	return 0, ""
+}
+
+// HoldLock takes the lock of a file for a process that is not one of ours, until release is
+// called. The process shows in /proc with that name.
+func (s *System) HoldLock(file, process string) (release func(), err error) {
+	hd, err := s.Tree.Open(Cred{}, file, os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		return nil, err
+	}
+	p := s.NewProc(Cred{}, nil, "/")
+	p.SetArgv([]string{process})
+	d := FileDesc(hd)
+	p.FDs[3] = d
+	if !s.TryLock(d, p) {
+		p.End()
+		return nil, fmt.Errorf("%s is locked already", file)
+	}
+	return p.End, nil
+}
+
+// lockTable is /proc/locks. The tree's lock is held.
+func (s *System) lockTable() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var lines []string
+	for n, l := range s.locks {
+		lines = append(lines, fmt.Sprintf("FLOCK  ADVISORY  WRITE %d 08:01:%d 0 EOF", l.pid, n.ino))
+	}
+	slices.Sort(lines)
+	out := ""
+	for i, l := range lines {
+		out += fmt.Sprintf("%d: %s\n", i+1, l)
+	}
+	return out
+}
+
+// flockMain is flock [-n] [-w SECONDS] [-E CODE] [-o] FILE|DESCRIPTOR [COMMAND...].
+func flockMain(p *Proc) int {
+	o := p.Options("nxeuo", "E:w:", map[string]string{"nonblock": "n", "nb": "n", "exclusive": "x", "unlock": "u", "close": "o", "conflict-exit-code": "E", "wait": "w", "timeout": "w"})
+	if len(o.Args) == 0 {
+		p.Fatalf(64, "requires file descriptor, file or directory")
+	}
+	conflict := 1
+	if v, ok := o.Value["E"]; ok {
+		n, err := strconv.Atoi(v)
+		if err != nil {
+			p.Fatalf(64, "invalid exit code: '%s'", v)
+		}
+		conflict = n
+	}
+	var d *Desc
+	fd := 3
+	if n, err := strconv.Atoi(o.Args[0]); err == nil && len(o.Args) == 1 {
+		if d, fd = p.FDs[n], n; d == nil || d.file == nil {
+			p.Fatalf(66, "%d: Bad file descriptor", n)
+		}
+		if o.Has("u") {
+			p.sys.mu.Lock()
+			delete(p.sys.locks, d.file.n)
+			p.sys.mu.Unlock()
+			return 0
+		}
+	} else {
+		h, err := p.Open(o.Args[0], os.O_RDONLY|os.O_CREATE)
+		if err != nil {
+			p.Fatalf(66, "cannot open lock file %s: %s", o.Args[0], Strerror(err))
+		}
+		d = FileDesc(h)
+		for p.FDs[fd] != nil {
+			fd++
+		}
+		p.SetFD(fd, d)
+	}
+	var deadline time.Time
+	if v, ok := o.Value["w"]; ok {
+		secs, err := strconv.ParseFloat(v, 64)
+		if err != nil {
+			p.Fatalf(64, "invalid timeout value: '%s'", v)
+		}
+		deadline = time.Now().Add(p.sys.ourTime(time.Duration(secs * float64(time.Second))))
+	}
+	for !p.sys.TryLock(d, p) {
+		if o.Has("n") || !deadline.IsZero() && time.Now().After(deadline) {
+			return conflict
+		}
+		p.Sleep(time.Duration(float64(2*time.Millisecond) * p.sys.Speed))
+	}
+	command := o.Args[1:]
+	if len(command) == 2 && command[0] == "-c" {
+		command = []string{"sh", "-c", command[1]}
+	}
+	if len(command) == 0 {
+		return 0
+	}
+	return p.Run(command, func(c *Proc) {
+		if o.Has("o") {
+			c.SetFD(fd, nil)
+		}
+	})
+}
