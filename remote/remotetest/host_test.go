@@ -387,7 +387,7 @@ func TestJump(t *testing.T) {
 	}
 	c := gossh.NewClient(conn, chans, reqs)
 	defer c.Close()
-	if out, _ := execLine(t, c, "hostname", ""); out != "inner\n" {
+	if out, _ := execLine(t, c, "uname -n", ""); out != "inner\n" {
 		t.Errorf("%q", out)
 	}
 }

@@ -11,17 +11,17 @@ func Programs() map[string]func(*Proc) int {
 		"test": as("test"), "[": as("["), "printf": as("printf"), "echo": as("echo"), "pwd": as("pwd"), "kill": as("kill"),
 
 		"cat": catMain, "tee": teeMain, "head": headMain, "tail": tailMain, "wc": wcMain, "tr": trMain, "cut": cutMain, "sort": sortMain,
-		"sha256sum": sumMain, "cmp": cmpMain, "od": odMain,
-		"base64": base64Main, "dirname": dirnameMain, "seq": seqMain, "xargs": xargsMain, "grep": grepMain, "sed": sedMain,
+		"sha256sum": sumMain, "cmp": cmpMain,
+		"base64": base64Main, "seq": seqMain, "grep": grepMain, "sed": sedMain,
 		"dd": ddMain, "stty": sttyMain,
 
-		"mkdir": mkdirMain, "mktemp": mktempMain, "mv": mvMain, "rm": rmMain, "rmdir": rmdirMain, "ln": lnMain, "cp": cpMain, "install": installMain,
+		"mkdir": mkdirMain, "mktemp": mktempMain, "mv": mvMain, "rm": rmMain, "rmdir": rmdirMain, "ln": lnMain, "cp": cpMain,
 		"chmod": chmodMain, "chown": chownMain, "stat": statMain, "touch": touchMain, "ls": lsMain, "find": findMain,
-		"readlink": readlinkMain, "sync": syncMain, "df": dfMain, "tar": tarMain, "gzip": gzipMain,
+		"readlink": readlinkMain, "sync": syncMain, "df": dfMain, "tar": tarMain,
 
-		"date": dateMain, "id": idMain, "uname": unameMain, "arch": unameMain, "hostname": hostnameMain,
-		"free": freeMain, "ss": ssMain, "getent": getentMain, "ps": psMain, "pgrep": pgrepMain,
-		"env": envMain, "timeout": timeoutMain, "sleep": sleepMain, "setsid": setsidMain,
+		"date": dateMain, "id": idMain, "uname": unameMain,
+		"ss": ssMain, "getent": getentMain,
+		"env": envMain, "timeout": timeoutMain, "sleep": sleepMain,
 		"flock": flockMain, "script": scriptMain,
 	}
 }

@@ -75,55 +75,6 @@ func (p *Proc) mkdirParents(name string, perm fs.FileMode) error {
 	return err
 }
 
-// installMain is install -d and install of files, with -m, -o and -g.
-func installMain(p *Proc) int {
-	o := p.Anywhere("dDT", "m:o:g:", nil)
-	perm := fs.FileMode(0o755)
-	if m, ok := o.Value["m"]; ok {
-		perm = p.mode(m, 0)
-	}
-	uid, gid := p.owner(cmp.Or(o.Value["o"], "") + ":" + o.Value["g"])
-	finish := func(name string) error {
-		if err := p.sys.Tree.Chmod(p.Cred, p.Abs(name), perm); err != nil {
-			return err
-		}
-		if uid != -1 || gid != -1 {
-			return p.sys.Tree.Chown(p.Cred, p.Abs(name), uid, gid, true)
-		}
-		return nil
-	}
-	if o.Has("d") {
-		return p.each(o.Args, "cannot create directory '%s'", func(name string) error {
-			if err := p.mkdirParents(name, 0o755); err != nil {
-				return err
-			}
-			return finish(name)
-		})
-	}
-	sources, to := p.target(o)
-	return p.each(sources, "cannot install '%s'", func(src string) error {
-		b, err := p.ReadAll(src)
-		if err != nil {
-			return err
-		}
-		dst := to(src)
-		if o.Has("D") {
-			if err := p.mkdirParents(path.Dir(dst), 0o755); err != nil {
-				return err
-			}
-		}
-		_ = p.sys.Tree.Remove(p.Cred, p.Abs(dst), false, true)
-		out, err := p.sys.Tree.Open(p.Cred, p.Abs(dst), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-		if err == nil {
-			_, err = out.Write(b)
-		}
-		if err != nil {
-			return err
-		}
-		return finish(dst)
-	})
-}
-
 func mktempMain(p *Proc) int {
 	o := p.Anywhere("dqt", "p:", map[string]string{"directory": "d", "tmpdir": "p:"})
 	template := "tmp.XXXXXXXXXX"

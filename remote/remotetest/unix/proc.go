@@ -106,13 +106,6 @@ func (p *Proc) SetArgv(argv []string) {
 	p.Argv = argv
 }
 
-// leadGroup makes the process the leader of a group of its own.
-func (p *Proc) leadGroup() {
-	p.sys.mu.Lock()
-	defer p.sys.mu.Unlock()
-	p.pgid = p.PID
-}
-
 // SetFD puts a description at a number and closes what was there.
 func (p *Proc) SetFD(n int, d *Desc) {
 	if old := p.FDs[n]; old != nil {

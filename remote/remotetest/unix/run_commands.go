@@ -112,15 +112,3 @@ func timeoutMain(p *Proc) int {
 	}
 	return 124
 }
-
-func setsidMain(p *Proc) int {
-	o := p.Options("fw", "", map[string]string{"fork": "f", "wait": "w"})
-	if o.Has("f") {
-		c := p.Fork()
-		c.leadGroup()
-		p.Launch(c, func() int { return c.Exec(o.Args) })
-		return 0
-	}
-	p.leadGroup()
-	return p.Exec(o.Args)
-}

@@ -187,9 +187,6 @@ type Process struct {
 	// Session is the process that this one descends from: what one login or service started has one.
 	Session int
 	Argv    []string
-
-	pgid  int
-	start time.Time
 }
 
 // Processes lists what runs now, by number.
@@ -199,7 +196,7 @@ func (s *System) Processes() []Process {
 	var out []Process
 	for _, pid := range slices.Sorted(maps.Keys(s.procs)) {
 		p := s.procs[pid]
-		out = append(out, Process{p.PID, p.PPID, p.Cred.UID, p.Session, slices.Clone(p.Argv), p.pgid, p.start})
+		out = append(out, Process{p.PID, p.PPID, p.Cred.UID, p.Session, slices.Clone(p.Argv)})
 	}
 	return out
 }

@@ -79,7 +79,7 @@ func idMain(p *Proc) int {
 
 func unameMain(p *Proc) int {
 	o := p.Anywhere("amnrsvpio", "", nil)
-	if p.Argv[0] == "arch" || o.Has("m") && len(o.Flags) == 1 {
+	if o.Has("m") && len(o.Flags) == 1 {
 		p.Printf("%s\n", p.sys.Arch)
 		return 0
 	}
@@ -93,25 +93,6 @@ func unameMain(p *Proc) int {
 		out = []string{"Linux"}
 	}
 	p.Printf("%s\n", strings.Join(out, " "))
-	return 0
-}
-
-func hostnameMain(p *Proc) int {
-	o := p.Anywhere("sfI", "", nil)
-	if len(o.Args) > 0 || o.Has("I") {
-		p.Unsupported("hostname other than to show it")
-	}
-	p.Printf("%s\n", p.sys.Name)
-	return 0
-}
-
-func freeMain(p *Proc) int {
-	o := p.Anywhere("mkb", "", nil)
-	unit := p.sys.MemoryMiB
-	if !o.Has("m") {
-		unit *= 1024
-	}
-	p.Printf("               total        used        free      shared  buff/cache   available\nMem:     %11d %11d %11d           0           0 %11d\nSwap:              0           0           0\n", unit, unit/5, unit*7/10, unit*8/10)
 	return 0
 }
 

@@ -122,24 +122,6 @@ func cmpMain(p *Proc) int {
 	return 1
 }
 
-func odMain(p *Proc) int {
-	o := p.Anywhere("v", "A:t:N:", nil)
-	if o.Value["A"] != "n" || o.Value["t"] != "x1" {
-		p.Unsupported("od other than -An -tx1")
-	}
-	return p.inputs(o.Args, func(_ string, r io.Reader) error {
-		if v, ok := o.Value["N"]; ok {
-			n, _ := p.Count(v, "bytes")
-			r = io.LimitReader(r, n)
-		}
-		b, err := io.ReadAll(r)
-		for i := 0; i < len(b); i += 16 {
-			p.Printf(" % x\n", b[i:min(i+16, len(b))])
-		}
-		return err
-	})
-}
-
 func base64Main(p *Proc) int {
 	o := p.Anywhere("di", "w:", map[string]string{"decode": "d", "wrap": "w:"})
 	return p.inputs(o.Args, func(_ string, r io.Reader) error {

@@ -180,3 +180,25 @@ func sortMain(p *Proc) int {
 	}
 	return code
 }
+
+func seqMain(p *Proc) int {
+	a, b := 1, 0
+	var err error
+	switch len(p.Argv) {
+	case 2:
+		b, err = strconv.Atoi(p.Argv[1])
+	case 3:
+		if a, err = strconv.Atoi(p.Argv[1]); err == nil {
+			b, err = strconv.Atoi(p.Argv[2])
+		}
+	default:
+		p.Unsupported("seq")
+	}
+	if err != nil {
+		p.Fatalf(1, "invalid floating point argument")
+	}
+	for ; a <= b; a++ {
+		p.Printf("%d\n", a)
+	}
+	return 0
+}
