@@ -76,8 +76,6 @@ func composeMain(p *proc, args []string) int {
 	return 0
 }
 
-func (e unix.Exited) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
-
 type compose struct {
 	p        *proc
 	f        *composeFile

@@ -8,10 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // each runs f on every operand and reports its errors the way coreutils do.
@@ -34,7 +32,7 @@ func (p *Proc) operands(o Parsed, n int) {
 }
 
 func mkdirMain(p *Proc) int {
-	o := p.Anywhere("pv", "m:", map[string]string{"parents": "p", "mode": "m:"})
+	o := p.Anywhere("p", "m:", map[string]string{"parents": "p", "mode": "m:"})
 	p.operands(o, 1)
 	perm := 0o777 &^ p.Umask
 	if m, ok := o.Value["m"]; ok {
@@ -76,17 +74,11 @@ func (p *Proc) mkdirParents(name string, perm fs.FileMode) error {
 }
 
 func mktempMain(p *Proc) int {
-	o := p.Anywhere("dqt", "p:", map[string]string{"directory": "d", "tmpdir": "p:"})
+	o := p.Anywhere("d", "", map[string]string{"directory": "d"})
 	template := "tmp.XXXXXXXXXX"
 	dir := cmp.Or(p.Env["TMPDIR"], "/tmp")
-	if v, ok := o.Value["p"]; ok {
-		dir = v
-	}
 	if len(o.Args) > 0 {
-		template = o.Args[0]
-		if _, ok := o.Value["p"]; !ok && !o.Has("t") {
-			dir = ""
-		}
+		template, dir = o.Args[0], ""
 	}
 	full := template
 	if dir != "" {
@@ -124,27 +116,8 @@ func mktempMain(p *Proc) int {
 func randomName(n int) string { return (rand.Text() + rand.Text())[:min(n, 52)] }
 
 func touchMain(p *Proc) int {
-	o := p.Anywhere("cam", "d:r:t:", nil)
+	o := p.Anywhere("c", "", nil)
 	p.operands(o, 1)
-	when := p.sys.Now()
-	if v, ok := o.Value["d"]; ok {
-		if secs, ok := strings.CutPrefix(v, "@"); ok {
-			n, err := strconv.ParseInt(secs, 10, 64)
-			if err != nil {
-				p.Unsupported("date " + v)
-			}
-			when = time.Unix(n, 0)
-		} else {
-			p.Unsupported("date " + v)
-		}
-	}
-	if v, ok := o.Value["r"]; ok {
-		i, err := p.Stat(v)
-		if err != nil {
-			p.Fatalf(1, "failed to get attributes of '%s': %s", v, Strerror(err))
-		}
-		when = i.Time
-	}
 	return p.each(o.Args, "cannot touch '%s'", func(name string) error {
 		if _, err := p.Stat(name); errors.Is(err, syscall.ENOENT) {
 			if o.Has("c") {
@@ -154,6 +127,6 @@ func touchMain(p *Proc) int {
 				return err
 			}
 		}
-		return p.sys.Tree.touch(p.Cred, p.Abs(name), when)
+		return p.sys.Tree.touch(p.Cred, p.Abs(name), p.sys.Now())
 	})
 }

@@ -36,9 +36,6 @@ func (p *Proc) mode(text string, old fs.FileMode) fs.FileMode {
 		}
 		for _, c := range clause[i+1:] {
 			switch {
-			case c == 'X' && (old.IsDir() || old&0o111 != 0):
-				perm |= 0o111
-			case c == 'X':
 			case strings.ContainsRune("rwx", c):
 				perm |= map[rune]fs.FileMode{'r': 0o444, 'w': 0o222, 'x': 0o111}[c]
 			default:
@@ -60,9 +57,9 @@ func (p *Proc) mode(text string, old fs.FileMode) fs.FileMode {
 }
 
 func chmodMain(p *Proc) int {
-	o := p.Anywhere("R", "", nil)
+	o := p.Anywhere("", "", nil)
 	p.operands(o, 2)
-	return p.recurse(o.Args[1:], o.Has("R"), "changing permissions of '%s'", "cannot access '%s'", func(name string) error {
+	return p.recurse(o.Args[1:], false, "changing permissions of '%s'", "cannot access '%s'", func(name string) error {
 		i, err := p.Stat(name)
 		if err != nil {
 			return err

@@ -11,12 +11,12 @@ import (
 )
 
 func rmMain(p *Proc) int {
-	o := p.Anywhere("rRfdv", "", map[string]string{"recursive": "r", "force": "f"})
+	o := p.Anywhere("rf", "", map[string]string{"recursive": "r", "force": "f"})
 	if len(o.Args) == 0 && o.Has("f") {
 		return 0
 	}
 	p.operands(o, 1)
-	deep := o.Has("r", "R")
+	deep := o.Has("r")
 	code := 0
 	fail := func(name string, err error) {
 		p.Errorf("rm: cannot remove '%s': %s\n", name, Strerror(err))
@@ -31,11 +31,11 @@ func rmMain(p *Proc) int {
 		case err != nil:
 			fail(name, err)
 			return
-		case i.IsDir() && !deep && !o.Has("d"):
+		case i.IsDir() && !deep:
 			p.Errorf("rm: cannot remove '%s': Is a directory\n", name)
 			code = 1
 			return
-		case i.IsDir() && deep:
+		case i.IsDir():
 			infos, err := p.sys.Tree.ReadDir(p.Cred, p.Abs(name))
 			if err != nil {
 				fail(name, err)
@@ -61,14 +61,10 @@ func rmMain(p *Proc) int {
 }
 
 func rmdirMain(p *Proc) int {
-	o := p.Anywhere("p", "", map[string]string{"ignore-fail-on-non-empty": "i"})
+	o := p.Anywhere("", "", nil)
 	p.operands(o, 1)
 	return p.each(o.Args, "failed to remove '%s'", func(name string) error {
-		err := p.sys.Tree.Remove(p.Cred, p.Abs(name), true, false)
-		if o.Has("i") && errors.Is(err, syscall.ENOTEMPTY) {
-			return nil
-		}
-		return err
+		return p.sys.Tree.Remove(p.Cred, p.Abs(name), true, false)
 	})
 }
 
@@ -81,7 +77,7 @@ func (p *Proc) target(o Parsed) (sources []string, to func(string) string) {
 	}
 	last := o.Args[len(o.Args)-1]
 	sources = o.Args[:len(o.Args)-1]
-	if i, err := p.Stat(last); err == nil && i.IsDir() && !o.Has("T") {
+	if i, err := p.Stat(last); err == nil && i.IsDir() {
 		return sources, func(src string) string { return strings.TrimRight(last, "/") + "/" + path.Base(src) }
 	}
 	if len(sources) > 1 {
@@ -91,7 +87,7 @@ func (p *Proc) target(o Parsed) (sources []string, to func(string) string) {
 }
 
 func mvMain(p *Proc) int {
-	o := p.Anywhere("fTnv", "", map[string]string{"force": "f", "no-target-directory": "T", "no-clobber": "n"})
+	o := p.Anywhere("f", "", map[string]string{"force": "f"})
 	sources, to := p.target(o)
 	code := 0
 	for _, src := range sources {
@@ -103,9 +99,6 @@ func mvMain(p *Proc) int {
 			continue
 		}
 		if d, err := p.lstat(dst); err == nil {
-			if o.Has("n") {
-				continue
-			}
 			if d.IsDir() && !i.IsDir() {
 				p.Errorf("mv: cannot overwrite directory '%s' with non-directory '%s'\n", dst, src)
 				code = 1
@@ -126,7 +119,7 @@ func mvMain(p *Proc) int {
 }
 
 func lnMain(p *Proc) int {
-	o := p.Anywhere("sfTn", "", map[string]string{"symbolic": "s", "force": "f"})
+	o := p.Anywhere("sf", "", map[string]string{"symbolic": "s", "force": "f"})
 	sources, to := p.target(o)
 	code := 0
 	for _, src := range sources {
@@ -163,10 +156,9 @@ func lnMain(p *Proc) int {
 }
 
 func cpMain(p *Proc) int {
-	o := p.Anywhere("afpPrRTdL", "", map[string]string{"archive": "a", "force": "f", "recursive": "r", "no-target-directory": "T"})
+	o := p.Anywhere("pr", "", map[string]string{"recursive": "r"})
 	sources, to := p.target(o)
-	deep := o.Has("a", "r", "R")
-	keep := o.Has("a", "p")
+	deep, keep := o.Has("r"), o.Has("p")
 	code := 0
 	fail := func(format string, args ...any) {
 		p.Errorf("cp: "+format+"\n", args...)
@@ -175,7 +167,7 @@ func cpMain(p *Proc) int {
 	var copyOne func(src, dst string)
 	copyOne = func(src, dst string) {
 		stat := p.Stat
-		if deep && !o.Has("L") || o.Has("P", "d") {
+		if deep {
 			stat = p.lstat
 		}
 		i, err := stat(src)

@@ -6,31 +6,22 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 )
 
 func statMain(p *Proc) int {
-	o := p.Anywhere("L", "c:", map[string]string{"format": "c:", "dereference": "L", "printf": "P:"})
+	o := p.Anywhere("", "c:", map[string]string{"format": "c:"})
 	format, ok := o.Value["c"]
-	if v, given := o.Value["P"]; given {
-		format = strings.NewReplacer(`\n`, "\n", `\t`, "\t", `\0`, "\x00").Replace(v)
-	} else if !ok {
+	if !ok {
 		p.Unsupported("stat without -c")
-	} else {
-		format += "\n"
 	}
 	return p.each(o.Args, "cannot statx '%s'", func(name string) error {
-		stat := p.lstat
-		if o.Has("L") {
-			stat = p.Stat
-		}
-		i, err := stat(name)
+		i, err := p.lstat(name)
 		if err != nil {
 			return err
 		}
-		p.Printf("%s", p.statFormat(format, name, i))
+		p.Printf("%s\n", p.statFormat(format, name, i))
 		return nil
 	})
 }
@@ -115,25 +106,17 @@ func (p *Proc) statFormat(format, name string, i Info) string {
 }
 
 func readlinkMain(p *Proc) int {
-	o := p.Anywhere("fenmq", "", nil)
+	o := p.Anywhere("f", "", nil)
 	p.operands(o, 1)
 	code := 0
 	for _, name := range o.Args {
-		end := "\n"
-		if o.Has("n") {
-			end = ""
-		}
-		if o.Has("f", "e", "m") {
+		if o.Has("f") {
 			full, err := p.realPath(name)
 			if err != nil {
 				code = 1
 				continue
 			}
-			if _, err := p.Stat(full); err != nil && o.Has("e") {
-				code = 1
-				continue
-			}
-			p.Printf("%s%s", full, end)
+			p.Printf("%s\n", full)
 			continue
 		}
 		i, err := p.lstat(name)
@@ -141,7 +124,7 @@ func readlinkMain(p *Proc) int {
 			code = 1
 			continue
 		}
-		p.Printf("%s%s", i.Target, end)
+		p.Printf("%s\n", i.Target)
 	}
 	return code
 }
@@ -180,20 +163,17 @@ func (p *Proc) realPath(name string) (string, error) {
 }
 
 func lsMain(p *Proc) int {
-	o := p.Anywhere("1aAdln", "", nil)
+	o := p.Anywhere("dl", "", nil)
 	args := o.Args
 	if len(args) == 0 {
 		args = []string{"."}
 	}
 	show := func(name string, i Info) {
-		if !o.Has("l", "n") {
+		if !o.Has("l") {
 			p.Printf("%s\n", name)
 			return
 		}
-		user, group := strconv.Itoa(i.UID), strconv.Itoa(i.GID)
-		if !o.Has("n") {
-			user, group = p.sys.NameOf("/etc/passwd", i.UID), p.sys.NameOf("/etc/group", i.GID)
-		}
+		user, group := p.sys.NameOf("/etc/passwd", i.UID), p.sys.NameOf("/etc/group", i.GID)
 		if i.Target != "" {
 			name += " -> " + i.Target
 		}
@@ -208,7 +188,7 @@ func lsMain(p *Proc) int {
 	})
 	for k, name := range args {
 		stat := p.Stat
-		if o.Has("l", "n", "d") {
+		if o.Has("l", "d") {
 			stat = p.lstat
 		}
 		i, err := stat(name)
@@ -221,7 +201,7 @@ func lsMain(p *Proc) int {
 			show(name, i)
 			continue
 		}
-		if o.Has("l", "n") {
+		if o.Has("l") {
 			p.Unsupported("ls -l of a directory's content")
 		}
 		infos, err := p.sys.Tree.ReadDir(p.Cred, p.Abs(name))
@@ -236,11 +216,8 @@ func lsMain(p *Proc) int {
 			}
 			p.Printf("%s:\n", name)
 		}
-		if o.Has("a") {
-			p.Printf(".\n..\n")
-		}
 		for _, c := range infos {
-			if !strings.HasPrefix(c.Path, ".") || o.Has("a", "A") {
+			if !strings.HasPrefix(c.Path, ".") {
 				show(c.Path, c)
 			}
 		}
@@ -249,7 +226,7 @@ func lsMain(p *Proc) int {
 }
 
 func syncMain(p *Proc) int {
-	o := p.Anywhere("df", "", map[string]string{"data": "d", "file-system": "f"})
+	o := p.Anywhere("", "", nil)
 	return p.each(o.Args, "error opening '%s'", func(name string) error { _, err := p.Stat(name); return err })
 }
 

@@ -77,9 +77,9 @@ func (s *System) lockTable() string {
 	return out
 }
 
-// flockMain is flock [-n] [-w SECONDS] [-E CODE] [-o] FILE|DESCRIPTOR [COMMAND...].
+// flockMain is flock [-n] [-E CODE] FILE|DESCRIPTOR [COMMAND...].
 func flockMain(p *Proc) int {
-	o := p.Options("nxeuo", "E:w:", map[string]string{"nonblock": "n", "nb": "n", "exclusive": "x", "unlock": "u", "close": "o", "conflict-exit-code": "E", "wait": "w", "timeout": "w"})
+	o := p.Options("n", "E:", map[string]string{"nonblock": "n", "conflict-exit-code": "E"})
 	if len(o.Args) == 0 {
 		p.Fatalf(64, "requires file descriptor, file or directory")
 	}
@@ -92,16 +92,9 @@ func flockMain(p *Proc) int {
 		conflict = n
 	}
 	var d *Desc
-	fd := 3
 	if n, err := strconv.Atoi(o.Args[0]); err == nil && len(o.Args) == 1 {
-		if d, fd = p.FDs[n], n; d == nil || d.file == nil {
+		if d = p.FDs[n]; d == nil || d.file == nil {
 			p.Fatalf(66, "%d: Bad file descriptor", n)
-		}
-		if o.Has("u") {
-			p.sys.mu.Lock()
-			delete(p.sys.locks, d.file.n)
-			p.sys.mu.Unlock()
-			return 0
 		}
 	} else {
 		h, err := p.Open(o.Args[0], os.O_RDONLY|os.O_CREATE)
@@ -109,35 +102,20 @@ func flockMain(p *Proc) int {
 			p.Fatalf(66, "cannot open lock file %s: %s", o.Args[0], Strerror(err))
 		}
 		d = FileDesc(h)
+		fd := 3
 		for p.FDs[fd] != nil {
 			fd++
 		}
 		p.SetFD(fd, d)
 	}
-	var deadline time.Time
-	if v, ok := o.Value["w"]; ok {
-		secs, err := strconv.ParseFloat(v, 64)
-		if err != nil {
-			p.Fatalf(64, "invalid timeout value: '%s'", v)
-		}
-		deadline = time.Now().Add(p.sys.ourTime(time.Duration(secs * float64(time.Second))))
-	}
 	for !p.sys.TryLock(d, p) {
-		if o.Has("n") || !deadline.IsZero() && time.Now().After(deadline) {
+		if o.Has("n") {
 			return conflict
 		}
 		p.Sleep(time.Duration(float64(2*time.Millisecond) * p.sys.Speed))
 	}
-	command := o.Args[1:]
-	if len(command) == 2 && command[0] == "-c" {
-		command = []string{"sh", "-c", command[1]}
-	}
-	if len(command) == 0 {
+	if len(o.Args) == 1 {
 		return 0
 	}
-	return p.Run(command, func(c *Proc) {
-		if o.Has("o") {
-			c.SetFD(fd, nil)
-		}
-	})
+	return p.Run(o.Args[1:], nil)
 }

@@ -3,14 +3,13 @@ package unix
 import (
 	"io"
 	"regexp"
-	"strconv"
 	"strings"
 )
 
 // grepMain is grep [-qvciFExhlnow] [-m N] PATTERN [FILE...]. Basic expressions are taken only where
 // they mean the same as extended ones.
 func grepMain(p *Proc) int {
-	o := p.Anywhere("qvciFExhHlnowsrRa", "e:m:", map[string]string{"quiet": "q", "invert-match": "v", "count": "c", "ignore-case": "i", "fixed-strings": "F", "extended-regexp": "E", "line-regexp": "x"})
+	o := p.Anywhere("qvcFExhosr", "e:", nil)
 	patterns := o.List["e"]
 	files := o.Args
 	if len(patterns) == 0 {
@@ -28,14 +27,8 @@ func grepMain(p *Proc) int {
 		case !o.Has("E"):
 			pat = p.basic(pat)
 		}
-		if o.Has("w") {
-			pat = `\b(?:` + pat + `)\b`
-		}
 		if o.Has("x") {
 			pat = `^(?:` + pat + `)$`
-		}
-		if o.Has("i") {
-			pat = `(?i)` + pat
 		}
 		re, err := regexp.Compile(pat)
 		if err != nil {
@@ -43,19 +36,11 @@ func grepMain(p *Proc) int {
 		}
 		match = append(match, re)
 	}
-	if o.Has("r", "R") {
+	if o.Has("r") {
 		files = p.below(files)
 	}
-	limit := 1 << 30
-	if v, ok := o.Value["m"]; ok {
-		n, err := strconv.Atoi(v)
-		if err != nil {
-			p.Fatalf(2, "invalid max count")
-		}
-		limit = n
-	}
 	found := false
-	names := (len(files) > 1 || o.Has("r", "R", "H")) && !o.Has("h")
+	names := (len(files) > 1 || o.Has("r")) && !o.Has("h")
 	grep := func(name string, r io.Reader) error {
 		b, err := io.ReadAll(r)
 		if err != nil {
@@ -65,10 +50,9 @@ func grepMain(p *Proc) int {
 		if names {
 			prefix = name + ":"
 		}
-		n, line := 0, 0
+		n := 0
 		for l := range strings.Lines(string(b)) {
 			l = strings.TrimSuffix(l, "\n")
-			line++
 			var hit []string
 			for _, re := range match {
 				if o.Has("o") {
@@ -89,23 +73,17 @@ func grepMain(p *Proc) int {
 			}
 			found = true
 			n++
-			if !o.Has("q", "c", "l") {
+			if !o.Has("q", "c") {
 				for _, x := range hit {
-					if o.Has("n") {
-						x = strconv.Itoa(line) + ":" + x
-					}
 					p.Printf("%s%s\n", prefix, x)
 				}
 			}
-			if n >= limit || o.Has("q", "l") {
+			if o.Has("q") {
 				break
 			}
 		}
 		if o.Has("c") && !o.Has("q") {
 			p.Printf("%s%d\n", prefix, n)
-		}
-		if o.Has("l") && n > 0 {
-			p.Printf("%s\n", name)
 		}
 		return nil
 	}

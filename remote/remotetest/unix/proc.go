@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -19,6 +20,8 @@ func (k killed) Error() string { return fmt.Sprintf("killed by signal %d", int(k
 
 // Exited unwinds a simulated program, as exit(3) does.
 type Exited int
+
+func (e Exited) Error() string { return "exit status " + strconv.Itoa(int(e)) }
 
 // Proc is one process. Its descriptors, directory, mask and credentials are its own; a child starts
 // with copies of them.

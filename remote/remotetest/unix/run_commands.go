@@ -9,14 +9,7 @@ import (
 )
 
 func envMain(p *Proc) int {
-	o := p.Options("i", "u:", map[string]string{"ignore-environment": "i", "unset": "u:"})
-	if o.Has("i") {
-		p.Env = map[string]string{}
-	}
-	for _, k := range o.List["u"] {
-		delete(p.Env, k)
-	}
-	args := o.Args
+	args := p.Options("", "", nil).Args
 	for len(args) > 0 && strings.Contains(args[0], "=") {
 		k, v, _ := strings.Cut(args[0], "=")
 		p.Env[k] = v
@@ -65,21 +58,15 @@ func sleepMain(p *Proc) int {
 	return 0
 }
 
-// timeoutMain is timeout [-k DURATION] [-s SIGNAL] [--preserve-status] [--foreground] DURATION COMMAND...
+// timeoutMain is timeout DURATION COMMAND...
 // Its limit is kept on our clock too, but never below ten seconds of it: a busy machine is no hang.
 func timeoutMain(p *Proc) int {
-	o := p.Options("v", "k:s:", map[string]string{"kill-after": "k:", "signal": "s:", "preserve-status": "P", "foreground": "F"})
+	o := p.Options("", "", nil)
 	if len(o.Args) < 2 {
 		p.Errorf("timeout: missing operand\n")
 		return 125
 	}
 	limit := p.Duration(o.Args[0])
-	sig := syscall.SIGTERM
-	if v, ok := o.Value["s"]; ok {
-		if sig, ok = ParseSignal(v); !ok {
-			p.Fatalf(125, "%s: invalid signal", v)
-		}
-	}
 	c := p.Fork()
 	result := p.Launch(c, func() int { return c.Exec(o.Args[1:]) })
 	if limit == 0 {
@@ -101,14 +88,7 @@ func timeoutMain(p *Proc) int {
 			}
 		}
 	}
-	c.Signal(sig)
-	if v, ok := o.Value["k"]; ok {
-		kill := time.AfterFunc(p.sys.ourTime(p.Duration(v)), func() { c.Signal(syscall.SIGKILL) })
-		defer kill.Stop()
-	}
-	code := p.Wait(c, result)
-	if o.Has("P") || sig == syscall.SIGKILL {
-		return code
-	}
+	c.Signal(syscall.SIGTERM)
+	p.Wait(c, result)
 	return 124
 }

@@ -10,7 +10,7 @@ import (
 // sedMain is sed [-nE] with commands of the forms s/A/B/[gp], /A/d, /A/p, Np, N,Mp, Nq and $d,
 // joined by semicolons, newlines or several -e.
 func sedMain(p *Proc) int {
-	o := p.Anywhere("nEr", "e:", nil)
+	o := p.Anywhere("nE", "e:", nil)
 	script := strings.Join(o.List["e"], "\n")
 	files := o.Args
 	if len(o.List["e"]) == 0 {
@@ -25,7 +25,7 @@ func sedMain(p *Proc) int {
 		if rest == "" {
 			break
 		}
-		c, after := p.sedParse(rest, o.Has("E", "r"))
+		c, after := p.sedParse(rest, o.Has("E"))
 		cmds, rest = append(cmds, c), after
 	}
 	var lines []string

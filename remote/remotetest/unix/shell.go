@@ -140,6 +140,15 @@ func RunShell(p *Proc, name, text string) int {
 	return newShell(p, name, nil).main(strings.NewReader(text))
 }
 
+// Session is a shell that runs one text after the other, and returns the status of the last command of each.
+func Session(p *Proc) func(text string) int {
+	s := newShell(p, "sh", nil)
+	return func(text string) int {
+		s.eval(text)
+		return s.last
+	}
+}
+
 // RunScript runs a file as a script in this process.
 func RunScript(p *Proc, file string, argv []string) int {
 	h, err := p.Open(file, os.O_RDONLY)

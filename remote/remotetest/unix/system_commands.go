@@ -5,19 +5,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 func dateMain(p *Proc) int {
-	o := p.Anywhere("u", "d:", map[string]string{"utc": "u", "date": "d:"})
+	o := p.Anywhere("u", "", nil)
 	now := p.sys.Now().UTC()
-	if v, ok := o.Value["d"]; ok {
-		secs, err := strconv.ParseInt(strings.TrimPrefix(v, "@"), 10, 64)
-		if err != nil || v[0] != '@' {
-			p.Unsupported("date -d " + v)
-		}
-		now = time.Unix(secs, 0).UTC()
-	}
 	format := "%a %b %e %H:%M:%S UTC %Y"
 	if len(o.Args) > 0 {
 		format = strings.TrimPrefix(o.Args[0], "+")
@@ -51,7 +43,7 @@ func dateMain(p *Proc) int {
 }
 
 func idMain(p *Proc) int {
-	o := p.Anywhere("ugnGr", "", nil)
+	o := p.Anywhere("un", "", nil)
 	uid, gid := p.Cred.UID, p.Cred.GID
 	if len(o.Args) > 0 {
 		n, ok := p.sys.idOf("/etc/passwd", o.Args[0])
@@ -67,10 +59,6 @@ func idMain(p *Proc) int {
 		p.Printf("%s\n", user)
 	case o.Has("u"):
 		p.Printf("%d\n", uid)
-	case (o.Has("g") || o.Has("G")) && o.Has("n"):
-		p.Printf("%s\n", group)
-	case o.Has("g"), o.Has("G"):
-		p.Printf("%d\n", gid)
 	default:
 		p.Printf("uid=%d(%s) gid=%d(%s) groups=%d(%s)\n", uid, user, gid, group, gid, group)
 	}
@@ -78,37 +66,27 @@ func idMain(p *Proc) int {
 }
 
 func unameMain(p *Proc) int {
-	o := p.Anywhere("amnrsvpio", "", nil)
-	if o.Has("m") && len(o.Flags) == 1 {
+	switch o := p.Anywhere("mns", "", nil); {
+	case o.Has("m"):
 		p.Printf("%s\n", p.sys.Arch)
-		return 0
+	case o.Has("n"):
+		p.Printf("%s\n", p.sys.Name)
+	default:
+		p.Printf("Linux\n")
 	}
-	var out []string
-	for _, x := range []struct{ flag, text string }{{"s", "Linux"}, {"n", p.sys.Name}, {"r", "6.12.48+deb13-amd64"}, {"v", "#1 SMP"}, {"m", p.sys.Arch}, {"o", "GNU/Linux"}} {
-		if o.Has(x.flag, "a") {
-			out = append(out, x.text)
-		}
-	}
-	if len(out) == 0 {
-		out = []string{"Linux"}
-	}
-	p.Printf("%s\n", strings.Join(out, " "))
 	return 0
 }
 
 func dfMain(p *Proc) int {
-	o := p.Anywhere("Pkm", "", map[string]string{"portability": "P"})
+	o := p.Anywhere("Pk", "", nil)
 	args := o.Args
 	if len(args) == 0 {
 		args = []string{"/"}
 	}
 	total, free := p.sys.Blocks()
-	unit, blocks, use := int64(1024), "1K-blocks", "Use%"
+	blocks, use := "1K-blocks", "Use%"
 	if o.Has("P") {
 		blocks, use = "1024-blocks", "Capacity"
-	}
-	if o.Has("m") {
-		unit, blocks = 1<<20, "1M-blocks"
 	}
 	code, shown := 0, false
 	for _, a := range args {
@@ -121,14 +99,14 @@ func dfMain(p *Proc) int {
 			p.Printf("Filesystem %s Used Available %s Mounted on\n", blocks, use)
 			shown = true
 		}
-		p.Printf("/dev/vda1 %d %d %d %d%% /\n", total/unit, (total-free)/unit, free/unit, (total-free)*100/max(total, 1))
+		p.Printf("/dev/vda1 %d %d %d %d%% /\n", total>>10, (total-free)>>10, free>>10, (total-free)*100/max(total, 1))
 	}
 	return code
 }
 
 // ssMain is ss -Hltn[p] [sport = :PORT].
 func ssMain(p *Proc) int {
-	o := p.Options("Hltnpu46a", "", nil)
+	o := p.Options("Hltnp", "", nil)
 	if !o.Has("l") || !o.Has("n") || !o.Has("t") {
 		p.Unsupported("ss other than -ltn")
 	}

@@ -4,81 +4,23 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"io"
-	"os"
 	"strings"
 )
 
 func sumMain(p *Proc) int {
-	o := p.Anywhere("cbz", "", map[string]string{"check": "c", "status": "S", "quiet": "q", "strict": "T", "binary": "b", "zero": "z"})
-	sum := func(r io.Reader) (string, error) {
+	return p.inputs(p.Anywhere("", "", nil).Args, func(name string, r io.Reader) error {
 		h := sha256.New()
 		_, err := io.Copy(h, r)
-		return hex.EncodeToString(h.Sum(nil)), err
-	}
-	if o.Has("c") {
-		return p.checkSums(o, sum)
-	}
-	return p.inputs(o.Args, func(name string, r io.Reader) error {
-		s, err := sum(r)
 		if err == nil {
-			end := "\n"
-			if o.Has("z") {
-				end = "\x00"
-			} else if strings.ContainsAny(name, "\\\n\r") {
-				s, name = `\`+s, strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`).Replace(name)
+			mark := ""
+			if strings.ContainsAny(name, "\\\n\r") {
+				mark, name = `\`, strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`).Replace(name)
 			}
-			mark := " "
-			if o.Has("b") {
-				mark = "*"
-			}
-			p.Printf("%s %s%s%s", s, mark, name, end)
+			p.Printf("%s%x  %s\n", mark, h.Sum(nil), name)
 		}
 		return err
 	})
-}
-
-func (p *Proc) checkSums(o Parsed, sum func(io.Reader) (string, error)) int {
-	bad := 0
-	code := p.inputs(o.Args, func(_ string, r io.Reader) error {
-		b, err := io.ReadAll(r)
-		for l := range strings.Lines(string(b)) {
-			want, name, ok := strings.Cut(strings.TrimRight(l, "\n"), " ")
-			if !ok {
-				continue
-			}
-			name = strings.TrimPrefix(strings.TrimPrefix(name, " "), "*")
-			var in io.Reader = p.Stdin()
-			if name != "-" {
-				h, err := p.Open(name, os.O_RDONLY)
-				if err != nil {
-					p.Errorf("%s: %s: %s\n", p.Argv[0], name, Strerror(err))
-					bad++
-					continue
-				}
-				in = h
-			}
-			got, err := sum(in)
-			switch {
-			case err != nil || got != want:
-				bad++
-				if !o.Has("S") {
-					p.Printf("%s: FAILED\n", name)
-				}
-			case !o.Has("S", "q"):
-				p.Printf("%s: OK\n", name)
-			}
-		}
-		return err
-	})
-	if bad > 0 {
-		if !o.Has("S") {
-			p.Errorf("%s: WARNING: %d computed checksum did NOT match\n", p.Argv[0], bad)
-		}
-		return 1
-	}
-	return code
 }
 
 func cmpMain(p *Proc) int {
@@ -123,19 +65,11 @@ func cmpMain(p *Proc) int {
 }
 
 func base64Main(p *Proc) int {
-	o := p.Anywhere("di", "w:", map[string]string{"decode": "d", "wrap": "w:"})
+	o := p.Anywhere("", "w:", map[string]string{"wrap": "w:"})
 	return p.inputs(o.Args, func(_ string, r io.Reader) error {
 		b, err := io.ReadAll(r)
 		if err != nil {
 			return err
-		}
-		if o.Has("d") {
-			out, err := base64.StdEncoding.DecodeString(strings.NewReplacer("\n", "", "\r", "").Replace(string(b)))
-			p.Printf("%s", out)
-			if err != nil {
-				p.Fatalf(1, "invalid input")
-			}
-			return nil
 		}
 		wrap := int64(76)
 		if v, ok := o.Value["w"]; ok {

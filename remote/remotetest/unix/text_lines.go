@@ -33,18 +33,9 @@ func (p *Proc) trSet(text string) []byte {
 }
 
 func trMain(p *Proc) int {
-	o := p.Options("dscC", "", nil)
+	o := p.Options("ds", "", nil)
 	p.operands(o, 1)
 	from := p.trSet(o.Args[0])
-	if o.Has("c", "C") {
-		var rest []byte
-		for c := range 256 {
-			if !bytes.Contains(from, []byte{byte(c)}) {
-				rest = append(rest, byte(c))
-			}
-		}
-		from = rest
-	}
 	var to []byte
 	if len(o.Args) > 1 {
 		to = p.trSet(o.Args[1])
@@ -79,16 +70,16 @@ func trMain(p *Proc) int {
 	return 0
 }
 
-// cutMain is cut -d C -f LIST, cut -c LIST and cut -b LIST.
+// cutMain is cut -d C -f LIST and cut -c LIST.
 func cutMain(p *Proc) int {
-	o := p.Anywhere("s", "d:f:c:b:", map[string]string{"delimiter": "d:", "fields": "f:"})
+	o := p.Anywhere("", "d:f:c:", map[string]string{"delimiter": "d:", "fields": "f:"})
 	delim := "\t"
 	if v, ok := o.Value["d"]; ok {
 		delim = v
 	}
 	list, fields := o.Value["f"], true
 	if list == "" {
-		list, fields = o.Value["c"]+o.Value["b"], false
+		list, fields = o.Value["c"], false
 	}
 	wanted := func(n int) bool {
 		for part := range strings.SplitSeq(list, ",") {
@@ -107,9 +98,7 @@ func cutMain(p *Proc) int {
 		for l := range strings.Lines(string(b)) {
 			l = strings.TrimSuffix(l, "\n")
 			if fields && !strings.Contains(l, delim) {
-				if !o.Has("s") {
-					p.Printf("%s\n", l)
-				}
+				p.Printf("%s\n", l)
 				continue
 			}
 			sep, parts := "", strings.Split(l, "")
@@ -129,54 +118,21 @@ func cutMain(p *Proc) int {
 }
 
 func sortMain(p *Proc) int {
-	o := p.Anywhere("zurnc", "t:k:o:", nil)
-	if o.Value["t"] != "" || o.Value["k"] != "" || o.Value["o"] != "" || o.Has("c") {
-		p.Unsupported("sort by keys")
-	}
-	end := "\n"
-	if o.Has("z") {
-		end = "\x00"
-	}
+	o := p.Anywhere("u", "", nil)
 	var lines []string
 	code := p.inputs(o.Args, func(_ string, r io.Reader) error {
 		b, err := io.ReadAll(r)
-		if text := strings.TrimSuffix(string(b), end); len(b) > 0 {
-			lines = append(lines, strings.Split(text, end)...)
+		if text := strings.TrimSuffix(string(b), "\n"); len(b) > 0 {
+			lines = append(lines, strings.Split(text, "\n")...)
 		}
 		return err
 	})
-	number := func(s string) float64 {
-		s = strings.TrimLeft(s, " ")
-		n := 0
-		for n < len(s) && strings.IndexByte("-0123456789.", s[n]) >= 0 {
-			n++
-		}
-		v, _ := strconv.ParseFloat(s[:n], 64)
-		return v
-	}
-	slices.SortStableFunc(lines, func(a, b string) int {
-		c := 0
-		if o.Has("n") {
-			switch x, y := number(a), number(b); {
-			case x < y:
-				c = -1
-			case x > y:
-				c = 1
-			}
-		}
-		if c == 0 {
-			c = strings.Compare(a, b)
-		}
-		if o.Has("r") {
-			c = -c
-		}
-		return c
-	})
+	slices.Sort(lines)
 	if o.Has("u") {
 		lines = slices.Compact(lines)
 	}
 	for _, l := range lines {
-		p.Printf("%s%s", l, end)
+		p.Printf("%s\n", l)
 	}
 	return code
 }

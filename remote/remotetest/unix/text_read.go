@@ -41,22 +41,16 @@ func (p *Proc) inputs(args []string, f func(name string, r io.Reader) error) int
 }
 
 func catMain(p *Proc) int {
-	o := p.Anywhere("u", "", nil)
-	return p.inputs(o.Args, func(_ string, r io.Reader) error {
+	return p.inputs(p.Anywhere("", "", nil).Args, func(_ string, r io.Reader) error {
 		_, err := io.Copy(p.Stdout(), r)
 		return err
 	})
 }
 
 func teeMain(p *Proc) int {
-	o := p.Anywhere("a", "", nil)
-	flag := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	if o.Has("a") {
-		flag = os.O_WRONLY | os.O_CREATE | os.O_APPEND
-	}
 	outs := []io.Writer{p.Stdout()}
-	code := p.each(o.Args, "%s", func(name string) error {
-		h, err := p.Open(name, flag)
+	code := p.each(p.Anywhere("", "", nil).Args, "%s", func(name string) error {
+		h, err := p.Open(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 		if err == nil {
 			outs = append(outs, h)
 		}
@@ -93,7 +87,7 @@ func (p *Proc) headTailOptions() Parsed {
 			break
 		}
 	}
-	return p.Anywhere("q", "c:n:", map[string]string{"bytes": "c:", "lines": "n:"})
+	return p.Anywhere("", "c:n:", map[string]string{"bytes": "c:", "lines": "n:"})
 }
 
 func headMain(p *Proc) int {
@@ -164,7 +158,7 @@ func tailMain(p *Proc) int {
 }
 
 func wcMain(p *Proc) int {
-	o := p.Anywhere("clwm", "", nil)
+	o := p.Anywhere("cl", "", nil)
 	return p.inputs(o.Args, func(name string, r io.Reader) error {
 		b, err := io.ReadAll(r)
 		if err != nil {
@@ -174,13 +168,13 @@ func wcMain(p *Proc) int {
 		for _, c := range []struct {
 			flag string
 			n    int
-		}{{"l", bytes.Count(b, []byte("\n"))}, {"w", len(bytes.Fields(b))}, {"m", len([]rune(string(b)))}, {"c", len(b)}} {
+		}{{"l", bytes.Count(b, []byte("\n"))}, {"c", len(b)}} {
 			if o.Has(c.flag) {
 				cols = append(cols, strconv.Itoa(c.n))
 			}
 		}
 		if len(cols) != 1 {
-			p.Unsupported("wc with other than one of -c -l -w")
+			p.Unsupported("wc with other than one of -c and -l")
 		}
 		if name != "-" {
 			cols = append(cols, name)
