@@ -232,3 +232,13 @@ func defaultURL(mode, address string) string {
 	}
 	return "https://" + address
 }
+
+// Host returns the host of that name, nil if there is none.
+func (i *Inventory) Host(name string) *Host {
+	for n := range i.Hosts {
+		if i.Hosts[n].Name == name {
+			return &i.Hosts[n]
+		}
+	}
+	return nil
+}

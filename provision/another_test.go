@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // TestAnotherStack puts a second stack on hosts that have one. Its ports and networks are taken, too,
@@ -20,11 +20,11 @@ func TestAnotherStack(t *testing.T) {
 				t.Fatal(explain(err))
 			}
 			s.write(filepath.Join(filepath.Dir(s.inventory), "stack.toml"), "name = \"other\"\n")
-			report, err := s.attempt().apply()
-			if code := provision.ExitCode(err); code != provision.ExitData || len(report.Outcomes) != 0 {
-				t.Errorf("exit code %d after %d changes\n%s", code, len(report.Outcomes), explain(err))
+			result, err := s.attempt().apply()
+			if code := report.ExitCode(err); code != report.ExitData || len(result.Outcomes) != 0 {
+				t.Errorf("exit code %d after %d changes\n%s", code, len(result.Outcomes), explain(err))
 			}
-			for _, e := range provision.Errors(err) {
+			for _, e := range report.Errors(err) {
 				if !strings.Contains(e.Cause, "another stack lives on this host") {
 					t.Errorf("%s: %s", e.Host, e.Cause)
 				}

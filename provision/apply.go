@@ -8,96 +8,74 @@ import (
 	"slices"
 	"time"
 
+	"provision/provision/plan"
+	"provision/provision/report"
 	"provision/provision/resource"
 )
-
-// Report is what became of an apply.
-type Report struct {
-	Outcomes  []Outcome `json:"outcomes"`
-	Unchanged int       `json:"unchanged"`
-	Rounds    int       `json:"rounds"`
-	Seconds   float64   `json:"seconds"`
-	URL       string    `json:"url,omitempty"`
-	User      string    `json:"user,omitempty"`
-	Stats     Stats     `json:"stats"`
-	ExitCode  int       `json:"exit_code"`
-	Errors    []*Error  `json:"errors,omitempty"`
-	// Unreachable are the hosts that it went on without.
-	Unreachable []Unreachable `json:"unreachable,omitempty"`
-}
-
-// Stats counts what went over the wire.
-type Stats struct {
-	Connections int   `json:"connections"`
-	Execs       int   `json:"execs"`
-	BytesIn     int64 `json:"bytes_in"`
-	BytesOut    int64 `json:"bytes_out"`
-}
 
 // maxRounds bounds the rounds of one apply. Two suffice where every fact can be known beforehand.
 const maxRounds = 5
 
 // ErrDeclined says that the operator did not confirm the plan.
-var ErrDeclined = &Error{Code: ExitFailed, Cause: "not confirmed, nothing was changed"}
+var ErrDeclined = &report.Error{Code: report.ExitFailed, Cause: "not confirmed, nothing was changed"}
 
 // Apply goes in rounds: diff, run, observe again, until nothing differs; then it verifies. The
 // report is returned also beside an error. stop ends it after the changes in hand, ctx at once.
-func (p *Pass) Apply(ctx, stop context.Context) (report *Report, err error) {
+func (p *Pass) Apply(ctx, stop context.Context) (result *report.Report, err error) {
 	begun := time.Now()
-	report = &Report{URL: p.System.Inventory.URL, User: p.System.Stack.UI.User}
+	result = &report.Report{URL: p.System.Inventory.URL, User: p.System.Stack.UI.User}
 	defer func() {
 		s := p.Stats()
-		report.Seconds = time.Since(begun).Seconds()
-		report.ExitCode, report.Errors = ExitCode(err), Errors(err)
-		report.Stats = Stats{int(s.Connections), int(s.Execs), int64(s.BytesIn), int64(s.BytesOut)}
-		p.emit(Event{Type: "report", Report: report, Seconds: report.Seconds})
+		result.Seconds = time.Since(begun).Seconds()
+		result.ExitCode, result.Errors = report.ExitCode(err), report.Errors(err)
+		result.Stats = report.Stats{Connections: int(s.Connections), Execs: int(s.Execs), BytesIn: int64(s.BytesIn), BytesOut: int64(s.BytesOut)}
+		p.emit(report.Event{Type: "report", Report: result, Seconds: result.Seconds})
 	}()
 	// What changes nothing is cut at once; only the changes themselves are waited for.
 	looking, done := either(ctx, stop)
 	defer done()
-	p.start()
 	if p.Saved != nil {
-		p.Saved.leave(p)
+		p.leaveSaved(p.Saved)
 	}
 	plan, facts, err := p.Plan(looking)
 	if plan != nil {
-		e := Event{Type: "plan", Plan: plan}
+		e := report.Event{Type: "plan", Plan: plan}
 		if p.Saved != nil {
-			e.Text = p.Saved.allows()
+			e.Text = p.Saved.Allows()
 		}
 		p.emit(e)
 	}
 	if err != nil {
-		return report, err
+		return result, err
 	}
 	changed := map[resource.ID]bool{}
 	if p.Saved != nil {
-		if err := p.Saved.stale(p.System, plan, facts); err != nil {
-			return report, err
+		if err := p.Saved.Stale(p.System.digest(), plan, facts); err != nil {
+			return result, err
 		}
 	}
 	if !plan.Empty() {
 		if plan, facts, err = p.confirmAndLock(looking, plan, facts); err != nil {
-			return report, err
+			return result, err
 		}
 	}
-	for report.Rounds = 1; !plan.Empty(); report.Rounds++ {
-		if report.Rounds > maxRounds {
-			return report, notConverged(plan)
+	for result.Rounds = 1; !plan.Empty(); result.Rounds++ {
+		if result.Rounds > maxRounds {
+			return result, notConverged(plan)
 		}
-		p.emit(Event{Type: "round", Round: report.Rounds, Text: announce(len(plan.Changes), "change")})
-		known := len(p.without())
+		p.emit(report.Event{Type: "round", Round: result.Rounds, Text: announce(len(plan.Changes), "change")})
+		known := len(p.fleet().Gone())
 		if err := p.lockAll(looking, p.affected(plan)); err != nil {
-			return report, err
+			return result, err
 		}
-		if len(p.without()) > known { // one has gone away: what remains is another plan
+		if len(p.fleet().Gone()) > known { // one has gone away: what remains is another plan
 			if plan, facts, err = p.again(looking); err != nil {
-				return report, err
+				return result, err
 			}
 			continue
 		}
-		outcomes, err := p.run(ctx, stop, plan, report.Rounds)
-		report.Outcomes = append(report.Outcomes, outcomes...)
+		outcomes, err := p.run(ctx, stop, plan, result.Rounds)
+		result.Outcomes = append(result.Outcomes, outcomes...)
 		for _, c := range plan.Changes {
 			changed[c.By] = true
 		}
@@ -107,19 +85,19 @@ func (p *Pass) Apply(ctx, stop context.Context) (report *Report, err error) {
 			err = p.dropLost(err)
 		}
 		if err != nil {
-			return report, err
+			return result, err
 		}
 		if plan, facts, err = p.again(looking); err != nil {
-			return report, err
+			return result, err
 		}
 	}
-	report.Unchanged = len(p.System.Resources) - len(changed)
-	report.Unreachable = plan.Unreachable
-	return report, errors.Join(p.check(facts), p.LeftOut(plan))
+	result.Unchanged = len(p.System.Resources) - len(changed)
+	result.Unreachable = plan.Unreachable
+	return result, errors.Join(p.check(facts), p.LeftOut(plan))
 }
 
 // again observes every host once more and says what still differs.
-func (p *Pass) again(ctx context.Context) (*Plan, Facts, error) {
+func (p *Pass) again(ctx context.Context) (*report.Plan, plan.Facts, error) {
 	facts, err := p.facts(ctx)
 	if err == nil {
 		err = p.nobody()
@@ -129,10 +107,10 @@ func (p *Pass) again(ctx context.Context) (*Plan, Facts, error) {
 	}
 	plan, err := p.settle(ctx, facts)
 	if err == nil {
-		err = refusals(plan)
+		err = plan.Refusals()
 	}
 	if err == nil && p.Saved != nil {
-		err = p.Saved.announced(plan)
+		err = p.Saved.Announced(plan)
 	}
 	return plan, facts, err
 }
@@ -153,7 +131,7 @@ func either(a, b context.Context) (context.Context, context.CancelFunc) {
 
 // confirmAndLock asks, takes the locks of all hosts that are affected, all or none and in the order
 // of their names, and makes the plan again under them.
-func (p *Pass) confirmAndLock(ctx context.Context, plan *Plan, facts Facts) (*Plan, Facts, error) {
+func (p *Pass) confirmAndLock(ctx context.Context, plan *report.Plan, facts plan.Facts) (*report.Plan, plan.Facts, error) {
 	if err := p.confirm(ctx, plan, false); err != nil {
 		return nil, nil, err
 	}
@@ -168,18 +146,18 @@ func (p *Pass) confirmAndLock(ctx context.Context, plan *Plan, facts Facts) (*Pl
 		}
 		locked, err := p.settle(ctx, again)
 		if err == nil {
-			err = refusals(locked)
+			err = locked.Refusals()
 		}
 		if err != nil {
 			return nil, nil, err
 		}
 		if p.Saved != nil {
-			return locked, again, p.Saved.stale(p.System, locked, again)
+			return locked, again, p.Saved.Stale(p.System.digest(), locked, again)
 		}
 		if locked.Equal(plan) || locked.Empty() {
 			return locked, again, nil
 		}
-		p.emit(Event{Type: "plan", Plan: locked, Text: "the hosts have changed since the plan was made; this is what remains"})
+		p.emit(report.Event{Type: "plan", Plan: locked, Text: "the hosts have changed since the plan was made; this is what remains"})
 		if err := p.confirm(ctx, locked, true); err != nil {
 			return nil, nil, err
 		}
@@ -195,27 +173,27 @@ func (p *Pass) confirmAndLock(ctx context.Context, plan *Plan, facts Facts) (*Pl
 func (p *Pass) lockAll(ctx context.Context, hosts []string) error {
 	for _, host := range hosts {
 		// The account has no lock, and a droplet that does not exist is locked when it is opened.
-		if host == "" || p.absent(host) || p.isGone(host) || p.held(host) != nil {
+		if host == "" || p.fleet().Absent(host) || p.fleet().IsGone(host) || p.fleet().Held(host) != nil {
 			continue
 		}
-		l, err := p.lock(ctx, host)
+		l, err := p.fleet().Lock(ctx, host)
 		if err != nil {
 			if err = p.leave(ctx, host, err); err != nil {
 				return err
 			}
 			continue
 		}
-		p.keep(host, l)
+		p.fleet().Keep(host, l)
 	}
 	return nil
 }
 
 // allHeld tells whether the locks of all these hosts are held that have one.
 func (p *Pass) allHeld(hosts []string) bool {
-	return !slices.ContainsFunc(hosts, func(h string) bool { return h != "" && !p.absent(h) && p.held(h) == nil })
+	return !slices.ContainsFunc(hosts, func(h string) bool { return h != "" && !p.fleet().Absent(h) && p.fleet().Held(h) == nil })
 }
 
-func (p *Pass) confirm(ctx context.Context, plan *Plan, changed bool) error {
+func (p *Pass) confirm(ctx context.Context, plan *report.Plan, changed bool) error {
 	if p.Saved != nil {
 		return nil
 	}
@@ -230,11 +208,11 @@ func (p *Pass) confirm(ctx context.Context, plan *Plan, changed bool) error {
 }
 
 // affected are the hosts that change, and those whose values the changes copy.
-func (p *Pass) affected(plan *Plan) []string {
+func (p *Pass) affected(plan *report.Plan) []string {
 	hosts := map[string]bool{}
 	for _, c := range plan.Changes {
 		hosts[c.Host] = true
-		for _, n := range p.System.byID[c.By].Needs() {
+		for _, n := range p.System.ByID[c.By].Needs() {
 			hosts[n.Host] = true
 		}
 	}
@@ -245,26 +223,26 @@ func (p *Pass) affected(plan *Plan) []string {
 }
 
 // interrupted says how far an interrupted run came.
-func interrupted(outcomes []Outcome) error {
+func interrupted(outcomes []report.Outcome) error {
 	done := 0
 	for _, o := range outcomes {
-		if o.State == Done {
+		if o.State == report.Done {
 			done++
 		}
 	}
-	return &Error{Code: ExitInterrupted, Cause: fmt.Sprintf("interrupted after %d of %d changes", done, len(outcomes)), Hint: "run the same command again to continue"}
+	return &report.Error{Code: report.ExitInterrupted, Cause: fmt.Sprintf("interrupted after %d of %d changes", done, len(outcomes)), Hint: "run the same command again to continue"}
 }
 
-func notConverged(plan *Plan) error {
+func notConverged(plan *report.Plan) error {
 	var errs []error
 	for _, c := range plan.Changes {
-		errs = append(errs, &Error{
-			Code: ExitStep, Host: c.Host, Step: c.Step, Cause: fmt.Sprintf("still differs after %d rounds: %s", maxRounds, c.Why),
+		errs = append(errs, &report.Error{
+			Code: report.ExitStep, Host: c.Host, Step: c.Step, Cause: fmt.Sprintf("still differs after %d rounds: %s", maxRounds, c.Why),
 			Hint: "something else on the host may be changing it",
 		})
 	}
 	for _, l := range plan.Later {
-		errs = append(errs, &Error{Code: ExitUnknown, Host: l.Host, Step: l.Step, Cause: fmt.Sprintf("still cannot be observed after %d rounds", maxRounds)})
+		errs = append(errs, &report.Error{Code: report.ExitUnknown, Host: l.Host, Step: l.Step, Cause: fmt.Sprintf("still cannot be observed after %d rounds", maxRounds)})
 	}
 	return errors.Join(errs...)
 }

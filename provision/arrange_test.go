@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"provision/provision"
+	"provision/provision/report"
 	"provision/remote"
 	"provision/remote/remotetest"
 )
@@ -165,11 +166,11 @@ type attempt struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	// on is called for each event, before it is recorded, by the goroutine that told it.
-	on func(provision.Event)
+	on func(report.Event)
 
 	dead   atomic.Bool // killed: see there
 	mu     sync.Mutex
-	events []provision.Event
+	events []report.Event
 }
 
 // attempt makes a pass as the command line does, with its own files instead of the user's.
@@ -184,13 +185,13 @@ func (s *site) attempt() *attempt {
 	a := &attempt{ctx: ctx, cancel: cancel}
 	a.Pass = &provision.Pass{
 		System: sys, Who: "a test", Options: map[string]bool{}, LockWait: limit,
-		Confirm: func(context.Context, *provision.Plan, bool) (bool, error) { return true, nil },
+		Confirm: func(context.Context, *report.Plan, bool) (bool, error) { return true, nil },
 		Dialer: &remote.Dialer{ConfigFile: cmp.Or(s.config, os.DevNull), SSH: s.ssh, AgentSocket: "none", Observe: func(op remote.Op) {
 			if !op.Done && a.dead.Load() {
 				<-a.ctx.Done()
 			}
 		}},
-		Events: func(e provision.Event) {
+		Events: func(e report.Event) {
 			if a.on != nil {
 				a.on(e)
 			}
@@ -205,12 +206,12 @@ func (s *site) attempt() *attempt {
 }
 
 // apply carries the attempt out and closes it.
-func (a *attempt) apply() (*provision.Report, error) {
+func (a *attempt) apply() (*report.Report, error) {
 	defer a.end()
 	return a.Apply(a.ctx, a.ctx)
 }
 
-func (a *attempt) plan() (*provision.Plan, error) {
+func (a *attempt) plan() (*report.Plan, error) {
 	defer a.end()
 	p, _, err := a.Plan(a.ctx)
 	return p, err
@@ -248,32 +249,32 @@ func (a *attempt) story() string {
 }
 
 // seen are the events so far.
-func (a *attempt) seen() []provision.Event {
+func (a *attempt) seen() []report.Event {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.events)
 }
 
 // converge applies, and wants success and an empty plan after it.
-func (s *site) converge() *provision.Report {
+func (s *site) converge() *report.Report {
 	s.t.Helper()
-	report, err := s.attempt().apply()
+	result, err := s.attempt().apply()
 	if err != nil {
 		s.t.Fatalf("apply: %s", explain(err))
 	}
 	s.unchanged()
-	return report
+	return result
 }
 
 // unchanged wants a plan without changes and a passing verification.
 func (s *site) unchanged() {
 	s.t.Helper()
-	report, err := s.attempt().apply()
+	result, err := s.attempt().apply()
 	if err != nil {
 		s.t.Fatalf("apply again: %s", explain(err))
 	}
-	if len(report.Outcomes) > 0 {
-		s.t.Fatalf("the second apply changed something: %+v", report.Outcomes)
+	if len(result.Outcomes) > 0 {
+		s.t.Fatalf("the second apply changed something: %+v", result.Outcomes)
 	}
 	if unknown := s.fleet.Unknown(); len(unknown) > 0 {
 		s.t.Fatalf("the simulation does not know: %s", strings.Join(unknown, "; "))
@@ -283,14 +284,14 @@ func (s *site) unchanged() {
 // explain is an error with all that it says.
 func explain(err error) string {
 	var b strings.Builder
-	for _, e := range provision.Errors(err) {
+	for _, e := range report.Errors(err) {
 		fmt.Fprintf(&b, "%d %v\n  evidence: %s\n  hint: %s\n", e.Code, e, e.Evidence, e.Hint)
 	}
 	return b.String()
 }
 
 // announced are the changes of a plan, each as "HOST STEP: WHY".
-func announced(p *provision.Plan) string {
+func announced(p *report.Plan) string {
 	var b strings.Builder
 	for _, c := range p.Changes {
 		fmt.Fprintf(&b, "%s %s %s: %s\n", c.Host, c.Act, c.Step, c.Why)
@@ -303,7 +304,7 @@ func announced(p *provision.Plan) string {
 
 // strings of everything that an attempt told, for those who look for what must not be in it.
 func (a *attempt) told(err error, results ...any) (texts []string) {
-	all, problem := json.Marshal(map[string]any{"events": a.seen(), "errors": provision.Errors(err), "results": results})
+	all, problem := json.Marshal(map[string]any{"events": a.seen(), "errors": report.Errors(err), "results": results})
 	if problem != nil {
 		panic(problem)
 	}
@@ -335,4 +336,4 @@ func (a *attempt) told(err error, results ...any) (texts []string) {
 }
 
 // isCode tells whether the error has that exit code.
-func isCode(err error, codes ...int) bool { return slices.Contains(codes, provision.ExitCode(err)) }
+func isCode(err error, codes ...int) bool { return slices.Contains(codes, report.ExitCode(err)) }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"provision/files/pki"
-	"provision/provision"
+	"provision/provision/report"
 )
 
 const (
@@ -44,7 +44,7 @@ func TestAuthorityFollowed(t *testing.T) {
 		t.Errorf("the plan is:\n%s", all)
 	}
 	a := s.attempt()
-	a.on = func(e provision.Event) {
+	a.on = func(e report.Event) {
 		if e.Type == "change" && e.State == "start" && e.Act == "reload" {
 			if now := read(rootsOnAgent); !strings.HasPrefix(now, old) || !strings.Contains(now, read(rootOnServer)) || read(rootOnServer) == old {
 				t.Errorf("Caddy changes over while the agent trusts\n%s", now)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // TestBusinessLogicReplaced edits the settings of the business logic: the plan names its container,
@@ -35,9 +35,9 @@ func TestBusinessLogicReplaced(t *testing.T) {
 	if note := p.Changes[1].Note; !strings.HasSuffix(note, "; 2 run now") {
 		t.Errorf("the note is %q", note)
 	}
-	report := s.converge()
-	if len(report.Outcomes) != 3 {
-		t.Errorf("done: %+v", report.Outcomes)
+	result := s.converge()
+	if len(result.Outcomes) != 3 {
+		t.Errorf("done: %+v", result.Outcomes)
 	}
 	for _, c := range s.hosts[1].Containers() {
 		if same := c.ID == id[c.Name]; same == (c.Name == "/prefect-business-logic") {
@@ -65,15 +65,15 @@ func TestSubnetsChanged(t *testing.T) {
 	}
 
 	sh(t, s, 0, "docker run -d --name neighbour --network prefect-agent-network python:3.8-slim sleep 100000")
-	report, err := s.attempt().apply()
-	if !isCode(err, provision.ExitPreflight) || len(report.Outcomes) > 0 || len(ends()) > 0 {
-		t.Errorf("%d changes made, %q ran: %s", len(report.Outcomes), ends(), explain(err))
+	result, err := s.attempt().apply()
+	if !isCode(err, report.ExitPreflight) || len(result.Outcomes) > 0 || len(ends()) > 0 {
+		t.Errorf("%d changes made, %q ran: %s", len(result.Outcomes), ends(), explain(err))
 	}
 	if !strings.Contains(explain(err), "network prefect-agent-network: it is 10.210.2.0/24 (internal: false), should be 10.220.2.0/24 (internal: false), but containers that do not belong to the stack are on it: neighbour") {
 		t.Error(explain(err))
 	}
 	sh(t, s, 0, "docker stop neighbour")
-	if report, err := s.attempt().apply(); !isCode(err, provision.ExitPreflight) || len(report.Outcomes) > 0 || len(ends()) > 0 {
+	if result, err := s.attempt().apply(); !isCode(err, report.ExitPreflight) || len(result.Outcomes) > 0 || len(ends()) > 0 {
 		t.Errorf("stopped: %q ran: %s", ends(), explain(err))
 	}
 	sh(t, s, 0, "docker rm neighbour")
@@ -109,12 +109,12 @@ func TestSubnetsChanged(t *testing.T) {
 	// One that comes meanwhile is seen before the first container ends.
 	s.write(filepath.Join(filepath.Dir(s.inventory), "stack.toml"), fmt.Sprintf(subnets, 230))
 	a := s.attempt()
-	a.on = func(e provision.Event) {
+	a.on = func(e report.Event) {
 		if e.Type == "change" && e.State == "start" && e.Step == "network prefect-agent-network" {
 			sh(t, s, 0, "docker run -d --name neighbour --network prefect-agent-network python:3.8-slim sleep 100000")
 		}
 	}
-	if _, err := a.apply(); !isCode(err, provision.ExitStep) || !strings.Contains(explain(err), "containers that do not belong to the stack are on it: neighbour") || len(s.server.Ran("docker stop prefect-agent")) > 1 {
+	if _, err := a.apply(); !isCode(err, report.ExitStep) || !strings.Contains(explain(err), "containers that do not belong to the stack are on it: neighbour") || len(s.server.Ran("docker stop prefect-agent")) > 1 {
 		t.Errorf("%q ran: %s", ends(), explain(err))
 	}
 	sh(t, s, 0, "docker rm -f neighbour")

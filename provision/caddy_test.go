@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -35,8 +35,8 @@ func TestCaddyRefuses(t *testing.T) {
 	s.server.Fail(remotetest.Failure{Match: "^docker run .* caddy validate ", Nth: -1, Code: 1, Stderr: "Error: adapting config using caddyfile: Caddyfile:7: unrecognized directive: no\x1bsuch\n"})
 	a := s.attempt()
 	_, err := a.apply()
-	errs := provision.Errors(err)
-	if len(errs) != 1 || errs[0].Code != provision.ExitStep || errs[0].Host != "prefect" || errs[0].Step != "file "+caddyfilePath ||
+	errs := report.Errors(err)
+	if len(errs) != 1 || errs[0].Code != report.ExitStep || errs[0].Host != "prefect" || errs[0].Step != "file "+caddyfilePath ||
 		errs[0].Cause != "Caddy refuses the new Caddyfile; the old one stays" || !strings.Contains(errs[0].Evidence, "Caddyfile:7: unrecognized directive") {
 		t.Errorf("%s", explain(err))
 	}
@@ -61,8 +61,8 @@ func TestCaddyKeepsTheOld(t *testing.T) {
 	s.stack("[ui]\nuser = \"bob\"\n")
 	s.server.Fail(remotetest.Failure{Match: "^docker exec prefect-caddy caddy reload ", Stderr: "reloaded\n"})
 	_, err := s.attempt().apply()
-	errs := provision.Errors(err)
-	if len(errs) != 1 || errs[0].Code != provision.ExitStep || errs[0].Host != "prefect" || errs[0].Step != "caddy configuration" ||
+	errs := report.Errors(err)
+	if len(errs) != 1 || errs[0].Code != report.ExitStep || errs[0].Host != "prefect" || errs[0].Step != "caddy configuration" ||
 		!strings.HasPrefix(errs[0].Cause, "Caddy answers with another configuration after its reload: ") {
 		t.Errorf("%s", explain(err))
 	}

@@ -251,12 +251,12 @@ func (p *production) converge(names ...string) {
 
 func (p *production) settled(names ...string) {
 	p.t.Helper()
-	report, err := p.attempt().apply()
+	result, err := p.attempt().apply()
 	if err != nil {
 		p.t.Fatalf("apply again: %s", explain(err))
 	}
-	if len(report.Outcomes) > 0 {
-		p.t.Fatalf("the second apply changed something: %+v", report.Outcomes)
+	if len(result.Outcomes) > 0 {
+		p.t.Fatalf("the second apply changed something: %+v", result.Outcomes)
 	}
 	p.count(names...)
 	if hosts, calls := p.fleet.Unknown(), p.cloud.Unknown(); len(hosts)+len(calls) > 0 {

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"provision/provision"
 	"provision/provision/cloud/digitalocean/digitaloceantest"
+	"provision/provision/report"
 )
 
 // demolish destroys all of it.
@@ -144,7 +144,7 @@ func TestDestroyingAllOfItIsKilledAnywhere(t *testing.T) {
 			if killed {
 				_, _, err = p.demolish(true)
 			}
-			if provision.ExitCode(err) != 0 && !strings.Contains(explain(err), "nothing in the account carries the tag") {
+			if report.ExitCode(err) != 0 && !strings.Contains(explain(err), "nothing in the account carries the tag") {
 				t.Fatalf("killed after deletion %d, then: %s", nth, explain(err))
 			}
 			// A key's tag names no inventory: killed between a droplet and the tags of its keys, those stay, on nothing.
@@ -183,12 +183,12 @@ func TestADropletThatIsWorkedOnIsNotDestroyed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := destroy(); provision.ExitCode(err) != provision.ExitLocked || strings.Contains(explain(err), "--lock-wait") {
+	if err := destroy(); report.ExitCode(err) != report.ExitLocked || strings.Contains(explain(err), "--lock-wait") {
 		t.Errorf("with its lock held: %s", explain(err))
 	}
 	release()
 	p.host("worker").StopUnit("docker")
-	if err := destroy(); provision.ExitCode(err) != provision.ExitStep || !strings.Contains(explain(err), "Docker gives no answer") {
+	if err := destroy(); report.ExitCode(err) != report.ExitStep || !strings.Contains(explain(err), "Docker gives no answer") {
 		t.Errorf("without an engine: %s", explain(err))
 	}
 	p.host("worker") // is there still

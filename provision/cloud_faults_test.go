@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"provision/provision"
 	"provision/provision/cloud/digitalocean/digitaloceantest"
+	"provision/provision/report"
 )
 
 // small is what the tables of faults declare: one of everything, and a droplet without a volume.
@@ -35,7 +35,7 @@ func (p *production) account() *attempt {
 	}
 	a.System = only
 	// What was made a moment ago may be listed between two looks: a person would look again, too.
-	a.Confirm = func(context.Context, *provision.Plan, bool) (bool, error) { return true, nil }
+	a.Confirm = func(context.Context, *report.Plan, bool) (bool, error) { return true, nil }
 	return a
 }
 
@@ -160,9 +160,9 @@ func strike(t *testing.T, c struck, fault digitaloceantest.Fault, kill bool) boo
 	if _, err := second.apply(); err != nil {
 		t.Fatalf("call %d: the first said: %v\nthe next one: %s", fault.Nth, first, explain(err))
 	}
-	report, err := account().apply()
-	if err != nil || len(report.Outcomes) > 0 {
-		t.Fatalf("call %d: not settled: %v %+v", fault.Nth, err, report)
+	result, err := account().apply()
+	if err != nil || len(result.Outcomes) > 0 {
+		t.Fatalf("call %d: not settled: %v %+v", fault.Nth, err, result)
 	}
 	p.count("prefect", "worker")
 	return true

@@ -10,6 +10,7 @@ import (
 
 	"provision/provision"
 	"provision/provision/cloud/digitalocean/digitaloceantest"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -31,8 +32,8 @@ func (p *production) refuses(a *attempt, code int, words ...string) {
 	before := p.changes()
 	_, err := a.apply()
 	text := explain(err)
-	if provision.ExitCode(err) != code {
-		p.t.Fatalf("exit code %d, want %d: %s", provision.ExitCode(err), code, text)
+	if report.ExitCode(err) != code {
+		p.t.Fatalf("exit code %d, want %d: %s", report.ExitCode(err), code, text)
 	}
 	for _, w := range words {
 		if !strings.Contains(text, w) {
@@ -143,11 +144,11 @@ func TestADropletIsNotReplacedSilently(t *testing.T) {
 	p.converge("prefect", "worker")
 	agent := func(line string) string { return small + line + "\n" }
 	p.declare(agent(`image = "ubuntu-24-04-x64"`))
-	p.refused(provision.ExitData, "it was made from debian-13-x64, should be from ubuntu-24-04-x64", "provision droplet destroy worker")
+	p.refused(report.ExitData, "it was made from debian-13-x64, should be from ubuntu-24-04-x64", "provision droplet destroy worker")
 	p.declare(agent(`region = "nyc3"`))
-	p.refused(provision.ExitData, "it is in fra1, should be in nyc3")
+	p.refused(report.ExitData, "it is in fra1, should be in nyc3")
 	p.declare(strings.Replace(small, "20GiB", "10GiB", 1))
-	p.refused(provision.ExitData, "the volume has 20 GiB, and a volume cannot shrink to 10")
+	p.refused(report.ExitData, "the volume has 20 GiB, and a volume cannot shrink to 10")
 	// What cannot be had is known before the droplet is off.
 	for size, why := range map[string]string{
 		"s-3vcpu-5gb": `there is no size "s-3vcpu-5gb"`, "s-1vcpu-512mb": `the size "s-1vcpu-512mb" cannot be had in fra1`,
@@ -155,11 +156,11 @@ func TestADropletIsNotReplacedSilently(t *testing.T) {
 	} {
 		p.declare(agent(`size = "` + size + `"`))
 		for _, a := range []*attempt{p.attempt(), p.with("resize")} {
-			p.refuses(a, provision.ExitCloud, why, "sizes that it can get: s-2vcpu-4gb, s-4vcpu-8gb, s-8vcpu-16gb")
+			p.refuses(a, report.ExitCloud, why, "sizes that it can get: s-2vcpu-4gb, s-4vcpu-8gb, s-8vcpu-16gb")
 		}
 	}
 	p.declare(agent(`size = "s-4vcpu-8gb"`))
-	p.refused(provision.ExitData, "it is s-2vcpu-4gb, should be s-4vcpu-8gb", "provision apply --resize")
+	p.refused(report.ExitData, "it is s-2vcpu-4gb, should be s-4vcpu-8gb", "provision apply --resize")
 	var ran []string
 	p.cloud.Fail(digitaloceantest.Fault{Match: "^POST /v2/droplets/[0-9]+/actions", Do: func() {
 		for _, c := range p.host("worker").Containers() {
@@ -168,15 +169,15 @@ func TestADropletIsNotReplacedSilently(t *testing.T) {
 			}
 		}
 	}})
-	report, err := p.with("resize").apply()
+	result, err := p.with("resize").apply()
 	if err != nil {
 		t.Fatal(explain(err))
 	}
 	if len(ran) > 0 {
 		t.Errorf("it was switched off while %v ran", ran)
 	}
-	if len(report.Outcomes) != 1 {
-		t.Errorf("more than the size was changed: %+v", report.Outcomes)
+	if len(result.Outcomes) != 1 {
+		t.Errorf("more than the size was changed: %+v", result.Outcomes)
 	}
 	for _, d := range p.cloud.Droplets() {
 		if d.Name == "worker" && (d.Size != "s-4vcpu-8gb" || d.Status != "active") {
@@ -200,14 +201,14 @@ func TestWhatTheAccountDoesNotOfferIsNamed(t *testing.T) {
 		{small, digitaloceantest.Options{Status: "locked"}, []string{"the account is locked"}},
 	} {
 		p := arrangeCloud(t, c.options, c.droplets)
-		p.refused(provision.ExitCloud, c.words...)
+		p.refused(report.ExitCloud, c.words...)
 	}
 	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.cloud.Fail(digitaloceantest.Fault{Match: "^GET /v2/droplets", Nth: -1, Status: 500})
-	p.refused(provision.ExitCloud, "the API answered 500") // not an account without droplets
+	p.refused(report.ExitCloud, "the API answered 500") // not an account without droplets
 	p.cloud.Heal()
 	p.write(p.dir+"/token", "dop_v1_wrong\n")
-	p.refused(provision.ExitCloud, "401", "docs/digitalocean.md")
+	p.refused(report.ExitCloud, "401", "docs/digitalocean.md")
 }
 
 // Who has used up the calls of the hour hears when there are some again.
@@ -253,10 +254,10 @@ func TestAnAPIThatIsNotThereIsNamed(t *testing.T) {
 	p.write(p.inventory, strings.Replace(string(text), p.cloud.URL(), "http://127.0.0.1:1", 1))
 	a := p.attempt()
 	_, err = a.plan()
-	if provision.ExitCode(err) != provision.ExitCloud || !strings.Contains(explain(err), "api_url") || !strings.Contains(explain(err), "proxy") {
+	if report.ExitCode(err) != report.ExitCloud || !strings.Contains(explain(err), "api_url") || !strings.Contains(explain(err), "proxy") {
 		t.Error(explain(err))
 	}
-	if !slices.ContainsFunc(a.seen(), func(e provision.Event) bool {
+	if !slices.ContainsFunc(a.seen(), func(e report.Event) bool {
 		return e.Type == "progress" && strings.Contains(e.Text, "connection refused; trying again")
 	}) {
 		t.Error(a.story())
@@ -312,8 +313,8 @@ func TestTheWholeTableOfDropletsIsGone(t *testing.T) {
 	if left := p.cloud.Droplets(); len(left) != 0 || len(p.cloud.Volumes()) != 1 || len(p.cloud.ReservedIPs()) != 1 {
 		t.Errorf("droplets %+v, %d volumes", left, len(p.cloud.Volumes()))
 	}
-	if report, err := p.attempt().apply(); err != nil || len(report.Outcomes) > 0 {
-		t.Errorf("%v %+v", err, report)
+	if result, err := p.attempt().apply(); err != nil || len(result.Outcomes) > 0 {
+		t.Errorf("%v %+v", err, result)
 	}
 	// What is left costs something, and is listed by itself.
 	a := p.attempt()

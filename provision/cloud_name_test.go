@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"provision/provision"
 	"provision/provision/cloud/digitalocean/digitaloceantest"
+	"provision/provision/report"
 )
 
 // public is the file's end for a public name, asked for at a name server.
@@ -107,8 +107,8 @@ func TestANameThatIsMadeByHand(t *testing.T) {
 	a.Pace.Deadline = 45 * time.Second // a thirtieth of it is what a host has to show its key
 	_, err := a.apply()
 	ip := p.cloud.ReservedIPs()[0].IP
-	if text := explain(err); provision.ExitCode(err) != provision.ExitCloud || !strings.Contains(text, "make the record where the domain is managed: prefect.example.org A "+ip) {
-		t.Fatalf("exit code %d: %s", provision.ExitCode(err), text)
+	if text := explain(err); report.ExitCode(err) != report.ExitCloud || !strings.Contains(text, "make the record where the domain is managed: prefect.example.org A "+ip) {
+		t.Fatalf("exit code %d: %s", report.ExitCode(err), text)
 	}
 	for _, c := range p.host("prefect").Containers() {
 		if c.Name == "/prefect-caddy" {
@@ -124,7 +124,7 @@ func TestANameThatIsMadeByHand(t *testing.T) {
 		t.Errorf("the other address is not named: %s", said)
 	}
 	elsewhere("none")
-	if report, err := p.attempt().apply(); err != nil || len(report.Outcomes) > 0 {
-		t.Errorf("%v %+v", err, report)
+	if result, err := p.attempt().apply(); err != nil || len(result.Outcomes) > 0 {
+		t.Errorf("%v %+v", err, result)
 	}
 }

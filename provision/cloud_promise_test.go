@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"provision/provision"
 	"provision/provision/cloud/digitalocean/digitaloceantest"
+	"provision/provision/report"
 )
 
 // runs are the containers that run on a droplet.
@@ -73,7 +73,7 @@ func TestACreationThatAlwaysFailsIsNamed(t *testing.T) {
 			p.cloud.Fail(fault)
 			_, err := p.account().apply()
 			for _, want := range []string{"DigitalOcean accepted its creation 3 times, and could not make it each time", "another size or region may have room"} {
-				if provision.ExitCode(err) != provision.ExitCloud || !strings.Contains(explain(err), want) {
+				if report.ExitCode(err) != report.ExitCloud || !strings.Contains(explain(err), want) {
 					t.Errorf("%q is not said: %s", want, explain(err))
 				}
 			}
@@ -121,11 +121,11 @@ func TestAHostThatIsResizedRunsAgain(t *testing.T) {
 	}{
 		"a shutdown without effect":  {[]digitaloceantest.Fault{{Match: actions, Void: true}}, 0, "s-4vcpu-8gb", "it has not shut down within 1.5s: switching it off; what works on it was stopped before"},
 		"a shutdown with an error":   {[]digitaloceantest.Fault{{Match: actions, Errored: true}}, 0, "s-4vcpu-8gb", "it could not be shut down: switching it off"},
-		"nothing switches it off":    {[]digitaloceantest.Fault{{Match: actions, Void: true}, {Match: actions, Nth: 2, Errored: true}}, provision.ExitCloud, "s-2vcpu-4gb", "it keeps the size that it has"},
-		"the size is not to be had":  {[]digitaloceantest.Fault{{Match: actions, Nth: 2, Errored: true}}, provision.ExitCloud, "s-2vcpu-4gb", "it keeps the size that it has"},
-		"the size is refused":        {[]digitaloceantest.Fault{{Match: actions, Nth: 2, Status: 422, Message: "Not enough room on this hypervisor."}}, provision.ExitCloud, "s-2vcpu-4gb", "Not enough room"},
-		"the shutdown is refused":    {[]digitaloceantest.Fault{{Match: actions, Status: 422, Message: "No."}}, provision.ExitCloud, "s-2vcpu-4gb", "it keeps the size that it has"},
-		"the size changes in effect": {[]digitaloceantest.Fault{{Match: actions, Nth: 2, Late: true, Drop: true}}, provision.ExitCloud, "s-4vcpu-8gb", ""},
+		"nothing switches it off":    {[]digitaloceantest.Fault{{Match: actions, Void: true}, {Match: actions, Nth: 2, Errored: true}}, report.ExitCloud, "s-2vcpu-4gb", "it keeps the size that it has"},
+		"the size is not to be had":  {[]digitaloceantest.Fault{{Match: actions, Nth: 2, Errored: true}}, report.ExitCloud, "s-2vcpu-4gb", "it keeps the size that it has"},
+		"the size is refused":        {[]digitaloceantest.Fault{{Match: actions, Nth: 2, Status: 422, Message: "Not enough room on this hypervisor."}}, report.ExitCloud, "s-2vcpu-4gb", "Not enough room"},
+		"the shutdown is refused":    {[]digitaloceantest.Fault{{Match: actions, Status: 422, Message: "No."}}, report.ExitCloud, "s-2vcpu-4gb", "it keeps the size that it has"},
+		"the size changes in effect": {[]digitaloceantest.Fault{{Match: actions, Nth: 2, Late: true, Drop: true}}, report.ExitCloud, "s-4vcpu-8gb", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -139,8 +139,8 @@ func TestAHostThatIsResizedRunsAgain(t *testing.T) {
 			a := p.with("resize")
 			a.Pace.Deadline = 9 * time.Second
 			_, err := a.apply()
-			if provision.ExitCode(err) != c.code {
-				t.Errorf("exit code %d, want %d: %s", provision.ExitCode(err), c.code, explain(err))
+			if report.ExitCode(err) != c.code {
+				t.Errorf("exit code %d, want %d: %s", report.ExitCode(err), c.code, explain(err))
 			}
 			hears(t, a, c.said)
 			p.cloud.Heal()

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"provision/provision"
 	"provision/provision/cloud/digitalocean/digitaloceantest"
+	"provision/provision/report"
 )
 
 // applied applies the account's side alone, and wants nothing left to do.
@@ -20,8 +20,8 @@ func (p *production) applied() {
 	if _, err := p.account().apply(); err != nil {
 		p.t.Fatalf("%s", explain(err))
 	}
-	if report, err := p.account().apply(); err != nil || len(report.Outcomes) > 0 {
-		p.t.Fatalf("not settled: %v %+v", err, report)
+	if result, err := p.account().apply(); err != nil || len(result.Outcomes) > 0 {
+		p.t.Fatalf("not settled: %v %+v", err, result)
 	}
 }
 
@@ -63,11 +63,11 @@ func TestImagesAreComparedAsTheAPIKnowsThem(t *testing.T) {
 	p.declare(small + "image = \"debian-13-x64\"\n") // the same one
 	p.applied()
 	p.declare(small + "image = \"133735390\"\n")
-	p.refuses(p.account(), provision.ExitData, "it was made from image 186442055, should be from 133735390")
+	p.refuses(p.account(), report.ExitData, "it was made from image 186442055, should be from 133735390")
 	p = arrangeCloud(t, digitaloceantest.Options{}, small+"image = \"fedora-42-x64\"\n")
-	p.refuses(p.account(), provision.ExitCloud, `droplets.worker: the image "fedora-42-x64" is of Fedora, which is not supported`, "images are: debian-12-x64, debian-13-x64, ubuntu-22-04-x64, ubuntu-24-04-x64")
+	p.refuses(p.account(), report.ExitCloud, `droplets.worker: the image "fedora-42-x64" is of Fedora, which is not supported`, "images are: debian-12-x64, debian-13-x64, ubuntu-22-04-x64, ubuntu-24-04-x64")
 	p.declare(small + "image = \"12345\"\n")
-	p.refuses(p.account(), provision.ExitCloud, `droplets.worker: there is no image "12345"`)
+	p.refuses(p.account(), report.ExitCloud, `droplets.worker: there is no image "12345"`)
 }
 
 // What an account may not have more of is known before anything is made, also where the droplets are there already.
@@ -84,7 +84,7 @@ func TestLimitsAreComparedInThePlan(t *testing.T) {
 		}
 		p.call("POST", "/v2/volumes", `{"name": "theirs", "region": "fra1", "size_gigabytes": 10}`)
 		p.declare(small)
-		p.refuses(p.account(), provision.ExitCloud, "the account may have 2 reserved IPs and has 2; 1 more are declared", "the account may have 1 volumes and has 1; 1 more are declared")
+		p.refuses(p.account(), report.ExitCloud, "the account may have 2 reserved IPs and has 2; 1 more are declared", "the account may have 1 volumes and has 1; 1 more are declared")
 	}
 }
 
@@ -94,7 +94,7 @@ func TestALimitIsNoScope(t *testing.T) {
 	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.cloud.Fail(digitaloceantest.Fault{Match: "^POST /v2/volumes$", Status: 403, Message: "failed to create volume: volume/snapshot capacity limit exceeded"})
 	_, err := p.account().apply()
-	if text := explain(err); provision.ExitCode(err) != provision.ExitCloud || !strings.Contains(text, "have the limit raised") || strings.Contains(text, "scope") {
+	if text := explain(err); report.ExitCode(err) != report.ExitCloud || !strings.Contains(text, "have the limit raised") || strings.Contains(text, "scope") {
 		t.Error(text)
 	}
 }
@@ -251,7 +251,7 @@ func TestTheScopesOfTheDocumentationAreEnough(t *testing.T) {
 	tokens := map[string][]string{"dop_v1_makes": makes, "dop_v1_takes": slices.Concat(makes, takes), "dop_v1_nodroplets": slices.DeleteFunc(slices.Clone(makes), func(s string) bool { return s == "droplet:create" })}
 	p := arrangeCloud(t, digitaloceantest.Options{Tokens: tokens}, small)
 	p.write(p.dir+"/token", "dop_v1_nodroplets\n")
-	if _, err := p.account().apply(); provision.ExitCode(err) != provision.ExitCloud || !strings.Contains(explain(err), "the API answered 403 to POST /v2/droplets") || !strings.Contains(explain(err), "lacks a scope") {
+	if _, err := p.account().apply(); report.ExitCode(err) != report.ExitCloud || !strings.Contains(explain(err), "the API answered 403 to POST /v2/droplets") || !strings.Contains(explain(err), "lacks a scope") {
 		t.Error(explain(err))
 	}
 	p.write(p.dir+"/token", "dop_v1_makes\n")
@@ -275,7 +275,7 @@ func TestARedirectOfTheAPIIsNamed(t *testing.T) {
 	t.Parallel()
 	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.cloud.Fail(digitaloceantest.Fault{Match: "^GET ", Nth: -1, Status: http.StatusFound})
-	p.refuses(p.account(), provision.ExitCloud, "the API answered 302", "a redirect is not followed, because the token would be sent along", "api_url")
+	p.refuses(p.account(), report.ExitCloud, "the API answered 302", "a redirect is not followed, because the token would be sent along", "api_url")
 }
 
 // An answer of success that lacks what it should hold is no empty account.
@@ -284,5 +284,5 @@ func TestAnEmptyAnswerIsNoEmptyAccount(t *testing.T) {
 	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.applied()
 	p.cloud.Fail(digitaloceantest.Fault{Match: "^GET /v2/droplets", Nth: -1, Empty: true})
-	p.refuses(p.account(), provision.ExitCloud, `the API answered 200 to GET /v2/droplets without the "droplets" that belongs in it`)
+	p.refuses(p.account(), report.ExitCloud, `the API answered 200 to GET /v2/droplets without the "droplets" that belongs in it`)
 }

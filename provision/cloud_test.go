@@ -6,9 +6,9 @@ import (
 	"sync"
 	"testing"
 
-	"provision/provision"
 	digitalocean "provision/provision/cloud/digitalocean/declared"
 	"provision/provision/cloud/digitalocean/digitaloceantest"
+	"provision/provision/report"
 )
 
 // calls are the account's calls that match, in their order.
@@ -104,13 +104,13 @@ func TestNothingToDoInProductionCostsLittle(t *testing.T) {
 	p := arrangeCloud(t, digitaloceantest.Options{}, declared)
 	p.converge("prefect", "worker-1", "worker-2")
 	before := len(p.cloud.Calls())
-	report, err := p.attempt().apply()
+	result, err := p.attempt().apply()
 	if err != nil {
 		t.Fatal(explain(err))
 	}
 	// Droplets, volumes, firewalls, networks, reserved IPs, tags, the one key, records, projects and their members.
-	if n := len(p.cloud.Calls()) - before; n != 10 || report.Stats.Connections != 3 || report.Stats.Execs != 3 {
-		t.Errorf("%d calls, %+v", n, report.Stats)
+	if n := len(p.cloud.Calls()) - before; n != 10 || result.Stats.Connections != 3 || result.Stats.Execs != 3 {
+		t.Errorf("%d calls, %+v", n, result.Stats)
 	}
 }
 
@@ -134,8 +134,8 @@ func TestTwoOperatorsAtOnceMakeOneOfEach(t *testing.T) {
 		if _, err := a.apply(); err != nil {
 			t.Fatal(explain(err))
 		}
-		if report, err := p.account().apply(); err != nil || len(report.Outcomes) > 0 {
-			t.Fatalf("not settled: %v %+v", err, report)
+		if result, err := p.account().apply(); err != nil || len(result.Outcomes) > 0 {
+			t.Fatalf("not settled: %v %+v", err, result)
 		}
 		p.count("prefect", "worker")
 	}
@@ -147,7 +147,7 @@ func TestEveryDialIsVerifiedByTheTags(t *testing.T) {
 	p := arrangeCloud(t, digitaloceantest.Options{}, small)
 	p.foreign = true
 	_, err := p.attempt().apply()
-	if provision.ExitCode(err) != provision.ExitHostKey {
+	if report.ExitCode(err) != report.ExitHostKey {
 		t.Fatalf("the first dial of a machine with another key: %s", explain(err))
 	}
 	for _, d := range p.cloud.Droplets() {
@@ -164,7 +164,7 @@ func TestEveryDialIsVerifiedByTheTags(t *testing.T) {
 	p.host("worker").Reboot()
 	connections := p.host("worker").Counts().Connections
 	_, err = p.attempt().apply()
-	if provision.ExitCode(err) != provision.ExitHostKey {
+	if report.ExitCode(err) != report.ExitHostKey {
 		t.Fatalf("a changed key: %s", explain(err))
 	}
 	if n := p.host("worker").Counts().Connections - connections; n != 1 {
@@ -176,7 +176,7 @@ func TestEveryDialIsVerifiedByTheTags(t *testing.T) {
 			p.call("DELETE", "/v2/tags/"+tag, "")
 		}
 	}
-	if _, err = p.attempt().apply(); provision.ExitCode(err) != provision.ExitHostKey {
+	if _, err = p.attempt().apply(); report.ExitCode(err) != report.ExitHostKey {
 		t.Fatalf("no tag with the key: %s", explain(err))
 	}
 }

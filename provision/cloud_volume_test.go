@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"provision/provision"
 	"provision/provision/cloud/digitalocean/digitaloceantest"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -38,7 +38,7 @@ func TestANewDropletWithTheOldVolumeIsTheSameStack(t *testing.T) {
 	if err := p.host("prefect").WriteFile("/var/lib/provision/prefect/"+key, "", 0o400); err != nil {
 		t.Fatal(err)
 	}
-	p.refused(provision.ExitData, "the file is empty")
+	p.refused(report.ExitData, "the file is empty")
 	if b, err := p.host("prefect").ReadFile("/mnt/prefect-data/keep/" + key); err != nil || string(b) != kept[key] {
 		t.Errorf("the key beside the data is %q: %v", b, err)
 	}
@@ -61,7 +61,7 @@ func TestANewDropletWithTheOldVolumeIsTheSameStack(t *testing.T) {
 	worker.SetHealthDelay("prefect-business-logic", 365*24*time.Hour)
 	worker.Reboot()
 	verified := p.attempt()
-	if err := verified.Verify(verified.ctx, nil); !isCode(err, provision.ExitUnknown) || !strings.Contains(explain(err), "the volume is not attached") {
+	if err := verified.Verify(verified.ctx, nil); !isCode(err, report.ExitUnknown) || !strings.Contains(explain(err), "the volume is not attached") {
 		t.Errorf("verify without the volume: %s", explain(err))
 	}
 	for _, e := range verified.seen() {
@@ -78,7 +78,7 @@ func TestANewDropletWithTheOldVolumeIsTheSameStack(t *testing.T) {
 		if err == nil {
 			break
 		}
-		if provision.ExitCode(err) != provision.ExitUnhealthy || time.Now().After(ended) {
+		if report.ExitCode(err) != report.ExitUnhealthy || time.Now().After(ended) {
 			t.Fatal(explain(err))
 		}
 	}
@@ -144,7 +144,7 @@ func TestAVolumeThatIsNotBlankIsNotFormatted(t *testing.T) {
 	if kind := p.disks[p.cloud.Volumes()[0].ID].Kind(); kind != "xfs" {
 		t.Errorf("there is %s on it now", kind)
 	}
-	p.refused(provision.ExitData, "there is xfs on the volume")
+	p.refused(report.ExitData, "there is xfs on the volume")
 }
 
 // A volume that somebody has detached is attached again; one that is attached elsewhere is left there.
@@ -168,7 +168,7 @@ func TestADetachedVolumeIsAttachedAgain(t *testing.T) {
 		if err == nil {
 			break
 		}
-		if provision.ExitCode(err) != provision.ExitUnhealthy && provision.ExitCode(err) != provision.ExitUnknown || time.Now().After(ended) {
+		if report.ExitCode(err) != report.ExitUnhealthy && report.ExitCode(err) != report.ExitUnknown || time.Now().After(ended) {
 			t.Fatal(explain(err))
 		}
 	}
@@ -195,7 +195,7 @@ func TestAnotherMajorVersionOnAVolume(t *testing.T) {
 	p.converge("prefect", "worker")
 	p.edit("url =", "stack = \"stack.toml\"\nurl =")
 	p.write(filepath.Join(p.dir, "stack.toml"), "[postgres]\nimage = \"postgres:16.4\"\n")
-	p.refused(provision.ExitData, "written by PostgreSQL 13")
+	p.refused(report.ExitData, "written by PostgreSQL 13")
 	p.host("prefect").StopUnit("docker")
-	p.refused(provision.ExitData, "written by PostgreSQL 13")
+	p.refused(report.ExitData, "written by PostgreSQL 13")
 }

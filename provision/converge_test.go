@@ -24,14 +24,14 @@ func TestConverge(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := arrange(t, l)
-			report, err := s.attempt().apply()
+			result, err := s.attempt().apply()
 			if err != nil {
 				t.Fatal(explain(err))
 			}
-			if len(report.Outcomes) < 20 || report.ExitCode != 0 {
-				t.Errorf("%d changes, exit code %d", len(report.Outcomes), report.ExitCode)
+			if len(result.Outcomes) < 20 || result.ExitCode != 0 {
+				t.Errorf("%d changes, exit code %d", len(result.Outcomes), result.ExitCode)
 			}
-			for _, o := range report.Outcomes {
+			for _, o := range result.Outcomes {
 				if o.State != "done" {
 					t.Errorf("%+v", o)
 				}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // TestCut cuts the connection of one host at random bytes of a first apply. That is no success and
@@ -47,7 +47,7 @@ func TestCut(t *testing.T) {
 		h := s.hosts[c.host]
 		h.CutAfter(c.at)
 		a := s.attempt()
-		report, err := a.apply()
+		result, err := a.apply()
 		switch count := h.Counts(); {
 		case count.BytesIn+count.BytesOut < c.at:
 			// The pass needed fewer bytes this time: there was no cut.
@@ -57,18 +57,18 @@ func TestCut(t *testing.T) {
 			if c.at < total[c.host]*9/10 {
 				t.Errorf("%s cut at byte %d of some %d: success", h.Name(), c.at, total[c.host])
 			}
-		case !isCode(err, provision.ExitUnreachable, provision.ExitStep, provision.ExitUnknown):
+		case !isCode(err, report.ExitUnreachable, report.ExitStep, report.ExitUnknown):
 			t.Errorf("%s cut at byte %d: %s", h.Name(), c.at, explain(err))
 		}
-		for _, e := range provision.Errors(err) {
+		for _, e := range report.Errors(err) {
 			if e.Host != h.Name() && !strings.Contains(e.Cause, h.Name()) {
 				t.Errorf("%s cut at byte %d, and this is said: %s", h.Name(), c.at, explain(err))
 			}
 		}
 		unsure := 0
-		for _, o := range report.Outcomes {
-			unsure += b2i(o.State == provision.Unsure && o.Host == h.Name())
-			if o.State == provision.Failed && o.Host == h.Name() {
+		for _, o := range result.Outcomes {
+			unsure += b2i(o.State == report.Unsure && o.Host == h.Name())
+			if o.State == report.Failed && o.Host == h.Name() {
 				t.Errorf("%s cut at byte %d: what was cut is said to have failed: %+v", h.Name(), c.at, o)
 			}
 		}
@@ -101,7 +101,7 @@ func TestCutAfterTheLogin(t *testing.T) {
 		defer s.fleet.Close()
 		at := int64(4000 + 60*n)
 		s.server.CutAfter(at)
-		if _, err := s.attempt().plan(); isCode(err, provision.ExitPrivilege) {
+		if _, err := s.attempt().plan(); isCode(err, report.ExitPrivilege) {
 			t.Errorf("cut at byte %d: %s", at, explain(err))
 		}
 	})

@@ -4,7 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // TestAnotherMajorVersion names an image of PostgreSQL that does not read the data that is there.
@@ -31,8 +31,8 @@ func TestKeyOfExistingData(t *testing.T) {
 		s.refused("encryption_key", how, "put the file back from a backup")
 		sh(t, s, 0, "cat "+key+" >/root/now; rm "+key+"; cp -p /root/kept "+key+"; "+lose+"; cat "+key+" | cmp - /root/now")
 		s.server.StopUnit("docker")
-		if report, err := s.attempt().apply(); !isCode(err, provision.ExitData) {
-			t.Errorf("%s, Docker stopped: %s %+v", how, explain(err), report)
+		if result, err := s.attempt().apply(); !isCode(err, report.ExitData) {
+			t.Errorf("%s, Docker stopped: %s %+v", how, explain(err), result)
 		}
 		sh(t, s, 0, "cat "+key+" | cmp - /root/now; rm "+key+"; cp -p /root/kept "+key)
 		s.converge()

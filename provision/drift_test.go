@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote"
 )
 
@@ -177,13 +177,13 @@ func drifted(t *testing.T, s *site, d drift) {
 	if d.want == nil && !plan.Empty() {
 		t.Errorf("nothing should differ:\n%s", got)
 	}
-	report, err := s.attempt().apply()
+	result, err := s.attempt().apply()
 	if err != nil {
 		t.Fatalf("apply: %s\nof this plan:\n%s", explain(err), got)
 	}
 	var done []string
-	for _, o := range report.Outcomes {
-		if o.State != provision.Done {
+	for _, o := range result.Outcomes {
+		if o.State != report.Done {
 			t.Errorf("%+v", o)
 		}
 		if o.Act == "replace" && slices.Contains(done, o.Host+" "+o.Step) {

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -77,7 +77,7 @@ func TestExecDoesNotBegin(t *testing.T) {
 		code    int
 	}{
 		"once":   {1, 0},
-		"always": {1000, provision.ExitUnknown},
+		"always": {1000, report.ExitUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -101,7 +101,7 @@ func TestExecDoesNotBegin(t *testing.T) {
 				return call.Real(call.Stdout)
 			})
 			plan, err := s.attempt().plan()
-			if code := provision.ExitCode(err); code != c.code || code == 0 && !plan.Empty() {
+			if code := report.ExitCode(err); code != c.code || code == 0 && !plan.Empty() {
 				t.Errorf("code %d, want %d: %s: %v", code, c.code, explain(err), plan)
 			}
 			if err != nil && !strings.Contains(explain(err), refusal) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -19,8 +19,8 @@ func TestComposeFails(t *testing.T) {
 	s.write(strings.TrimSuffix(s.inventory, "onprem.toml")+"stack.toml", "[prefect]\nsettings = { PREFECT_LOGGING_LEVEL = \"DEBUG\" }\n")
 	s.server.Fail(remotetest.Failure{Match: "^docker compose .*up .*server$", Nth: -1, Code: 1, Stderr: "Error response from daemon: no space left on device\n"})
 	_, err := s.attempt().apply()
-	errs := provision.Errors(err)
-	if len(errs) == 0 || errs[0].Code != provision.ExitStep || errs[0].Step != "container prefect-server" || errs[0].Cause != "docker compose failed with exit code 1: Error response from daemon: no space left on device" {
+	errs := report.Errors(err)
+	if len(errs) == 0 || errs[0].Code != report.ExitStep || errs[0].Step != "container prefect-server" || errs[0].Cause != "docker compose failed with exit code 1: Error response from daemon: no space left on device" {
 		t.Errorf("%s", explain(err))
 	}
 	tried := 0
@@ -44,7 +44,7 @@ func TestLimitWithoutTheEngineElsewhere(t *testing.T) {
 	a := s.attempt()
 	a.Limit = []string{s.hosts[agentHost].Name()}
 	_, err := a.apply()
-	if errs := provision.Errors(err); len(errs) != 1 || errs[0].Code != provision.ExitUsage || !strings.Contains(errs[0].Cause, "on prefect first, which --limit leaves out") {
+	if errs := report.Errors(err); len(errs) != 1 || errs[0].Code != report.ExitUsage || !strings.Contains(errs[0].Cause, "on prefect first, which --limit leaves out") {
 		t.Errorf("%s", explain(err))
 	}
 }
@@ -55,7 +55,7 @@ func TestAStoppedEngineOfOthers(t *testing.T) {
 	s := arrange(t, layout{host: func(_ string, o *remotetest.HostOptions) { o.Docker = "old" }})
 	s.server.StopUnit("docker")
 	_, err := s.attempt().apply()
-	if code := provision.ExitCode(err); code != provision.ExitPreflight || !strings.Contains(explain(err), "is too old") {
+	if code := report.ExitCode(err); code != report.ExitPreflight || !strings.Contains(explain(err), "is too old") {
 		t.Errorf("%s", explain(err))
 	}
 	if ran := slices.DeleteFunc(s.server.Ran("apt"), func(c string) bool { return !strings.Contains(c, "install") }); len(ran) > 0 {
@@ -84,7 +84,7 @@ func TestNoPlaceForTheLock(t *testing.T) {
 	s := arrange(t, single)
 	s.server.Fail(remotetest.Failure{Match: "^mkdir -p /var/lib/provision$", Nth: -1, Code: 1, Stderr: "mkdir: cannot create directory '/var/lib/provision': Read-only file system\n"})
 	_, err := s.attempt().apply()
-	if !isCode(err, provision.ExitStep) || !strings.Contains(explain(err), "Read-only file system") {
+	if !isCode(err, report.ExitStep) || !strings.Contains(explain(err), "Read-only file system") {
 		t.Errorf("%s", explain(err))
 	}
 }
@@ -101,7 +101,7 @@ func TestUnreadableKnownHosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := s.attempt().plan()
-	if !isCode(err, provision.ExitHostKey) || !strings.Contains(explain(err), file) {
+	if !isCode(err, report.ExitHostKey) || !strings.Contains(explain(err), file) {
 		t.Errorf("%s", explain(err))
 	}
 }

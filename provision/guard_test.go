@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -124,12 +124,12 @@ done`
 			t.Errorf("%q is not in the plan once:\n%s", want, got)
 		}
 	}
-	report, err := s.attempt().apply()
+	result, err := s.attempt().apply()
 	if err != nil {
 		t.Fatal(explain(err))
 	}
-	if len(report.Outcomes) != 10 {
-		t.Errorf("%d changes were made, want the 10 of the plan", len(report.Outcomes))
+	if len(result.Outcomes) != 10 {
+		t.Errorf("%d changes were made, want the 10 of the plan", len(result.Outcomes))
 	}
 	closed(t, s.server, serverSubnet, databaseSubnet)
 	closed(t, s.hosts[1], agentSubnet)
@@ -144,8 +144,8 @@ func TestNoIptables(t *testing.T) {
 	t.Parallel()
 	s := arrange(t, layout{host: func(_ string, o *remotetest.HostOptions) { o.Docker = "running" }})
 	s.server.Remove("/usr/bin/iptables")
-	report, err := s.attempt().apply()
-	if !isCode(err, provision.ExitPreflight) || len(report.Outcomes) != 0 || !strings.Contains(explain(err), "there is no iptables") {
-		t.Errorf("%d changes: %s", len(report.Outcomes), explain(err))
+	result, err := s.attempt().apply()
+	if !isCode(err, report.ExitPreflight) || len(result.Outcomes) != 0 || !strings.Contains(explain(err), "there is no iptables") {
+		t.Errorf("%d changes: %s", len(result.Outcomes), explain(err))
 	}
 }

@@ -20,7 +20,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -47,7 +47,7 @@ func harmless(t *testing.T, a *attempt, err error, results ...any) {
 
 func named(t *testing.T, err error, host string) {
 	t.Helper()
-	errs := provision.Errors(err)
+	errs := report.Errors(err)
 	if len(errs) == 0 {
 		t.Errorf("nothing is said of %s", host)
 	}
@@ -102,7 +102,7 @@ func TestHostileAnswers(t *testing.T) {
 			a.LockWait = 0
 			_, err := a.apply()
 			harmless(t, a, err)
-			for _, e := range provision.Errors(err) {
+			for _, e := range report.Errors(err) {
 				if e.Host != "worker-1" && !strings.Contains(e.Cause, "worker-1") {
 					t.Errorf("the error is of %q: %s", e.Host, explain(err))
 				}
@@ -209,7 +209,7 @@ func TestHostileMarks(t *testing.T) {
 			a := s.attempt()
 			_, err = a.apply()
 			harmless(t, a, err)
-			for _, e := range provision.Errors(err) {
+			for _, e := range report.Errors(err) {
 				if e.Host != "worker-1" {
 					t.Errorf("the error is of %q: %s", e.Host, explain(err))
 				}
@@ -380,9 +380,9 @@ func TestHostileValues(t *testing.T) {
 			harmless(t, v, err)
 			a := s.attempt()
 			a.LockWait = 0
-			report, err := a.apply()
-			harmless(t, a, err, report)
-			told += strings.Join(a.told(err, report), "\n")
+			result, err := a.apply()
+			harmless(t, a, err, result)
+			told += strings.Join(a.told(err, result), "\n")
 			if !strings.Contains(told, c.shown) {
 				t.Errorf("%q is told nowhere", c.shown)
 			}
@@ -438,7 +438,7 @@ func endlessly(t *testing.T, program, text string) {
 	s.hosts[1].Replace(program, endless(text))
 	a := s.attempt()
 	_, err := a.apply()
-	if !isCode(err, provision.ExitUnknown) {
+	if !isCode(err, report.ExitUnknown) {
 		t.Errorf("%s", explain(err))
 	}
 	named(t, err, "worker-1")
@@ -465,14 +465,14 @@ func TestLyingSFTP(t *testing.T) {
 				}
 			}})
 			a := s.attempt()
-			report, err := a.apply()
-			if !isCode(err, provision.ExitStep) {
+			result, err := a.apply()
+			if !isCode(err, report.ExitStep) {
 				t.Errorf("%s", explain(err))
 			}
 			named(t, err, "worker-1")
 			harmless(t, a, err)
-			for _, o := range report.Outcomes {
-				if o.Host == "prefect" && o.State != provision.Done {
+			for _, o := range result.Outcomes {
+				if o.Host == "prefect" && o.State != report.Done {
 					t.Errorf("the other host: %+v", o)
 				}
 			}
@@ -487,11 +487,11 @@ func TestSilentHost(t *testing.T) {
 	s.connectTimeout("8s")
 	a := s.attempt()
 	_, err := a.apply()
-	if !isCode(err, provision.ExitUnreachable) {
+	if !isCode(err, report.ExitUnreachable) {
 		t.Errorf("%s", explain(err))
 	}
 	named(t, err, "worker-1")
-	if errs := provision.Errors(err); !strings.Contains(errs[0].Cause, "no SSH session within 8s") || !strings.Contains(errs[0].Evidence, "said nothing") {
+	if errs := report.Errors(err); !strings.Contains(errs[0].Cause, "no SSH session within 8s") || !strings.Contains(errs[0].Evidence, "said nothing") {
 		t.Errorf("%s", explain(err))
 	}
 	for _, e := range a.seen() {
@@ -512,7 +512,7 @@ func TestHostileStaging(t *testing.T) {
 		})
 		a := s.attempt()
 		_, err := a.apply()
-		if !isCode(err, provision.ExitStep) {
+		if !isCode(err, report.ExitStep) {
 			t.Errorf("%q: %s", dir, explain(err))
 		}
 		named(t, err, "worker-1")

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -57,7 +57,7 @@ func points(t *testing.T, name string, l layout, edit func(*site)) (out []point)
 	a := s.attempt()
 	after := map[string]int{}
 	changes := 0
-	a.on = func(e provision.Event) {
+	a.on = func(e report.Event) {
 		switch {
 		case e.Type == "report":
 			for _, h := range s.hosts {
@@ -230,7 +230,7 @@ func TestKilledWhileWorking(t *testing.T) {
 	}
 	next := s.attempt()
 	var waited string
-	next.on = func(e provision.Event) {
+	next.on = func(e report.Event) {
 		switch {
 		case e.Type == "lock" && e.State == "start":
 			waited = e.Text
@@ -259,14 +259,14 @@ func killedAt(t *testing.T, p point, waited *atomic.Int64) {
 	first := s.attempt()
 	if p.host == "" {
 		var n atomic.Int64
-		first.on = func(e provision.Event) {
+		first.on = func(e report.Event) {
 			if e.Type == "change" && n.Add(1) == int64(p.change) {
 				first.kill(s)
 			}
 		}
 	} else {
 		var reported atomic.Bool
-		first.on = func(e provision.Event) {
+		first.on = func(e report.Event) {
 			if e.Type == "report" {
 				reported.Store(true)
 			}
@@ -281,7 +281,7 @@ func killedAt(t *testing.T, p point, waited *atomic.Int64) {
 			}
 		}
 	}
-	report, err := first.apply()
+	result, err := first.apply()
 	if !first.dead.Load() && err == nil && p.nth > programs {
 		// What waits, and what draws how far a pull is, runs fewer programs on a busy machine, so this one
 		// came after the report or not at all: an earlier one, then.
@@ -293,10 +293,10 @@ func killedAt(t *testing.T, p point, waited *atomic.Int64) {
 		t.Fatalf("the point was not reached: %v", err)
 	}
 	if err == nil {
-		t.Fatalf("a killed apply says success: %+v", report)
+		t.Fatalf("a killed apply says success: %+v", result)
 	}
 	next := s.attempt()
-	next.on = func(e provision.Event) {
+	next.on = func(e report.Event) {
 		if e.Type != "lock" {
 			return
 		}

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -29,7 +29,7 @@ func TestWaitsForFirstBootAndPackages(t *testing.T) {
 	}
 	a := s.attempt()
 	var said []string
-	a.on = func(e provision.Event) {
+	a.on = func(e report.Event) {
 		if e.Type != "progress" || !strings.HasPrefix(e.Text, "waiting for ") {
 			return
 		}

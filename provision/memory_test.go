@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"provision/provision/plan"
 	"provision/provision/resource"
 )
 
@@ -47,9 +48,8 @@ func blankPlan(t *testing.T, agents int) cost {
 		t.Fatal(err)
 	}
 	p := &Pass{System: sys, Options: map[string]bool{}}
-	p.start()
-	facts := Facts{}
-	for _, resources := range sys.byHost() {
+	facts := plan.Facts{}
+	for _, resources := range sys.ByHost() {
 		maps.Copy(facts, p.blank(resources))
 	}
 	plan, err := p.diff(facts)
@@ -61,7 +61,7 @@ func blankPlan(t *testing.T, agents int) cost {
 		changes[c.By] = true
 	}
 	for _, c := range plan.Changes { // what each of them would wait for
-		sys.needs.nearest(c.By, func(id resource.ID) bool { return changes[id] })
+		sys.Nearest(c.By, func(id resource.ID) bool { return changes[id] })
 	}
 	heldThen, usedThen := read()
 	runtime.KeepAlive([]any{sys, facts, plan, changes})

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -20,28 +20,28 @@ func TestNamesOfOthers(t *testing.T) {
 		want       []string
 	}{
 		"a container": {
-			"docker run -d --name prefect-server python:3.8-slim sleep 100000", "docker inspect --format '{{.Id}} {{.State.Status}}' prefect-server", provision.ExitPreflight,
+			"docker run -d --name prefect-server python:3.8-slim sleep 100000", "docker inspect --format '{{.Id}} {{.State.Status}}' prefect-server", report.ExitPreflight,
 			[]string{"container prefect-server: a container of this name is there and is not of this stack"},
 		},
 		"a stopped container": {
-			"docker run -d --name prefect-caddy python:3.8-slim sleep 100000; docker stop prefect-caddy", "docker inspect --format '{{.Id}} {{.State.Status}}' prefect-caddy", provision.ExitPreflight,
+			"docker run -d --name prefect-caddy python:3.8-slim sleep 100000; docker stop prefect-caddy", "docker inspect --format '{{.Id}} {{.State.Status}}' prefect-caddy", report.ExitPreflight,
 			[]string{"container prefect-caddy: a container of this name is there and is not of this stack"},
 		},
 		"the database's volume": {
-			"docker volume create prefect-postgres", "docker volume ls --format '{{.Name}} {{.Label \"provision.stack\"}}'", provision.ExitData,
+			"docker volume create prefect-postgres", "docker volume ls --format '{{.Name}} {{.Label \"provision.stack\"}}'", report.ExitData,
 			[]string{"volume prefect-postgres: a volume of this name is there and was not made for this stack", "docker volume inspect prefect-postgres", "--new-data"},
 		},
 		"another volume": {
-			"docker volume create --label of=others prefect-caddy", "docker volume ls --format '{{.Name}} {{.Label \"provision.stack\"}}'", provision.ExitData,
+			"docker volume create --label of=others prefect-caddy", "docker volume ls --format '{{.Name}} {{.Label \"provision.stack\"}}'", report.ExitData,
 			[]string{"volume prefect-caddy: a volume of this name is there and was not made for this stack"},
 		},
 		"a network": {
-			"docker network create prefect-agent-network", "docker network ls --no-trunc --format '{{.ID}} {{.Name}}'", provision.ExitPreflight,
+			"docker network create prefect-agent-network", "docker network ls --no-trunc --format '{{.ID}} {{.Name}}'", report.ExitPreflight,
 			[]string{"network prefect-agent-network: a network of this name exists and is not ours"},
 		},
 		"a compose project": {
 			"docker run -d --name own --label com.docker.compose.project=prefect-server --label com.docker.compose.service=server python:3.8-slim sleep 100000",
-			"docker inspect --format '{{.Id}} {{.State.Status}}' own", provision.ExitPreflight,
+			"docker inspect --format '{{.Id}} {{.State.Status}}' own", report.ExitPreflight,
 			[]string{"the compose project prefect-server is somebody else's here (own)"},
 		},
 	} {
@@ -50,9 +50,9 @@ func TestNamesOfOthers(t *testing.T) {
 			s := arrange(t, layout{stack: "[prefect]\n", host: func(_ string, o *remotetest.HostOptions) { o.Docker = "running" }})
 			sh(t, s, 0, "docker pull -q python:3.8-slim; "+c.make)
 			before := looked(t, s, c.look)
-			report, err := s.attempt().apply()
-			if !isCode(err, c.code) || len(report.Outcomes) != 0 || len(provision.Errors(err)) != 1 {
-				t.Errorf("%d changes: %s", len(report.Outcomes), explain(err))
+			result, err := s.attempt().apply()
+			if !isCode(err, c.code) || len(result.Outcomes) != 0 || len(report.Errors(err)) != 1 {
+				t.Errorf("%d changes: %s", len(result.Outcomes), explain(err))
 			}
 			for _, w := range append(c.want, `name = "prefect-2" in stack.toml`) {
 				if !strings.Contains(explain(err), w) {
@@ -111,8 +111,8 @@ func TestComposeFailsAndNothingIsWaitedFor(t *testing.T) {
 	s.server.Fail(remotetest.Failure{Match: "^docker compose .*up .*server$", Nth: -1, Code: 1, Stderr: "Error response from daemon: driver failed programming external connectivity\n\n"})
 	waited := len(s.server.Ran("sleep"))
 	_, err := s.attempt().apply()
-	errs := provision.Errors(err)
-	if len(errs) == 0 || errs[0].Code != provision.ExitStep || errs[0].Cause != "docker compose failed with exit code 1: Error response from daemon: driver failed programming external connectivity" {
+	errs := report.Errors(err)
+	if len(errs) == 0 || errs[0].Code != report.ExitStep || errs[0].Cause != "docker compose failed with exit code 1: Error response from daemon: driver failed programming external connectivity" {
 		t.Errorf("%s", explain(err))
 	}
 	if ran := s.server.Ran("sleep"); len(ran) != waited {
@@ -135,7 +135,7 @@ func TestCleanedAndRevoked(t *testing.T) {
 	if err != nil {
 		t.Fatal(explain(err))
 	}
-	i := slices.IndexFunc(p.Changes, func(c provision.Change) bool { return c.Step == "tokens of worker-2" })
+	i := slices.IndexFunc(p.Changes, func(c report.Change) bool { return c.Step == "tokens of worker-2" })
 	if i < 0 || strings.Contains(p.Changes[i].Note, "left as it is") {
 		t.Errorf("%+v", p.Changes)
 	}
@@ -148,9 +148,9 @@ func TestFirewalls(t *testing.T) {
 	s := arrange(t, layout{top: "url = \"https://10.9.8.7\"\n"})
 	named := func(words string) {
 		t.Helper()
-		report, err := s.attempt().apply()
-		if !isCode(err, provision.ExitPreflight) || len(report.Outcomes) != 0 || len(provision.Errors(err)) != 1 || !strings.Contains(explain(err), words) {
-			t.Errorf("%d changes, want %q: %s", len(report.Outcomes), words, explain(err))
+		result, err := s.attempt().apply()
+		if !isCode(err, report.ExitPreflight) || len(result.Outcomes) != 0 || len(report.Errors(err)) != 1 || !strings.Contains(explain(err), words) {
+			t.Errorf("%d changes, want %q: %s", len(result.Outcomes), words, explain(err))
 		}
 	}
 	sh(t, s, 0, "iptables -P INPUT DROP; iptables -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT")
@@ -184,8 +184,8 @@ func TestOffIsAnnounced(t *testing.T) {
 	for _, l := range p.Later {
 		looked[l.Host+" "+l.Step]++
 	}
-	report := s.converge()
-	for _, o := range report.Outcomes {
+	result := s.converge()
+	for _, o := range result.Outcomes {
 		step := o.Host + " " + o.Step
 		if said[step] > 0 {
 			said[step]--

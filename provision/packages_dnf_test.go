@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -63,11 +63,11 @@ func TestARepositoryThatDoesNotWorkOnRocky(t *testing.T) {
 		broken     func(m *remotetest.DockerRepository)
 		code       int
 	}{
-		{"another key", "not " + signers()[0].fingerprint, func(m *remotetest.DockerRepository) { m.Key = signers()[1].public }, provision.ExitPreflight},
-		{"signed by another key", "Public key for containerd.io", func(m *remotetest.DockerRepository) { m.Signer = signers()[1].fingerprint }, provision.ExitStep},
-		{"no metadata", "Status code: 404 for", func(m *remotetest.DockerRepository) { m.Update = errors.New("404") }, provision.ExitStep},
-		{"a broken package", "Error in PREIN scriptlet in rpm package docker-ce", func(m *remotetest.DockerRepository) { m.Broken = "docker-ce" }, provision.ExitStep},
-		{"nobody answers", "Could not resolve host", func(m *remotetest.DockerRepository) { m.URL = "http://elsewhere.example.org" }, provision.ExitPreflight},
+		{"another key", "not " + signers()[0].fingerprint, func(m *remotetest.DockerRepository) { m.Key = signers()[1].public }, report.ExitPreflight},
+		{"signed by another key", "Public key for containerd.io", func(m *remotetest.DockerRepository) { m.Signer = signers()[1].fingerprint }, report.ExitStep},
+		{"no metadata", "Status code: 404 for", func(m *remotetest.DockerRepository) { m.Update = errors.New("404") }, report.ExitStep},
+		{"a broken package", "Error in PREIN scriptlet in rpm package docker-ce", func(m *remotetest.DockerRepository) { m.Broken = "docker-ce" }, report.ExitStep},
+		{"nobody answers", "Could not resolve host", func(m *remotetest.DockerRepository) { m.URL = "http://elsewhere.example.org" }, report.ExitPreflight},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -104,7 +104,7 @@ func TestKilledWhileSourcesAreAddedOnRocky(t *testing.T) {
 				t.Fatal("it was not killed")
 			}
 			s.server.SetDockerRepository(&remotetest.DockerRepository{URL: mirrorURL, Key: mirror.Key, Signer: mirror.Signer, Update: errors.New("404")})
-			if _, err := s.attempt().apply(); !isCode(err, provision.ExitStep) {
+			if _, err := s.attempt().apply(); !isCode(err, report.ExitStep) {
 				t.Errorf("%s", explain(err))
 			}
 			if got := s.server.Files("/etc/yum.repos.d"); len(got) != len(before) {
@@ -132,7 +132,7 @@ func TestBeforeAnythingOnRocky(t *testing.T) {
 			s.server.SetDockerRepository(mirror)
 			sh(t, s, 0, tt.prepare)
 			_, err := s.attempt().plan()
-			if !isCode(err, provision.ExitPreflight) || !strings.Contains(explain(err), tt.want) {
+			if !isCode(err, report.ExitPreflight) || !strings.Contains(explain(err), tt.want) {
 				t.Errorf("%s", explain(err))
 			}
 			if _, err := s.server.Stat("/var/lib/provision"); err == nil {
@@ -177,7 +177,7 @@ func TestInstalledPackagesThatCannotBeTold(t *testing.T) {
 			s.server.SetDockerRepository(mirror)
 			tt.fault.Nth = -1
 			s.server.Fail(tt.fault)
-			if _, err := s.attempt().apply(); !isCode(err, provision.ExitStep) || !strings.Contains(explain(err), tt.want) {
+			if _, err := s.attempt().apply(); !isCode(err, report.ExitStep) || !strings.Contains(explain(err), tt.want) {
 				t.Errorf("%s", explain(err))
 			}
 			if ran := s.server.Ran(tt.install); len(ran) > 0 {
@@ -196,13 +196,13 @@ func TestAKeyThatRPMKeeps(t *testing.T) {
 	broken.Broken = "docker-ce"
 	s.server.SetDockerRepository(&broken)
 	s.server.Fail(remotetest.Failure{Match: "^rpm -e gpg-pubkey", Code: 1, Stderr: "error: can't create transaction lock\n"})
-	if _, err := s.attempt().apply(); !isCode(err, provision.ExitStep) {
+	if _, err := s.attempt().apply(); !isCode(err, report.ExitStep) {
 		t.Errorf("%s", explain(err))
 	}
 	if got, _ := s.server.ReadFile(dnfSources); !strings.Contains(string(got), "# gpg-pubkey-") || strings.Contains(string(got), "[docker-ce-stable]") {
 		t.Errorf("the note is\n%s", got)
 	}
-	if _, err := s.attempt().apply(); !isCode(err, provision.ExitStep) {
+	if _, err := s.attempt().apply(); !isCode(err, report.ExitStep) {
 		t.Errorf("%s", explain(err))
 	}
 	if got := dnfState(t, s); !slices.Equal(got, before) {

@@ -15,7 +15,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -105,16 +105,16 @@ func TestARepositoryThatDoesNotWork(t *testing.T) {
 		broken     func(m *remotetest.DockerRepository)
 		code       int
 	}{
-		{"another key", "not " + signers()[0].fingerprint, func(m *remotetest.DockerRepository) { m.Key = signers()[1].public }, provision.ExitPreflight},
-		{"signed by another key", "NO_PUBKEY", func(m *remotetest.DockerRepository) { m.Signer = signers()[1].fingerprint }, provision.ExitStep},
-		{"a wrong suite", "404", func(m *remotetest.DockerRepository) { m.Update = errors.New("404  Not Found") }, provision.ExitStep},
-		{"expired", "is expired", func(m *remotetest.DockerRepository) { m.Update = errors.New("Release file is expired") }, provision.ExitStep},
-		{"another hash", "Hash Sum mismatch", func(m *remotetest.DockerRepository) { m.Update = errors.New("Hash Sum mismatch") }, provision.ExitStep},
-		{"a package is gone", "404", func(m *remotetest.DockerRepository) { m.Fetch = errors.New("404  Not Found") }, provision.ExitStep},
-		{"a package's hash", "Hash Sum mismatch", func(m *remotetest.DockerRepository) { m.Fetch = errors.New("Hash Sum mismatch") }, provision.ExitStep},
-		{"a broken package", "error processing package docker-ce", func(m *remotetest.DockerRepository) { m.Broken = "docker-ce" }, provision.ExitStep},
-		{"a broken dependency", "error processing package containerd.io", func(m *remotetest.DockerRepository) { m.Broken = "containerd.io" }, provision.ExitStep},
-		{"nobody answers", "Could not resolve host", func(m *remotetest.DockerRepository) { m.URL = "http://elsewhere.example.org" }, provision.ExitPreflight},
+		{"another key", "not " + signers()[0].fingerprint, func(m *remotetest.DockerRepository) { m.Key = signers()[1].public }, report.ExitPreflight},
+		{"signed by another key", "NO_PUBKEY", func(m *remotetest.DockerRepository) { m.Signer = signers()[1].fingerprint }, report.ExitStep},
+		{"a wrong suite", "404", func(m *remotetest.DockerRepository) { m.Update = errors.New("404  Not Found") }, report.ExitStep},
+		{"expired", "is expired", func(m *remotetest.DockerRepository) { m.Update = errors.New("Release file is expired") }, report.ExitStep},
+		{"another hash", "Hash Sum mismatch", func(m *remotetest.DockerRepository) { m.Update = errors.New("Hash Sum mismatch") }, report.ExitStep},
+		{"a package is gone", "404", func(m *remotetest.DockerRepository) { m.Fetch = errors.New("404  Not Found") }, report.ExitStep},
+		{"a package's hash", "Hash Sum mismatch", func(m *remotetest.DockerRepository) { m.Fetch = errors.New("Hash Sum mismatch") }, report.ExitStep},
+		{"a broken package", "error processing package docker-ce", func(m *remotetest.DockerRepository) { m.Broken = "docker-ce" }, report.ExitStep},
+		{"a broken dependency", "error processing package containerd.io", func(m *remotetest.DockerRepository) { m.Broken = "containerd.io" }, report.ExitStep},
+		{"nobody answers", "Could not resolve host", func(m *remotetest.DockerRepository) { m.URL = "http://elsewhere.example.org" }, report.ExitPreflight},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -192,7 +192,7 @@ func TestDockersSourceIsThere(t *testing.T) {
 			s.put(tt.file, tt.content)
 			before := aptFiles(s.server)
 			_, err := s.attempt().apply()
-			if !isCode(err, provision.ExitPreflight) || !strings.Contains(explain(err), tt.want) {
+			if !isCode(err, report.ExitPreflight) || !strings.Contains(explain(err), tt.want) {
 				t.Errorf("%s", explain(err))
 			}
 			if got := aptFiles(s.server); !slices.Equal(got, before) {
@@ -213,7 +213,7 @@ func TestSourcesThatAptCannotRead(t *testing.T) {
 		s, _ := mirrored(t, "debian 13", source)
 		s.put("/etc/apt/sources.list.d/twice.list", "deb [signed-by=/a] http://deb.example.org trixie main\ndeb [signed-by=/b] http://deb.example.org trixie main\n")
 		_, err := s.attempt().plan()
-		if !isCode(err, provision.ExitPreflight) || !strings.Contains(explain(err), "apt cannot read the host's package sources: Conflicting values set for option Signed-By") {
+		if !isCode(err, report.ExitPreflight) || !strings.Contains(explain(err), "apt cannot read the host's package sources: Conflicting values set for option Signed-By") {
 			t.Errorf("%s: %s", source, explain(err))
 		}
 	}
@@ -270,7 +270,7 @@ func TestAnOldSourceThatDoesNotWork(t *testing.T) {
 			continue
 		}
 		_, err := s.attempt().apply()
-		if !isCode(err, provision.ExitStep) || !strings.Contains(explain(err), "apt-get update failed: Failed to fetch http://gone.example.org") {
+		if !isCode(err, report.ExitStep) || !strings.Contains(explain(err), "apt-get update failed: Failed to fetch http://gone.example.org") {
 			t.Errorf("%s", explain(err))
 		}
 		if got, _ := s.server.ReadFile(dockerSources); string(got) != old {
@@ -305,7 +305,7 @@ func TestEnginesOfOthers(t *testing.T) {
 			s := arrange(t, layout{host: func(_ string, o *remotetest.HostOptions) { o.Docker = tt.docker }})
 			sh(t, s, 0, "mkdir -p /etc/docker; "+tt.prepare)
 			_, err := s.attempt().plan()
-			if !isCode(err, provision.ExitPreflight) || !strings.Contains(explain(err), tt.want) {
+			if !isCode(err, report.ExitPreflight) || !strings.Contains(explain(err), tt.want) {
 				t.Errorf("%s", explain(err))
 			}
 			if _, err := s.server.Stat("/var/lib/provision"); err == nil {
@@ -326,7 +326,7 @@ func TestNoWayToDocker(t *testing.T) {
 	} {
 		s := arrange(t, layout{host: func(_ string, o *remotetest.HostOptions) { o.Distro = distro }})
 		_, err := s.attempt().apply()
-		if !isCode(err, provision.ExitPreflight) || !strings.Contains(explain(err), want) {
+		if !isCode(err, report.ExitPreflight) || !strings.Contains(explain(err), want) {
 			t.Errorf("%s: %s", distro, explain(err))
 		}
 		if _, err := s.server.Stat("/var/lib/provision/engine"); err == nil {

@@ -19,7 +19,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -187,7 +187,7 @@ func settles(t *rapid.T, dir string) (rounds int) {
 	s := arrangeIn(t, dir, l)
 	s.project("")
 	defer s.fleet.Close()
-	report, err := s.attempt().apply()
+	result, err := s.attempt().apply()
 	if err != nil {
 		t.Fatalf("apply: %s\n%s\n%s", explain(err), s.text(), l.stack)
 	}
@@ -214,7 +214,7 @@ func settles(t *rapid.T, dir string) (rounds int) {
 			}
 		}
 	}
-	return report.Rounds - 1
+	return result.Rounds - 1
 }
 
 // text is the inventory.
@@ -223,9 +223,9 @@ func (s *site) text() string {
 	return string(b)
 }
 
-func orEmpty(p *provision.Plan) *provision.Plan {
+func orEmpty(p *report.Plan) *report.Plan {
 	if p == nil {
-		return &provision.Plan{}
+		return &report.Plan{}
 	}
 	return p
 }

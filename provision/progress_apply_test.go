@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // TestImagesTellTheirBytes: of every image that is pulled it is told how many bytes of how many are
@@ -17,13 +17,13 @@ func TestImagesTellTheirBytes(t *testing.T) {
 	if _, err := a.apply(); err != nil {
 		t.Fatal(err)
 	}
-	told, done := map[string][]provision.Progress{}, map[string]bool{}
+	told, done := map[string][]report.Progress{}, map[string]bool{}
 	for _, e := range a.events {
 		if !strings.HasPrefix(e.Step, "image ") {
 			continue
 		}
 		id := e.Host + " " + e.Step
-		if e.Type == "change" && e.State == provision.Done {
+		if e.Type == "change" && e.State == report.Done {
 			done[id] = true
 		}
 		if e.Type != "progress" {

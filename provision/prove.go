@@ -3,6 +3,7 @@ package provision
 import (
 	"cmp"
 	"context"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"provision/inventory"
+	"provision/provision/plan"
+	"provision/provision/report"
 	"provision/provision/resource"
 	"provision/remote"
 )
@@ -20,30 +23,30 @@ import (
 func (p *Pass) prove(ctx context.Context, smoke []string) error {
 	var agents []string
 	for _, h := range p.System.Inventory.Agents() {
-		if p.limitHas(h.Name) && !p.isGone(h.Name) {
+		if p.limitHas(h.Name) && !p.fleet().IsGone(h.Name) {
 			agents = append(agents, h.Name)
 		}
 	}
-	if p.isGone(p.System.Inventory.Server().Name) {
+	if p.fleet().IsGone(p.System.Inventory.Server().Name) {
 		return nil // nothing that could be asked would answer
 	}
-	smoke = slices.DeleteFunc(slices.Clone(smoke), p.isGone)
-	on := p.System.byHost()
-	err := p.each(agents, func(host string) error {
+	smoke = slices.DeleteFunc(slices.Clone(smoke), p.fleet().IsGone)
+	on := p.System.ByHost()
+	err := p.fleet().Each(agents, func(host string) error {
 		for _, r := range on[host] {
 			route, ok := r.(*resource.Route)
 			if !ok {
 				continue
 			}
-			out, err := p.root(ctx, host, "prove the token", route.Prove(), 2*time.Minute)
+			out, err := p.fleet().Run(ctx, host, "prove the token", route.Prove(), 2*time.Minute)
 			if err != nil {
 				return err
 			}
 			tried, why := route.Proved(out)
 			if why != "" {
-				return &Error{Code: ExitUnhealthy, Host: host, Step: "prove the token", Cause: why}
+				return &report.Error{Code: report.ExitUnhealthy, Host: host, Step: "prove the token", Cause: why}
 			}
-			p.emit(Event{Type: "verify", Host: host, State: Done, Text: tried})
+			p.emit(report.Event{Type: "verify", Host: host, State: report.Done, Text: tried})
 		}
 		return nil
 	})
@@ -60,9 +63,9 @@ func (p *Pass) prove(ctx context.Context, smoke []string) error {
 // smoke runs the built-in flow on one agent host and wants it Completed, executed there.
 func (p *Pass) smoke(ctx context.Context, host string) error {
 	server, stack := p.System.Inventory.Server().Name, p.System.Stack.Names()
-	p.emit(Event{Type: "verify", Host: host, State: "start", Text: "a run of the built-in flow (an agent polls every 15 s)"})
+	p.emit(report.Event{Type: "verify", Host: host, State: "start", Text: "a run of the built-in flow (an agent polls every 15 s)"})
 	// The answer says how the run ended, whatever the program's status is; without an answer the smoke test fails below.
-	out, err := p.root(ctx, server, "smoke", resource.SmokeScript(stack.Container("server"), p.System.Stack.Generation().Glue.Smoke, host)+" || true", 6*time.Minute)
+	out, err := p.fleet().Run(ctx, server, "smoke", resource.SmokeScript(stack.Container("server"), p.System.Stack.Generation().Glue.Smoke, host)+" || true", 6*time.Minute)
 	if err != nil {
 		return err
 	}
@@ -75,33 +78,26 @@ func (p *Pass) smoke(ctx context.Context, host string) error {
 		Error    string  `json:"error"`
 	}
 	if err := json.Unmarshal([]byte(out), &answer); err != nil {
-		return &Error{Code: ExitUnhealthy, Host: host, Step: "smoke", Cause: "the server's container gave an answer that is not understood", Evidence: remote.Sanitize(tail(out, 5))}
+		return &report.Error{Code: report.ExitUnhealthy, Host: host, Step: "smoke", Cause: "the server's container gave an answer that is not understood", Evidence: remote.Sanitize(report.LastLines(out, 5))}
 	}
 	if !answer.OK {
-		return &Error{
-			Code: ExitUnhealthy, Host: host, Step: "smoke", Cause: remote.Sanitize(answer.Error),
+		return &report.Error{
+			Code: report.ExitUnhealthy, Host: host, Step: "smoke", Cause: remote.Sanitize(answer.Error),
 			Hint: fmt.Sprintf("see on %s: docker logs --tail 50 %s; docker logs --tail 50 %s", host, stack.Container("agent"), stack.Container("business-logic")),
 		}
 	}
-	p.emit(Event{
-		Type: "verify", Host: host, State: Done, Seconds: answer.Seconds,
+	p.emit(report.Event{
+		Type: "verify", Host: host, State: report.Done, Seconds: answer.Seconds,
 		Text: fmt.Sprintf("flow run %s %s in container %s", remote.Sanitize(answer.Run), remote.Sanitize(answer.State), remote.Sanitize(answer.Hostname)),
 	})
 	return nil
 }
 
-// root runs one script as root on a host's connection, outside any lock.
-func (p *Pass) root(ctx context.Context, host, step, script string, limit time.Duration) (string, error) {
-	p.start()
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
-	defer cancel()
-	c, err := p.conn(ctx, host)
-	if err != nil {
-		return "", err
-	}
-	res, err := c.Run(ctx, remote.Command{Script: script, Root: true})
-	return string(res.Stdout), hostError(host, step, ExitStep, err)
-}
+//go:embed *.sh
+var scriptFiles embed.FS
+
+// scripts are the shell of this package.
+var scripts = remote.ReadScripts(scriptFiles)
 
 // Login is the way into the UI.
 type Login struct {
@@ -116,18 +112,18 @@ func (p *Pass) Credentials(ctx context.Context) (Login, error) {
 	path := resource.Root + "/" + s.Stack.Name + "/server/secrets/login/ui_password"
 	server := s.Inventory.Server()
 	if server == nil {
-		return Login{}, Usage("", "there is no server in the inventory")
+		return Login{}, report.Usage("", "there is no server in the inventory")
 	}
-	out, err := p.root(ctx, server.Name, "read the login", scripts.With("login_read", "f", path), time.Minute)
+	out, err := p.fleet().Run(ctx, server.Name, "read the login", scripts.With("login_read", "f", path), time.Minute)
 	var exit *remote.ExitError
 	if errors.As(err, &exit) && exit.Code == 3 {
-		return Login{}, &Error{Code: ExitFailed, Host: server.Name, Step: "read the login", Cause: "the login does not exist yet", Hint: "provision apply"}
+		return Login{}, &report.Error{Code: report.ExitFailed, Host: server.Name, Step: "read the login", Cause: "the login does not exist yet", Hint: "provision apply"}
 	}
 	password := strings.TrimSuffix(out, "\n")
 	if err == nil && (remote.Sanitize(password) != password || strings.ContainsAny(password, "\n\t")) {
 		// Shown as it is, it could drive the terminal; shown otherwise, it would be a wrong password.
-		return Login{}, &Error{
-			Code: ExitFailed, Host: server.Name, Step: "read the login", Cause: "the password has characters that are not shown: control characters, or characters that change the direction of writing",
+		return Login{}, &report.Error{
+			Code: report.ExitFailed, Host: server.Name, Step: "read the login", Cause: "the password has characters that are not shown: control characters, or characters that change the direction of writing",
 			Hint: fmt.Sprintf("see it on %s: cat -v %s\nto have a new one made, remove that file, then: provision apply", server.Name, path),
 		}
 	}
@@ -162,24 +158,24 @@ type HostStatus struct {
 // error in its place, and the errors of all such hosts are returned, too. Where the account cannot be
 // read, nobody knows of droplets.
 func (p *Pass) Status(ctx context.Context) ([]HostStatus, error) {
-	facts := Facts{}
+	facts := plan.Facts{}
 	err := p.observe(ctx, p.System.HostNames(), facts)
-	for _, e := range p.without() {
+	for _, e := range p.fleet().Gone() {
 		err = errors.Join(err, e)
 	}
 	failed := map[string]string{}
-	for _, e := range Errors(err) {
+	for _, e := range report.Errors(err) {
 		failed[e.Host] = strings.TrimPrefix(e.Error(), e.Host+": ")
 	}
-	w, on := &world{facts: facts}, p.System.byHost()
+	w, on := &plan.World{Facts: facts}, p.System.ByHost()
 	out := []HostStatus{}
 	for _, name := range p.System.HostNames() {
 		h := p.System.Host(name)
 		if h.Machine != nil && failed[""] != "" {
 			continue
 		}
-		hs := HostStatus{Host: name, Address: cmp.Or(h.Address, p.address(name)), Roles: h.Roles, Error: failed[name], Services: []ServiceStatus{}}
-		if hs.Absent = p.absent(name); hs.Absent {
+		hs := HostStatus{Host: name, Address: cmp.Or(h.Address, p.fleet().Address(name)), Roles: h.Roles, Error: failed[name], Services: []ServiceStatus{}}
+		if hs.Absent = p.fleet().Absent(name); hs.Absent {
 			out = append(out, hs)
 			continue
 		}
@@ -187,8 +183,8 @@ func (p *Pass) Status(ctx context.Context) ([]HostStatus, error) {
 		containers, know := resource.Containers(w, name)
 		if know == resource.Unknown && hs.Error == "" {
 			hs.Error = "Docker gives no answer"
-			err = errors.Join(err, &Error{
-				Code: ExitUnknown, Host: name, Step: "docker", Cause: "gives no answer, so it is not known what runs", Evidence: remote.Sanitize(facts[resource.EngineID(name)].Why),
+			err = errors.Join(err, &report.Error{
+				Code: report.ExitUnknown, Host: name, Step: "docker", Cause: "gives no answer, so it is not known what runs", Evidence: remote.Sanitize(facts[resource.EngineID(name)].Why),
 				Hint: fmt.Sprintf("see on %s: systemctl status docker; journalctl -u docker --since -1h", name),
 			})
 		}
@@ -212,13 +208,13 @@ func (p *Pass) Status(ctx context.Context) ([]HostStatus, error) {
 // Ill returns 22 where something that should run does not, 2 where a droplet is not there yet, and 0
 // where everything runs: what verify would say of what status has seen.
 func Ill(hosts []HostStatus) int {
-	code := ExitDone
+	code := report.ExitDone
 	for _, h := range hosts {
 		switch {
 		case len(h.Problems) > 0:
-			return ExitUnhealthy
+			return report.ExitUnhealthy
 		case h.Absent:
-			code = ExitChanges
+			code = report.ExitChanges
 		}
 	}
 	return code

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -78,7 +78,7 @@ func TestPullRefused(t *testing.T) {
 			s := arrange(t, single)
 			s.server.Fail(remotetest.Failure{Match: "^docker pull caddy:2$", Nth: -1, Code: 1, Stderr: said + "\n"})
 			_, err := s.attempt().apply()
-			if text := explain(err); !isCode(err, provision.ExitStep) || !strings.Contains(text, said) || !strings.Contains(text, want) {
+			if text := explain(err); !isCode(err, report.ExitStep) || !strings.Contains(text, said) || !strings.Contains(text, want) {
 				t.Errorf("%s", text)
 			}
 		})
@@ -86,7 +86,7 @@ func TestPullRefused(t *testing.T) {
 	s := arrange(t, single)
 	s.server.Fail(remotetest.Failure{Match: "^docker pull caddy:2$", Nth: -1, Code: 124})
 	_, err := s.attempt().apply()
-	if text := explain(err); !isCode(err, provision.ExitStep) || !strings.Contains(text, "no end within 25 minutes") {
+	if text := explain(err); !isCode(err, report.ExitStep) || !strings.Contains(text, "no end within 25 minutes") {
 		t.Errorf("%s", text)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -71,12 +71,12 @@ func TestRegisteringHostChanges(t *testing.T) {
 					t.Errorf("a change of %s: %s %s", c.Host, c.Act, c.Step)
 				}
 			}
-			report, err := s.attempt().apply()
+			result, err := s.attempt().apply()
 			if err != nil {
 				t.Fatal(explain(err))
 			}
-			for _, o := range report.Outcomes {
-				if o.State != provision.Done {
+			for _, o := range result.Outcomes {
+				if o.State != report.Done {
 					t.Errorf("%+v", o)
 				}
 			}

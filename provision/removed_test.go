@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -35,7 +35,7 @@ func (s *site) cut(host string) (table string) {
 	return table
 }
 
-func lines(p *provision.Plan) (out []string) {
+func lines(p *report.Plan) (out []string) {
 	for _, c := range p.Changes {
 		out = append(out, c.Host+" "+c.Act+" "+c.Step)
 	}
@@ -45,9 +45,9 @@ func lines(p *provision.Plan) (out []string) {
 // refused wants exit code 40 with these words, and nothing done.
 func (s *site) refused(words ...string) {
 	s.t.Helper()
-	report, err := s.attempt().apply()
-	if provision.ExitCode(err) != provision.ExitData || len(report.Outcomes) > 0 {
-		s.t.Fatalf("exit %d with %d changes made:\n%s", provision.ExitCode(err), len(report.Outcomes), explain(err))
+	result, err := s.attempt().apply()
+	if report.ExitCode(err) != report.ExitData || len(result.Outcomes) > 0 {
+		s.t.Fatalf("exit %d with %d changes made:\n%s", report.ExitCode(err), len(result.Outcomes), explain(err))
 	}
 	for _, w := range words {
 		if !strings.Contains(explain(err), w) {
@@ -239,9 +239,9 @@ func TestWrongServer(t *testing.T) {
 		for _, limit := range [][]string{nil, {"prefect"}} {
 			a := s.attempt()
 			a.Limit = limit
-			report, err := a.apply()
-			if provision.ExitCode(err) != provision.ExitData || len(report.Outcomes) > 0 {
-				t.Errorf("Docker %q, limit %q: %d changes made\n%s", docker, limit, len(report.Outcomes), explain(err))
+			result, err := a.apply()
+			if report.ExitCode(err) != report.ExitData || len(result.Outcomes) > 0 {
+				t.Errorf("Docker %q, limit %q: %d changes made\n%s", docker, limit, len(result.Outcomes), explain(err))
 			}
 			if docker == "stopped" && !strings.Contains(explain(err), "hint: start Docker there first") {
 				t.Errorf("limit %q:\n%s", limit, explain(err))

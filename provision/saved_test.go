@@ -7,7 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"provision/provision"
+	"provision/provision/plan"
+	"provision/provision/report"
 )
 
 // keep makes a plan and writes it to a file, and reads it back.
@@ -20,16 +21,16 @@ func (s *site) keep() (path string) {
 		s.t.Fatalf("plan: %s", explain(err))
 	}
 	path = filepath.Join(filepath.Dir(s.inventory), "change.plan")
-	if err := a.Save(plan, facts).Write(path); err != nil {
+	if err := a.Keep(plan, facts).Write(path); err != nil {
 		s.t.Fatalf("%v", err)
 	}
 	return path
 }
 
 // carryOut applies a plan that was kept.
-func (s *site) carryOut(path string) (*provision.Report, error) {
+func (s *site) carryOut(path string) (*report.Report, error) {
 	s.t.Helper()
-	saved, err := provision.ReadPlan(path)
+	saved, err := plan.ReadSaved(path)
 	if err != nil {
 		s.t.Fatalf("%v", err)
 	}
@@ -53,11 +54,11 @@ func TestKeptPlan(t *testing.T) {
 		t.Fatal(explain(err))
 	}
 	s.unchanged()
-	if _, err := s.carryOut(path); provision.ExitCode(err) != provision.ExitStale {
+	if _, err := s.carryOut(path); report.ExitCode(err) != report.ExitStale {
 		t.Errorf("carried out twice: %s", explain(err))
 	}
-	if report, err := s.carryOut(s.keep()); err != nil || len(report.Outcomes) > 0 {
-		t.Errorf("an empty plan: %+v %s", report, explain(err))
+	if result, err := s.carryOut(s.keep()); err != nil || len(result.Outcomes) > 0 {
+		t.Errorf("an empty plan: %+v %s", result, explain(err))
 	}
 	for _, h := range s.hosts {
 		text, err := os.ReadFile(path)
@@ -110,9 +111,9 @@ func TestStalePlan(t *testing.T) {
 			s.write(file, stack)
 			path := s.keep()
 			tt.change()
-			report, err := s.carryOut(path)
-			if provision.ExitCode(err) != provision.ExitStale || len(report.Outcomes) > 0 || !strings.Contains(explain(err), tt.want) {
-				t.Errorf("exit %d, %d changes made, want %q in:\n%s", provision.ExitCode(err), len(report.Outcomes), tt.want, explain(err))
+			result, err := s.carryOut(path)
+			if report.ExitCode(err) != report.ExitStale || len(result.Outcomes) > 0 || !strings.Contains(explain(err), tt.want) {
+				t.Errorf("exit %d, %d changes made, want %q in:\n%s", report.ExitCode(err), len(result.Outcomes), tt.want, explain(err))
 			}
 			s.write(file, "[agent]\nconcurrency = 4\n")
 			s.converge()
@@ -132,12 +133,12 @@ func TestReadPlan(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := provision.ReadPlan(path); provision.ExitCode(err) != provision.ExitUsage {
+		if _, err := plan.ReadSaved(path); report.ExitCode(err) != report.ExitUsage {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for _, path := range []string{filepath.Join(dir, "nowhere"), dir} {
-		if _, err := provision.ReadPlan(path); provision.ExitCode(err) != provision.ExitUsage {
+		if _, err := plan.ReadSaved(path); report.ExitCode(err) != report.ExitUsage {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"provision/provision/plan"
+	"provision/provision/report"
 	"provision/provision/resource"
 )
 
@@ -18,12 +20,12 @@ const observePause = 500 * time.Millisecond
 // A container whose health check has not answered yet, as after a reboot, is waited for, unless there
 // is something to change first, or what it needs cannot be observed: it will not be healthy before that is mended.
 // The facts are those of the last look.
-func (p *Pass) settle(ctx context.Context, facts Facts) (*Plan, error) {
+func (p *Pass) settle(ctx context.Context, facts plan.Facts) (*report.Plan, error) {
 	begun := time.Now()
 	told := map[resource.ID]bool{}
 	for tries, waited := 0, false; ; {
 		plan, err := p.diff(facts)
-		unknown := ExitCode(err) == ExitUnknown
+		unknown := report.ExitCode(err) == report.ExitUnknown
 		if !unknown && (err != nil || !plan.Empty()) {
 			return plan, err
 		}
@@ -51,24 +53,24 @@ func (p *Pass) settle(ctx context.Context, facts Facts) (*Plan, error) {
 
 // starting are the hosts with a container that has yet to say whether it is healthy, and needs nothing that cannot
 // be observed, as unknown says; each is told of once.
-func (p *Pass) starting(facts Facts, told map[resource.ID]bool, unknown error) []string {
+func (p *Pass) starting(facts plan.Facts, told map[resource.ID]bool, unknown error) []string {
 	cannot := map[[2]string]bool{}
-	for _, e := range Errors(unknown) {
+	for _, e := range report.Errors(unknown) {
 		cannot[[2]string{e.Host, e.Step}] = true
 	}
 	var hosts []string
-	w := &world{facts: facts, options: p.Options}
+	w := &plan.World{Facts: facts, Options: p.Options}
 	for _, r := range p.System.Resources {
 		s, ok := r.(*resource.Service)
-		if !ok || !p.limitHas(s.Host) || p.isGone(s.Host) || !s.Starting(w) {
+		if !ok || !p.limitHas(s.Host) || p.fleet().IsGone(s.Host) || !s.Starting(w) {
 			continue
 		}
-		if len(cannot) > 0 && slices.ContainsFunc(p.System.needs.of(s.ID()), func(id resource.ID) bool { return cannot[[2]string{id.Host, id.String()}] }) {
+		if len(cannot) > 0 && slices.ContainsFunc(p.System.Needs(s.ID()), func(id resource.ID) bool { return cannot[[2]string{id.Host, id.String()}] }) {
 			continue
 		}
 		if !told[s.ID()] {
 			told[s.ID()] = true
-			p.emit(Event{Type: "note", Host: s.Host, Step: s.ID().String(), Text: fmt.Sprintf("waiting for %s to be healthy, at most %.0f minutes: it has just been started", s.Container, resource.StartPatience.Minutes())})
+			p.emit(report.Event{Type: "note", Host: s.Host, Step: s.ID().String(), Text: fmt.Sprintf("waiting for %s to be healthy, at most %.0f minutes: it has just been started", s.Container, resource.StartPatience.Minutes())})
 		}
 		if !slices.Contains(hosts, s.Host) {
 			hosts = append(hosts, s.Host)
@@ -80,7 +82,7 @@ func (p *Pass) starting(facts Facts, told map[resource.ID]bool, unknown error) [
 // hostsOf are the hosts that an error is about.
 func hostsOf(err error) []string {
 	var hosts []string
-	for _, e := range Errors(err) {
+	for _, e := range report.Errors(err) {
 		if !slices.Contains(hosts, e.Host) {
 			hosts = append(hosts, e.Host)
 		}

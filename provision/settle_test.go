@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -26,8 +26,8 @@ func TestSettling(t *testing.T) {
 	broken.Nth = -1
 	s.server.Fail(broken)
 	_, err = s.attempt().plan()
-	errs := provision.Errors(err)
-	if len(errs) != 1 || errs[0].Code != provision.ExitUnknown || errs[0].Host != "prefect" || !strings.Contains(errs[0].Cause, "is not running") {
+	errs := report.Errors(err)
+	if len(errs) != 1 || errs[0].Code != report.ExitUnknown || errs[0].Host != "prefect" || !strings.Contains(errs[0].Cause, "is not running") {
 		t.Errorf("for good: %s", explain(err))
 	}
 }

@@ -83,7 +83,7 @@ func allScripts(t *testing.T) map[string]string {
 						continue
 					}
 					to.name = fmt.Sprintf("%s: %s %s", filepath.Base(filepath.Dir(inventory)), act, id)
-					run := &resource.Run{Resources: s.byID, Host: host}
+					run := &resource.Run{Resources: s.ByID, Host: host}
 					func() {
 						defer func() { _ = recover() }() // a cloud's resource without an account
 						_ = r.Do(t.Context(), run, resource.Change{ID: id, Act: act, Diff: "-/etc/provision/prefect/x\n"})
@@ -92,7 +92,7 @@ func allScripts(t *testing.T) map[string]string {
 			}
 		}
 		to.name = "drain and wake"
-		run := &resource.Run{Resources: s.byID, Host: host, Redial: func(context.Context, string) error { return nil }}
+		run := &resource.Run{Resources: s.ByID, Host: host, Redial: func(context.Context, string) error { return nil }}
 		for _, do := range []error{resource.Drain(t.Context(), run, "a", "prefect"), resource.Wake(t.Context(), run, "a", "prefect")} {
 			if do != nil {
 				t.Fatal(do)
@@ -109,9 +109,12 @@ func allScripts(t *testing.T) map[string]string {
 			}
 		}
 		to.name = "lock and login"
+		lock := remote.ReadScripts(os.DirFS("fleet"))
+		const note = resource.NotePath
 		for _, script := range []string{
-			lockStart(), scripts.With("lock_begin", "note", notePath, "who", "ada"), readNote(), ifOwn("pid 1 2", `touch -c "$note"`), awaitOneShots(),
-			scripts.With("lock_end", "p", "1", "s", "2"), fmt.Sprintf(noteChange, "x", notePath), scripts.With("login_read", "f", "/f"),
+			lock.With("lock_take", "root", resource.Root, "lock", resource.LockPath, "code", "75"), lock.With("lock_begin", "note", note, "who", "ada"),
+			lock.With("lock_read", "note", note), lock.With("lock_own", "note", note, "mark", "pid 1 2") + `touch -c "$note"`,
+			lock.With("lock_await", "label", resource.LabelStack), lock.With("lock_end", "p", "1", "s", "2"), scripts.With("login_read", "f", "/f"),
 		} {
 			to.put(script)
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // TestAMistakeInSSHConfigIsOneError: it is the same file for all hosts.
@@ -19,8 +19,8 @@ func TestAMistakeInSSHConfigIsOneError(t *testing.T) {
 	s.config = filepath.Join(filepath.Dir(s.inventory), "ssh_config")
 	s.write(s.config, "Host x\n Prot 22\n")
 	_, err := s.attempt().plan()
-	all := provision.Errors(err)
-	if code := provision.ExitCode(err); code != provision.ExitUsage || len(all) != 1 {
+	all := report.Errors(err)
+	if code := report.ExitCode(err); code != report.ExitUsage || len(all) != 1 {
 		t.Fatalf("code %d, errors %v", code, all)
 	}
 	if e := all[0]; e.Host != "" || !strings.Contains(e.Error(), s.config+": line 2: Bad configuration option: prot") || e.Hint == "" {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // TestStarting: what has just been started, as by a reboot, is waited for before it is judged, and said
@@ -24,7 +24,7 @@ func TestStarting(t *testing.T) {
 		return s
 	}
 	upOnceWaitedFor := func(s *site, a *attempt) {
-		a.on = func(e provision.Event) {
+		a.on = func(e report.Event) {
 			if e.Type == "note" && strings.Contains(e.Text, "waiting for prefect-server to be healthy") {
 				for _, h := range s.hosts {
 					h.SetHealthDelay("prefect-server", 0)
@@ -58,9 +58,9 @@ func TestStarting(t *testing.T) {
 		s := rebooted(t)
 		a := s.attempt()
 		upOnceWaitedFor(s, a)
-		report, err := a.apply()
-		if err != nil || len(report.Outcomes) > 0 || waits(a) != 1 {
-			t.Errorf("%s, %d outcomes:\n%s", explain(err), len(report.Outcomes), a.story())
+		result, err := a.apply()
+		if err != nil || len(result.Outcomes) > 0 || waits(a) != 1 {
+			t.Errorf("%s, %d outcomes:\n%s", explain(err), len(result.Outcomes), a.story())
 		}
 	})
 	t.Run("a change comes first", func(t *testing.T) {
@@ -89,14 +89,14 @@ func TestStarting(t *testing.T) {
 		defer a.end()
 		stop, interrupt := context.WithCancel(a.ctx)
 		var begun time.Time
-		a.on = func(e provision.Event) {
+		a.on = func(e report.Event) {
 			if e.Type == "note" && begun.IsZero() {
 				begun = time.Now()
 				interrupt()
 			}
 		}
 		_, err := a.Apply(a.ctx, stop)
-		if !isCode(err, provision.ExitInterrupted) || begun.IsZero() || time.Since(begun) > 30*time.Second {
+		if !isCode(err, report.ExitInterrupted) || begun.IsZero() || time.Since(begun) > 30*time.Second {
 			t.Errorf("%s, %s after the interruption\n%s", explain(err), time.Since(begun), a.story())
 		}
 	})

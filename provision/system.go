@@ -2,6 +2,9 @@ package provision
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -10,6 +13,8 @@ import (
 	"provision/inventory/strict"
 	"provision/provision/cloud"
 	"provision/provision/cloud/clouds"
+	"provision/provision/plan"
+	"provision/provision/report"
 	"provision/provision/resource"
 	"provision/provision/stack"
 )
@@ -18,13 +23,10 @@ import (
 type System struct {
 	Inventory *inventory.Inventory
 	Stack     *stack.Stack
-	// Resources of all hosts, each after what it needs.
-	Resources []resource.Resource
+	*plan.Graph
 	// Warnings are true of the whole stack and stop nothing.
 	Warnings []string
 
-	byID  map[resource.ID]resource.Resource
-	needs *needs
 	// cloud is what the inventory declares machines in; nil for none.
 	cloud cloud.Provider
 	// cloudOnly says that no host is dialled.
@@ -43,12 +45,9 @@ func Load(ctx context.Context, inventoryPath, stackPath string) (*System, error)
 	if err != nil {
 		return nil, asUsage(err)
 	}
-	s := &System{Inventory: inv, Stack: st, cloud: at, byID: make(map[resource.ID]resource.Resource, len(resources)), Warnings: append(stack.EndOfLife(st), st.Packed...)}
-	if s.Resources, s.needs, err = order(resources); err != nil {
+	s := &System{Inventory: inv, Stack: st, cloud: at, Warnings: append(stack.EndOfLife(st), st.Packed...)}
+	if s.Graph, err = plan.NewGraph(resources); err != nil {
 		return nil, err
-	}
-	for _, r := range s.Resources {
-		s.byID[r.ID()] = r
 	}
 	return s, nil
 }
@@ -58,13 +57,13 @@ func asUsage(err error) error {
 	if errors.As(err, &problems) {
 		return problems
 	}
-	return &Error{Code: ExitUsage, Cause: err.Error(), Err: err}
+	return &report.Error{Code: report.ExitUsage, Cause: err.Error(), Err: err}
 }
 
 // Connectable says why nothing can be done with the system yet, if so.
 func (s *System) Connectable() error {
 	if s.Inventory.Server() == nil {
-		return Usage(`give one host roles = ["server"]`, "%s: no host has the server role", s.Inventory.File)
+		return report.Usage(`give one host roles = ["server"]`, "%s: no host has the server role", s.Inventory.File)
 	}
 	return nil
 }
@@ -77,15 +76,6 @@ func (s *System) Host(name string) *inventory.Host {
 		}
 	}
 	return nil
-}
-
-// byHost are the resources of each host, in the order of all.
-func (s *System) byHost() map[string][]resource.Resource {
-	on := map[string][]resource.Resource{}
-	for _, r := range s.Resources {
-		on[r.ID().Host] = append(on[r.ID().Host], r)
-	}
-	return on
 }
 
 // HostNames are the names of all hosts, sorted.
@@ -114,9 +104,42 @@ func (s *System) Select(words []string) ([]string, error) {
 			}
 		}
 		if !found {
-			return nil, Usage("hosts are: "+strings.Join(s.HostNames(), ", ")+"; roles are: server, agent", "--limit %s: there is no such host or role", w)
+			return nil, report.Usage("hosts are: "+strings.Join(s.HostNames(), ", ")+"; roles are: server, agent", "--limit %s: there is no such host or role", w)
 		}
 	}
 	slices.Sort(hosts)
 	return hosts, nil
+}
+
+// hasCloud tells whether an account belongs to the system. It may have machines that are declared no more.
+func (s *System) hasCloud() bool { return s.cloud != nil }
+
+// warnings are those of the stack, and what resources have to say beside their changes.
+func (s *System) warnings(facts plan.Facts, options map[string]bool) []string {
+	out, w := slices.Clone(s.Warnings), &plan.World{Facts: facts, Options: options}
+	for _, r := range s.Resources {
+		if r, ok := r.(resource.Warner); ok {
+			out = append(out, r.Warn(w)...)
+		}
+	}
+	return out
+}
+
+// digest names the desired state: both files without their places, and what they give the hosts.
+func (s *System) digest() string {
+	inv, st := *s.Inventory, *s.Stack
+	inv.File, inv.Dir, inv.Stack, st.File, st.Dir = "", "", "", "", ""
+	var all []any
+	for _, r := range s.Resources {
+		all = append(all, r.ID().Host, r.ID().String())
+		if f, ok := r.(*resource.File); ok {
+			all = append(all, f.Content)
+		}
+	}
+	text, err := json.Marshal([]any{inv, st, all})
+	if err != nil {
+		panic(err) // plain data only
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }

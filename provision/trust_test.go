@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -148,7 +148,7 @@ func TestTrustUnknown(t *testing.T) {
 		return 0, true
 	})
 	_, err := s.attempt().plan()
-	if !isCode(err, provision.ExitUnknown) || !strings.Contains(explain(err), "no certificate is shown by Caddy: timed out") {
+	if !isCode(err, report.ExitUnknown) || !strings.Contains(explain(err), "no certificate is shown by Caddy: timed out") {
 		t.Errorf("%s", explain(err))
 	}
 }
@@ -181,7 +181,7 @@ func TestTrustKilled(t *testing.T) {
 				if random.IntN(3) > 0 {
 					a, at := s.attempt(), int64(1+random.IntN(40))
 					var seen atomic.Int64
-					a.on = func(e provision.Event) {
+					a.on = func(e report.Event) {
 						if e.Type == "change" && seen.Add(1) == at {
 							a.kill(s)
 						}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -39,14 +39,14 @@ func TestTwoAtOnce(t *testing.T) {
 	refused := s.attempt()
 	refused.LockWait = 0
 	_, err := refused.apply()
-	errs := provision.Errors(err)
-	if len(errs) != 1 || errs[0].Code != provision.ExitLocked || errs[0].Host != "prefect" || !strings.Contains(errs[0].Hint, "--lock-wait") {
+	errs := report.Errors(err)
+	if len(errs) != 1 || errs[0].Code != report.ExitLocked || errs[0].Host != "prefect" || !strings.Contains(errs[0].Hint, "--lock-wait") {
 		t.Errorf("the second: %s", explain(err))
 	} else if !strings.HasPrefix(errs[0].Cause, "ann on laptop (process 7) works on this host, since 2") || !strings.Contains(errs[0].Cause, "Z, doing image prefect-prefect:") {
 		t.Errorf("who, since when and what: %q", errs[0].Cause)
 	}
 	waits := s.attempt()
-	waits.on = func(e provision.Event) {
+	waits.on = func(e report.Event) {
 		if e.Type == "lock" && e.State == "start" {
 			letGo()
 		}
@@ -188,12 +188,12 @@ func TestVanishedController(t *testing.T) {
 
 	early := s.attempt()
 	early.LockWait = 0
-	early.on = func(e provision.Event) { // it waits until it is known whether somebody is still there
+	early.on = func(e report.Event) { // it waits until it is known whether somebody is still there
 		if e.Type == "lock" && e.State == "start" {
 			early.cancel()
 		}
 	}
-	if _, err := early.apply(); !isCode(err, provision.ExitInterrupted) {
+	if _, err := early.apply(); !isCode(err, report.ExitInterrupted) {
 		t.Errorf("before its time: %s", explain(err))
 	}
 	if kills := s.server.Ran("kill"); len(kills) > 0 {
@@ -209,7 +209,7 @@ func TestVanishedController(t *testing.T) {
 	next.LockWait = 0
 	var said []string
 	ended, locked := false, false
-	next.on = func(e provision.Event) {
+	next.on = func(e report.Event) {
 		switch {
 		case e.Type == "note":
 			said = append(said, e.Text)

@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"provision/provision"
 	"provision/provision/cloud/digitalocean/digitaloceantest"
+	"provision/provision/plan"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -45,16 +46,16 @@ func tokens(t *testing.T, s *site, host string) map[string]string {
 func TestSkipUnreachable(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		when  func(e provision.Event) bool // the host goes away; nil: it is away from the beginning
-		third bool                         // only the third of these counts
-		ask   bool                         // it goes away at the question
+		when  func(e report.Event) bool // the host goes away; nil: it is away from the beginning
+		third bool                      // only the third of these counts
+		ask   bool                      // it goes away at the question
 		code  int
 	}{
-		"before":                    {code: provision.ExitUnreachable},
-		"at the question":           {ask: true, code: provision.ExitUnreachable},
-		"when all is locked":        {when: func(e provision.Event) bool { return e.Type == "round" && e.Round == 1 }, code: provision.ExitUnknown},
-		"in a change":               {when: func(e provision.Event) bool { return e.Type == "change" && e.Host == "worker-1" && e.State == "start" }, code: provision.ExitUnknown},
-		"when it is observed again": {when: func(e provision.Event) bool { return e.Type == "observe" && e.Host == "worker-1" && e.State == "start" }, third: true, code: provision.ExitUnreachable},
+		"before":                    {code: report.ExitUnreachable},
+		"at the question":           {ask: true, code: report.ExitUnreachable},
+		"when all is locked":        {when: func(e report.Event) bool { return e.Type == "round" && e.Round == 1 }, code: report.ExitUnknown},
+		"in a change":               {when: func(e report.Event) bool { return e.Type == "change" && e.Host == "worker-1" && e.State == "start" }, code: report.ExitUnknown},
+		"when it is observed again": {when: func(e report.Event) bool { return e.Type == "observe" && e.Host == "worker-1" && e.State == "start" }, third: true, code: report.ExitUnreachable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -71,14 +72,14 @@ func TestSkipUnreachable(t *testing.T) {
 			if gone {
 				away.Unplug()
 			}
-			a.Confirm = func(context.Context, *provision.Plan, bool) (bool, error) {
+			a.Confirm = func(context.Context, *report.Plan, bool) (bool, error) {
 				if c.ask && !gone {
 					gone = true
 					away.Unplug()
 				}
 				return true, nil
 			}
-			a.on = func(e provision.Event) {
+			a.on = func(e report.Event) {
 				if c.when == nil || gone || !c.when(e) {
 					return
 				}
@@ -87,12 +88,12 @@ func TestSkipUnreachable(t *testing.T) {
 					away.Unplug()
 				}
 			}
-			report, err := a.apply()
-			if !isCode(err, c.code) || len(provision.Errors(err)) != 1 || provision.Errors(err)[0].Host != "worker-1" {
+			result, err := a.apply()
+			if !isCode(err, c.code) || len(report.Errors(err)) != 1 || report.Errors(err)[0].Host != "worker-1" {
 				t.Fatalf("%s\n%s", explain(err), a.story())
 			}
-			if len(report.Unreachable) != 1 || report.Unreachable[0].Host != "worker-1" {
-				t.Errorf("left out: %+v", report.Unreachable)
+			if len(result.Unreachable) != 1 || result.Unreachable[0].Host != "worker-1" {
+				t.Errorf("left out: %+v", result.Unreachable)
 			}
 			for _, h := range []*remotetest.Host{s.server, s.hosts[2]} {
 				path := agentRoot
@@ -125,7 +126,7 @@ func TestSkipUnreachableAtBirth(t *testing.T) {
 	s.hosts[1].Unplug()
 	a := s.attempt()
 	a.SkipUnreachable = true
-	if _, err := a.apply(); !isCode(err, provision.ExitData) || !strings.Contains(explain(err), "worker-1") || !strings.Contains(explain(err), "--new-data") {
+	if _, err := a.apply(); !isCode(err, report.ExitData) || !strings.Contains(explain(err), "worker-1") || !strings.Contains(explain(err), "--new-data") {
 		t.Fatalf("%s", explain(err))
 	}
 	if n := len(s.server.Containers()); n > 0 {
@@ -133,7 +134,7 @@ func TestSkipUnreachableAtBirth(t *testing.T) {
 	}
 	a = s.attempt()
 	a.SkipUnreachable, a.Options["new-data"] = true, true
-	if _, err := a.apply(); !isCode(err, provision.ExitUnreachable) {
+	if _, err := a.apply(); !isCode(err, report.ExitUnreachable) {
 		t.Fatalf("%s", explain(err))
 	}
 	if err := s.hosts[1].Plug(); err != nil {
@@ -153,17 +154,17 @@ func TestSavedWithout(t *testing.T) {
 	s.hosts[1].Unplug()
 	a := s.attempt()
 	a.SkipUnreachable = true
-	plan, facts, err := a.Plan(a.ctx)
+	shown, facts, err := a.Plan(a.ctx)
 	if err != nil {
 		t.Fatal(explain(err))
 	}
 	path := filepath.Join(t.TempDir(), "change.plan")
-	if err := a.Save(plan, facts).Write(path); err != nil {
+	if err := a.Keep(shown, facts).Write(path); err != nil {
 		t.Fatal(err)
 	}
 	a.end()
 	carry := func() error {
-		saved, err := provision.ReadPlan(path)
+		saved, err := plan.ReadSaved(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +174,7 @@ func TestSavedWithout(t *testing.T) {
 		return err
 	}
 	s.hosts[2].Unplug()
-	if err := carry(); !isCode(err, provision.ExitUnreachable) {
+	if err := carry(); !isCode(err, report.ExitUnreachable) {
 		t.Fatal(explain(err))
 	}
 	if _, err := s.server.Stat("/var/lib/provision/prefect/server/caddy/Caddyfile"); err == nil {
@@ -184,7 +185,7 @@ func TestSavedWithout(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := carry(); !isCode(err, provision.ExitUnreachable) || !strings.Contains(explain(err), "when the plan was made") {
+	if err := carry(); !isCode(err, report.ExitUnreachable) || !strings.Contains(explain(err), "when the plan was made") {
 		t.Fatal(explain(err))
 	}
 	if _, err := s.hosts[1].Stat(agentRoot); err == nil {
@@ -208,7 +209,7 @@ func TestSkipUnreachableDroplet(t *testing.T) {
 	a := p.attempt()
 	a.SkipUnreachable, a.Options["resize"] = true, true
 	_, err := a.apply()
-	if !isCode(err, provision.ExitUnreachable) {
+	if !isCode(err, report.ExitUnreachable) {
 		t.Fatal(explain(err))
 	}
 	if now := p.droplet("worker-1"); now.ID != before.ID || now.Status != before.Status || now.Size != before.Size {

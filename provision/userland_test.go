@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	gossh "golang.org/x/crypto/ssh"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -58,17 +58,17 @@ func TestRealUserland(t *testing.T) {
 
 			// The engine can start nothing, so the apply gets as far as the images.
 			before := listed(u.sh(t, listing))
-			report, err := s.attempt().apply()
-			if !isCode(err, provision.ExitStep) {
-				t.Fatalf("apply ends with %d, want %d: %s", provision.ExitCode(err), provision.ExitStep, explain(err))
+			result, err := s.attempt().apply()
+			if !isCode(err, report.ExitStep) {
+				t.Fatalf("apply ends with %d, want %d: %s", report.ExitCode(err), report.ExitStep, explain(err))
 			}
-			for _, e := range provision.Errors(err) {
+			for _, e := range report.Errors(err) {
 				if !strings.Contains(e.Error()+e.Evidence, "this engine cannot do") {
 					t.Errorf("%v\n%s", e, e.Evidence)
 				}
 			}
 			done, left := 0, planned(t, s)
-			for _, o := range report.Outcomes {
+			for _, o := range result.Outcomes {
 				if o.State != "done" {
 					continue
 				}

@@ -7,39 +7,41 @@ import (
 	"fmt"
 	"slices"
 
+	"provision/provision/plan"
+	"provision/provision/report"
 	"provision/provision/resource"
 )
 
 // check says what does not work, from facts that are there already. On hosts that --limit leaves out
 // it is noted and is no error: nobody asked for their change.
-func (p *Pass) check(facts Facts) error {
-	w := &world{facts: facts, options: p.Options}
-	without := newWaiting(p.System.needs, p.without())
+func (p *Pass) check(facts plan.Facts) error {
+	w := &plan.World{Facts: facts, Options: p.Options}
+	without := p.System.Without(p.fleet().Gone())
 	var errs []error
 	for _, r := range p.System.Resources {
 		c, ok := r.(resource.Checker)
-		if !ok || p.absent(r.ID().Host) || without.takes(r.ID()) {
+		if !ok || p.fleet().Absent(r.ID().Host) || without.Takes(r.ID()) {
 			continue
 		}
-		if _, ok := without.first.of(r.ID()); ok {
+		if without.Needed(r.ID()) {
 			continue // it may not work because that host is not there
 		}
 		for _, problem := range c.Check(w) {
 			if !p.limitHas(problem.ID.Host) {
-				p.emit(Event{Type: "note", Host: problem.ID.Host, Step: problem.ID.String(), Text: fmt.Sprintf("%s: %s (left out by --limit)", problem.ID, problem.What)})
+				p.emit(report.Event{Type: "note", Host: problem.ID.Host, Step: problem.ID.String(), Text: fmt.Sprintf("%s: %s (left out by --limit)", problem.ID, problem.What)})
 				continue
 			}
-			errs = append(errs, &Error{
-				Code: ExitUnhealthy, Host: problem.ID.Host, Step: problem.ID.String(), Cause: problem.What, Evidence: problem.Evidence,
+			errs = append(errs, &report.Error{
+				Code: report.ExitUnhealthy, Host: problem.ID.Host, Step: problem.ID.String(), Cause: problem.What, Evidence: problem.Evidence,
 				Hint: cmp.Or(problem.Hint, "provision apply fixes it, or says why it cannot"),
 			})
 		}
 	}
-	state := Done
+	state := report.Done
 	if errs != nil {
-		state = Failed
+		state = report.Failed
 	}
-	p.emit(Event{Type: "verify", State: state})
+	p.emit(report.Event{Type: "verify", State: state})
 	return errors.Join(errs...)
 }
 
@@ -50,26 +52,26 @@ func (p *Pass) limitHas(host string) bool { return len(p.Limit) == 0 || slices.C
 // of tokens do what they may and nothing else. smoke names the agent hosts on which the built-in
 // flow is run.
 func (p *Pass) Verify(ctx context.Context, smoke []string) error {
-	plan, facts, err := p.Plan(ctx)
+	differs, facts, err := p.Plan(ctx)
 	if err != nil {
 		return err
 	}
-	if !plan.Empty() || len(plan.Unreachable) > 0 {
-		p.emit(Event{Type: "plan", Plan: plan})
+	if !differs.Empty() || len(differs.Unreachable) > 0 {
+		p.emit(report.Event{Type: "plan", Plan: differs})
 	}
-	if !plan.Empty() {
+	if !differs.Empty() {
 		for _, host := range p.System.HostNames() {
-			if who := resource.AtWork(&world{facts: facts}, host); who != "" {
-				return errors.Join(&Error{
-					Code: ExitChanges, Host: host, Cause: "what differs cannot be judged while another run applies: " + who,
+			if who := resource.AtWork(&plan.World{Facts: facts}, host); who != "" {
+				return errors.Join(&report.Error{
+					Code: report.ExitChanges, Host: host, Cause: "what differs cannot be judged while another run applies: " + who,
 					Hint: "wait until that has ended, then: provision verify",
-				}, p.LeftOut(plan))
+				}, p.LeftOut(differs))
 			}
 		}
-		return &Error{Code: ExitChanges, Cause: "the hosts differ from what the files say", Hint: "show the differences: provision plan; remove them: provision apply"}
+		return &report.Error{Code: report.ExitChanges, Cause: "the hosts differ from what the files say", Hint: "show the differences: provision plan; remove them: provision apply"}
 	}
 	if err := p.check(facts); err != nil {
-		return errors.Join(err, p.LeftOut(plan))
+		return errors.Join(err, p.LeftOut(differs))
 	}
-	return errors.Join(p.prove(ctx, smoke), p.LeftOut(plan))
+	return errors.Join(p.prove(ctx, smoke), p.LeftOut(differs))
 }

@@ -58,7 +58,7 @@ func describeKeyFile(path string, content []byte, err error) *keyFileError {
 		return is("is an encrypted PKCS #8 key", "let the agent open it: ssh-add "+q+"\nor "+anew)
 	case isHardware(public):
 		return is("is the handle of a hardware key (FIDO), which only an agent can use", "ssh-add "+q)
-	case kind == "DSA PRIVATE KEY", public != nil && public.Type() == ssh.InsecureKeyAlgoDSA:
+	case kind == "DSA PRIVATE KEY", public != nil && public.Type() == ssh.InsecureKeyAlgoDSA: //nolint:staticcheck // it is refused
 		return is("is a DSA key, which servers refuse", "make another one: ssh-keygen -t ed25519")
 	}
 	why := strings.TrimPrefix(err.Error(), "ssh: ")

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"provision/provision"
+	"provision/provision/report"
 )
 
 // allowances are what an operator allows by name, beyond what a plan does by itself.
@@ -49,7 +50,7 @@ func (c *cli) allowNewData(ctx context.Context, p *provision.Pass, given string)
 	}
 	if given == askName {
 		if !c.term.CanAsk() {
-			return provision.Usage("--new-data="+name, "--new-data needs the name of the stack that will begin with empty data, and there is no terminal to ask on")
+			return report.Usage("--new-data="+name, "--new-data needs the name of the stack that will begin with empty data, and there is no terminal to ask on")
 		}
 		answer, err := c.ask(ctx, fmt.Sprintf("The stack %q will begin with empty data where the old data is not found. Type its name to continue: ", name))
 		if err != nil {
@@ -58,7 +59,7 @@ func (c *cli) allowNewData(ctx context.Context, p *provision.Pass, given string)
 		given = answer
 	}
 	if given != name {
-		return provision.Usage("--new-data="+name, "--new-data names %q, and the stack is called %q", given, name)
+		return report.Usage("--new-data="+name, "--new-data names %q, and the stack is called %q", given, name)
 	}
 	p.Options["new-data"] = true
 	return nil

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"provision/cmd/provision/ui"
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -72,10 +72,10 @@ func TestAnswers(t *testing.T) {
 		code    int
 		changed bool
 	}{
-		"yes":                    {[]string{"y"}, provision.ExitDone, true},
-		"no":                     {[]string{"n"}, provision.ExitFailed, false},
-		"only Enter":             {[]string{""}, provision.ExitFailed, false},
-		"Ctrl-C at the question": {nil, provision.ExitInterrupted, false},
+		"yes":                    {[]string{"y"}, report.ExitDone, true},
+		"no":                     {[]string{"n"}, report.ExitFailed, false},
+		"only Enter":             {[]string{""}, report.ExitFailed, false},
+		"Ctrl-C at the question": {nil, report.ExitInterrupted, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -8,6 +8,8 @@ import (
 
 	"provision/cmd/provision/ui"
 	"provision/provision"
+	"provision/provision/plan"
+	"provision/provision/report"
 )
 
 func (c *cli) applyVerb() *cobra.Command {
@@ -38,16 +40,16 @@ another run (--lock-wait) it is made and shown again, without a question.`,
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) > 1:
-			return provision.Usage(cmd.CommandPath()+" --help", "unexpected argument %q", args[1])
+			return report.Usage(cmd.CommandPath()+" --help", "unexpected argument %q", args[1])
 		case len(args) == 1 && (len(c.limit) > 0 || c.skip || *allowed != (allowances{})):
-			return provision.Usage("pass them to plan --out", "a kept plan has its own --limit, --new-data, --prune, --resize and --skip-unreachable")
+			return report.Usage("pass them to plan --out", "a kept plan has its own --limit, --new-data, --prune, --resize and --skip-unreachable")
 		}
 		return nil
 	}
 	return change(c, cmd, everything, func(now, stop context.Context, p *provision.Pass, args []string) (*applyResult, error) {
 		p.LockWait = *wait
 		if len(args) == 1 {
-			saved, err := provision.ReadPlan(args[0])
+			saved, err := plan.ReadSaved(args[0])
 			if err != nil {
 				return nil, err
 			}
@@ -55,18 +57,18 @@ another run (--lock-wait) it is made and shown again, without a question.`,
 		} else if err := c.allow(stop, p, allowed); err != nil {
 			return nil, err
 		}
-		report, err := c.apply(now, stop, p, *page)
-		without := report != nil && len(report.Unreachable) > 0 && provision.ExitCode(err) == provision.ExitUnreachable
+		result, err := c.apply(now, stop, p, *page)
+		without := result != nil && len(result.Unreachable) > 0 && report.ExitCode(err) == report.ExitUnreachable
 		if err != nil && !without {
 			return nil, err
 		}
-		return &applyResult{report, "provision credentials -i " + c.inventory}, err
+		return &applyResult{result, "provision credentials -i " + c.inventory}, err
 	})
 }
 
 // applyResult is in the events: the last one is the report, also where the apply has failed.
 type applyResult struct {
-	report *provision.Report
+	report *report.Report
 	login  string // shows the password
 }
 

@@ -11,8 +11,8 @@ import (
 
 	"provision/cmd/provision/ui"
 	"provision/inventory"
-	"provision/provision"
 	"provision/provision/cloud/clouds"
+	"provision/provision/report"
 )
 
 func (c *cli) completionVerb() *cobra.Command {
@@ -34,7 +34,7 @@ PROVISION_INVENTORY; nothing is connected to. That for bash needs the package ba
 	}
 	return plain(c, cmd, func(_ context.Context, args []string) (*textResult, error) {
 		if len(args) != 1 || shells[args[0]] == nil {
-			return nil, provision.Usage("provision completion bash", "say which: %s", strings.Join(names, ", "))
+			return nil, report.Usage("provision completion bash", "say which: %s", strings.Join(names, ", "))
 		}
 		var script bytes.Buffer
 		err := shells[args[0]](cmd.Root(), &script)

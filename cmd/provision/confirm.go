@@ -8,15 +8,16 @@ import (
 
 	"provision/cmd/provision/ui"
 	"provision/provision"
+	"provision/provision/report"
 )
 
 // confirm asks for the plan that was just shown, also where it is another one than before.
-func (c *cli) confirm(ctx context.Context, plan *provision.Plan, _ bool) (bool, error) {
+func (c *cli) confirm(ctx context.Context, plan *report.Plan, _ bool) (bool, error) {
 	if c.yes {
 		return true, nil
 	}
 	if !c.term.CanAsk() {
-		return false, provision.Usage(c.command+" --yes", "this plan must be confirmed and there is no terminal to ask on; nothing was changed")
+		return false, report.Usage(c.command+" --yes", "this plan must be confirmed and there is no terminal to ask on; nothing was changed")
 	}
 	c.face.Pause()
 	answer, err := c.ask(ctx, "Carry out "+ui.Count(len(plan.Changes), "change")+"? [y/N] ")
@@ -31,7 +32,7 @@ func (c *cli) ask(ctx context.Context, question string) (string, error) {
 	answer, err := c.term.ReadLine(ctx)
 	if err != nil {
 		fmt.Fprintln(c.term.Err())
-		return "", &provision.Error{Code: provision.ExitInterrupted, Cause: "interrupted at the question, nothing was changed"}
+		return "", &report.Error{Code: report.ExitInterrupted, Cause: "interrupted at the question, nothing was changed"}
 	}
 	return answer, nil
 }
@@ -42,7 +43,7 @@ func (c *cli) typed(ctx context.Context, what, name string, confirmed []string) 
 		return nil
 	}
 	if !c.term.CanAsk() {
-		return provision.Usage("--confirm "+name, "destroying the %s %s needs its name, and there is no terminal to ask on; nothing was done", what, name)
+		return report.Usage("--confirm "+name, "destroying the %s %s needs its name, and there is no terminal to ask on; nothing was done", what, name)
 	}
 	answer, err := c.ask(ctx, fmt.Sprintf("This destroys the %s %s. Type its name to continue: ", what, name))
 	if err == nil && answer != name {

@@ -136,9 +136,9 @@ func (c *cli) demoApply(ctx context.Context) error {
 	defer c.face.Close()
 	defer p.Close()
 	p.Confirm = c.confirm
-	report, err := c.apply(ctx, ctx, p, "")
+	result, err := c.apply(ctx, ctx, p, "")
 	if err == nil {
-		c.write(applyResult{report, "provision credentials"}.Text)
+		c.write(applyResult{result, "provision credentials"}.Text)
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 
 	"provision/cmd/provision/ui"
 	"provision/provision"
+	"provision/provision/report"
 )
 
 func (c *cli) dropletVerb() *cobra.Command {
@@ -20,7 +21,7 @@ func (c *cli) dropletVerb() *cobra.Command {
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return provision.Usage("provision droplet --help", "unknown command %q", "droplet "+args[0])
+				return report.Usage("provision droplet --help", "unknown command %q", "droplet "+args[0])
 			}
 			return cmd.Help()
 		},
@@ -67,18 +68,18 @@ func (c *cli) dropletCreateVerb() *cobra.Command {
 		Example: "  provision droplet create -i prod.toml\n  provision droplet create -i prod.toml worker-1",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return provision.Usage(cmd.CommandPath()+" --help", "unexpected argument %q", args[1])
+				return report.Usage(cmd.CommandPath()+" --help", "unexpected argument %q", args[1])
 			}
 			return nil
 		},
 		ValidArgsFunction: c.completing(madeHosts),
 	}
 	return change(c, cmd, accountOf, func(now, stop context.Context, p *provision.Pass, _ []string) (*createResult, error) {
-		report, err := c.apply(now, stop, p, "")
+		result, err := c.apply(now, stop, p, "")
 		if err != nil {
 			return nil, err
 		}
-		return &createResult{len(report.Outcomes), "provision apply -i " + c.inventory}, nil
+		return &createResult{len(result.Outcomes), "provision apply -i " + c.inventory}, nil
 	})
 }
 

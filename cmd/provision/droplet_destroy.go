@@ -9,6 +9,7 @@ import (
 
 	"provision/cmd/provision/ui"
 	"provision/provision"
+	"provision/provision/report"
 )
 
 func (c *cli) dropletDestroyVerb() *cobra.Command {
@@ -29,7 +30,7 @@ has to be typed. SSH keys, the project and whatever has no tag of ours stay.`,
 			"  provision droplet destroy -i prod.toml worker-2 --confirm worker-2   # where there is no terminal",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if all == (len(args) == 1) || len(args) > 1 {
-				return provision.Usage("provision droplet destroy --help", "name the one droplet to destroy, or write --all")
+				return report.Usage("provision droplet destroy --help", "name the one droplet to destroy, or write --all")
 			}
 			return nil
 		},
@@ -71,7 +72,7 @@ func destroyOne(ctx context.Context, p *provision.Pass, name string, withVolume 
 		return nil, err
 	}
 	if withVolume && doomed.Volume == "" {
-		return nil, provision.Usage("leave out --with-volume", "%s has no volume", name)
+		return nil, report.Usage("leave out --with-volume", "%s has no volume", name)
 	}
 	if err := typed("droplet", name); err != nil {
 		return nil, err

@@ -46,14 +46,14 @@ func TestExamples(t *testing.T) {
 				}
 			}
 			if strings.Contains(apply, "--json") {
-				valid, report := schema(t), false
+				valid, result := schema(t), false
 				for line := range strings.Lines(readText(t, filepath.Join(p.dir, "events"))) {
 					if err := valid(line); err != nil {
 						t.Errorf("%v\n%s", err, line)
 					}
-					report = strings.Contains(line, `"type":"report"`)
+					result = strings.Contains(line, `"type":"report"`)
 				}
-				if !report {
+				if !result {
 					t.Error("the last line is no report")
 				}
 			}

@@ -9,6 +9,7 @@ import (
 
 	"provision/cmd/provision/ui"
 	"provision/provision"
+	"provision/provision/report"
 )
 
 func (c *cli) graphVerb() *cobra.Command {
@@ -23,7 +24,7 @@ files would give them: as text, as a Mermaid flowchart for a wiki, or as an SVG 
 	complete(cmd, "format", cobra.FixedCompletions(ui.GraphFormats, cobra.ShellCompDirectiveNoFileComp))
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if !slices.Contains(ui.GraphFormats, *format) {
-			return provision.Usage("formats are: "+strings.Join(ui.GraphFormats, ", "), "--format %s: there is no such format", *format)
+			return report.Usage("formats are: "+strings.Join(ui.GraphFormats, ", "), "--format %s: there is no such format", *format)
 		}
 		return noArgs(cmd, args)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote"
 )
 
@@ -34,7 +34,7 @@ var pointed = sync.OnceValue(func() *regexp.Regexp {
 // inventory of this call.
 func (c *cli) typable(err error) error {
 	var errs []error
-	for _, e := range provision.Errors(err) {
+	for _, e := range report.Errors(err) {
 		told := *e
 		told.Hint = withInventory(e.Hint, c.inventory)
 		errs = append(errs, &told)
@@ -60,5 +60,5 @@ func unnamed() error {
 	if len(files) > 0 && len(files) < 10 {
 		hint = "pass one of: -i " + strings.Join(files, ", -i ")
 	}
-	return provision.Usage(hint, "no inventory given")
+	return report.Usage(hint, "no inventory given")
 }

@@ -13,8 +13,8 @@ import (
 
 	"provision/cmd/provision/ui"
 	"provision/inventory"
-	"provision/provision"
 	"provision/provision/cloud/clouds"
+	"provision/provision/report"
 	"provision/provision/stack"
 )
 
@@ -71,7 +71,7 @@ keeps its example, to be edited.`,
 				flags = append(flags, "--"+layout.Name)
 			}
 			last := len(flags) - 1
-			err = provision.Usage("provision init --split", "say which: %s or %s", strings.Join(flags[:last], ", "), flags[last])
+			err = report.Usage("provision init --split", "say which: %s or %s", strings.Join(flags[:last], ", "), flags[last])
 		}
 		if err != nil {
 			return nil, err
@@ -99,13 +99,13 @@ func fromFlags(cmd *cobra.Command, layout inventory.Layout, values map[string]*s
 		given, fits := cmd.Flags().Changed(i.flag), slices.Contains(i.layouts, layout)
 		switch {
 		case given && !fits:
-			return nil, provision.Usage("provision init --help", "--%s is not for --%s", i.flag, layout.Name)
+			return nil, report.Usage("provision init --help", "--%s is not for --%s", i.flag, layout.Name)
 		case given:
 			if i.key == "url" {
 				a.forgetDomain()
 			}
 			if p := a.set(i, *values[i.flag]); p != nil {
-				wrong = append(wrong, provision.Usage(p.Hint, "--%s: %s", i.flag, p.Problem))
+				wrong = append(wrong, report.Usage(p.Hint, "--%s: %s", i.flag, p.Problem))
 			}
 		case fits && i.key == domainKey && cmd.Flags().Changed("url"):
 			a.set(i, a.domain())
@@ -182,7 +182,7 @@ func (c *cli) mode(ctx context.Context, a *answers, q ui.Question) error {
 func (c *cli) question(ctx context.Context, q ui.Question) (string, error) {
 	answer, err := c.term.Choose(ctx, c.style(c.term.ErrIsTerminal()), q)
 	if errors.Is(err, ui.ErrAborted) {
-		return "", &provision.Error{Code: provision.ExitInterrupted, Cause: "interrupted at the question, nothing was written"}
+		return "", &report.Error{Code: report.ExitInterrupted, Cause: "interrupted at the question, nothing was written"}
 	}
 	return answer, err
 }
@@ -191,7 +191,7 @@ func (c *cli) question(ctx context.Context, q ui.Question) (string, error) {
 func absent(names ...string) error {
 	for _, name := range names {
 		if _, err := os.Lstat(name); err == nil {
-			return provision.Usage("move it away, or run this in another directory", "%s exists; nothing was written", name)
+			return report.Usage("move it away, or run this in another directory", "%s exists; nothing was written", name)
 		}
 	}
 	return nil
@@ -215,7 +215,7 @@ func scaffold(a *answers) (wrote []string, err error) {
 	for _, f := range out {
 		file, err := os.OpenFile(f.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if err != nil {
-			return wrote, provision.Usage("", "write %s: %v", f.name, err)
+			return wrote, report.Usage("", "write %s: %v", f.name, err)
 		}
 		_, err = file.WriteString(f.text)
 		if cerr := file.Close(); err == nil {

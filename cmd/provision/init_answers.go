@@ -9,8 +9,8 @@ import (
 
 	"provision/inventory"
 	"provision/inventory/strict"
-	"provision/provision"
 	"provision/provision/cloud/clouds"
+	"provision/provision/report"
 )
 
 // answers are what is known so far.
@@ -80,7 +80,7 @@ func refused(layout inventory.Layout, problems strict.Problems) error {
 		if where == "--ssh-key" {
 			hint = "make one: ssh-keygen -t ed25519; or name another: --ssh-key FILE"
 		}
-		errs = append(errs, provision.Usage(cmp.Or(p.Hint, hint), "%s: %s", where, p.Problem))
+		errs = append(errs, report.Usage(cmp.Or(p.Hint, hint), "%s: %s", where, p.Problem))
 	}
 	return errors.Join(errs...)
 }

@@ -9,7 +9,7 @@ import (
 	"os"
 
 	"provision/cmd/provision/ui"
-	"provision/provision"
+	"provision/provision/report"
 )
 
 func main() {
@@ -32,11 +32,11 @@ func run(args []string, term Terminal) int {
 		ui.ErrorsJSON(c.out, err)
 	}
 	if isShown && c.out.failed == nil {
-		return provision.ExitCode(err)
+		return report.ExitCode(err)
 	}
 	if err = c.out.join(err); err == nil {
-		return provision.ExitDone
+		return report.ExitDone
 	}
 	ui.Errors(term.Err(), c.style(term.ErrIsTerminal()), err)
-	return provision.ExitCode(err)
+	return report.ExitCode(err)
 }

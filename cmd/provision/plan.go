@@ -9,6 +9,7 @@ import (
 
 	"provision/cmd/provision/ui"
 	"provision/provision"
+	"provision/provision/report"
 )
 
 func (c *cli) planVerb() *cobra.Command {
@@ -32,7 +33,7 @@ func (c *cli) planVerb() *cobra.Command {
 			return nil, err
 		}
 		if err == nil && *out != "" {
-			if err = p.Save(plan, facts).Write(*out); err == nil {
+			if err = p.Keep(plan, facts).Write(*out); err == nil {
 				c.then("the plan is kept in %s; carry it out with: provision apply -i %s %s", *out, c.inventory, *out)
 			}
 		}
@@ -40,15 +41,15 @@ func (c *cli) planVerb() *cobra.Command {
 			err = p.LeftOut(plan)
 		}
 		if err == nil && *detailed && !plan.Empty() {
-			err = &shown{&provision.Error{Code: provision.ExitChanges, Cause: "there are changes"}}
+			err = &shown{&report.Error{Code: report.ExitChanges, Cause: "there are changes"}}
 		}
 		return &planResult{time.Now().UTC(), plan}, err
 	})
 }
 
 type planResult struct {
-	Time time.Time       `json:"time"`
-	Plan *provision.Plan `json:"plan"`
+	Time time.Time    `json:"time"`
+	Plan *report.Plan `json:"plan"`
 }
 
 func (planResult) Type() string                   { return "plan" }

@@ -13,7 +13,7 @@ import (
 	"github.com/creack/pty"
 
 	"provision/cmd/provision/ui"
-	"provision/provision"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -161,7 +161,7 @@ func TestDemoOnTerminal(t *testing.T) {
 func crash() {
 	live := ui.NewLive(os.Stderr, ui.Style{Color: true})
 	for n := range 1000 {
-		live.Event(provision.Event{Type: "change", Host: "prefect", Stage: "images", Act: "add", Step: fmt.Sprint("image ", n), State: "start"})
+		live.Event(report.Event{Type: "change", Host: "prefect", Stage: "images", Act: "add", Step: fmt.Sprint("image ", n), State: "start"})
 		time.Sleep(5 * time.Millisecond)
 		if n == 100 {
 			go func() { panic("something that cannot be") }()

@@ -98,7 +98,7 @@ func flags(b *strings.Builder, set *pflag.FlagSet) {
 // TestReferenceExitCodes: the page, the help and the code name the same numbers.
 func TestReferenceExitCodes(t *testing.T) {
 	t.Parallel()
-	tree, err := parser.ParseFile(token.NewFileSet(), "../../provision/errors.go", nil, 0)
+	tree, err := parser.ParseFile(token.NewFileSet(), "../../provision/report/errors.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"io"
 
 	"provision/cmd/provision/ui"
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // Result is what a verb found or did. Its exported fields are its line of --json, beside the version and the type.
@@ -52,7 +52,7 @@ func lineOf(r Result) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	line := fmt.Appendf(nil, `{"version":%d,"type":%q`, provision.EventVersion, r.Type())
+	line := fmt.Appendf(nil, `{"version":%d,"type":%q`, report.EventVersion, r.Type())
 	if len(fields) > len("{}") {
 		line = append(line, ',')
 	}

@@ -18,6 +18,7 @@ import (
 	"provision/cmd/provision/ui"
 	"provision/inventory/strict"
 	"provision/provision"
+	"provision/provision/report"
 	"provision/remote"
 )
 
@@ -73,7 +74,7 @@ Caddy on one host, agents and your flows on others. Run again, it changes only w
 			if s := cmd.SuggestionsFor(args[0]); len(s) > 0 {
 				hint = "did you mean: provision " + s[0]
 			}
-			return provision.Usage(hint, "unknown command %q", args[0])
+			return report.Usage(hint, "unknown command %q", args[0])
 		},
 	}
 	f := root.PersistentFlags()
@@ -95,7 +96,7 @@ Caddy on one host, agents and your flows on others. Run again, it changes only w
 				hint = "did you mean: --" + near
 			}
 		}
-		return provision.Usage(hint, "%v", err)
+		return report.Usage(hint, "%v", err)
 	})
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodes + "\n")
 	root.SetUsageFunc(usage(root.UsageFunc()))
@@ -131,7 +132,7 @@ func usage(write func(*cobra.Command) error) func(*cobra.Command) error {
 
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return provision.Usage(cmd.CommandPath()+" --help", "unexpected argument %q", args[0])
+		return report.Usage(cmd.CommandPath()+" --help", "unexpected argument %q", args[0])
 	}
 	return nil
 }
@@ -164,7 +165,7 @@ func (c *cli) pass(sys *provision.System) (*provision.Pass, error) {
 		p.Dialer.Log = func(format string, args ...any) { c.face.Say("  " + fmt.Sprintf(format, args...)) }
 	}
 	c.sent = map[string]bool{}
-	p.Events = func(e provision.Event) {
+	p.Events = func(e report.Event) {
 		c.sent[e.Type] = true
 		c.hand.Event(e)
 		if c.page != nil {

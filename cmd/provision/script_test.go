@@ -19,8 +19,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/crypto/ssh"
 
-	"provision/provision"
 	"provision/provision/cloud/digitalocean/digitaloceantest"
+	"provision/provision/report"
 	"provision/remote/remotetest"
 )
 
@@ -177,8 +177,8 @@ func jsonLines(ts *testscript.TestScript, neg bool, args []string) {
 			Version int
 			Type    string
 		}
-		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Version != provision.EventVersion || e.Type == "" {
-			ts.Fatalf("line %d is not an object with version %d and a type (%v): %s", n+1, provision.EventVersion, err, line)
+		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Version != report.EventVersion || e.Type == "" {
+			ts.Fatalf("line %d is not an object with version %d and a type (%v): %s", n+1, report.EventVersion, err, line)
 		}
 		fmt.Fprintln(ts.Stdout(), e.Type)
 	}

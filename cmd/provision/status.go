@@ -8,6 +8,7 @@ import (
 
 	"provision/cmd/provision/ui"
 	"provision/provision"
+	"provision/provision/report"
 )
 
 func (c *cli) statusVerb() *cobra.Command {
@@ -24,8 +25,8 @@ it ends with 22 where something does not work, and with 2 where a droplet is not
 	return read(c, cmd, everything, func(ctx context.Context, p *provision.Pass, _ []string) (*statusResult, error) {
 		c.oneLine(p)
 		hosts, err := p.Status(ctx)
-		if code := provision.Ill(hosts); *coded && err == nil && code != provision.ExitDone {
-			err = &shown{&provision.Error{Code: code, Cause: "not everything works"}}
+		if code := provision.Ill(hosts); *coded && err == nil && code != report.ExitDone {
+			err = &shown{&report.Error{Code: code, Cause: "not everything works"}}
 		}
 		return &statusResult{p.System.Inventory.URL, hosts, "provision apply -i " + c.inventory}, err
 	})

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"syscall"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // results is standard output. It keeps the first write that failed, so that no verb has to ask: what
@@ -41,7 +41,7 @@ func (r *results) join(err error) error {
 		return err
 	}
 	var all []error
-	for _, e := range provision.Errors(err) {
+	for _, e := range report.Errors(err) {
 		if !errors.Is(e, r.failed) { // a verb that returned the same
 			all = append(all, e)
 		}
@@ -55,7 +55,7 @@ func (r *results) join(err error) error {
 	if errors.Is(cause, syscall.EPIPE) {
 		hint = "the program that read it has ended; write into a file, or let that program read to the end"
 	}
-	return errors.Join(append(all, &provision.Error{Code: provision.ExitFailed, Cause: "write to standard output: " + cause.Error(), Hint: hint})...)
+	return errors.Join(append(all, &report.Error{Code: report.ExitFailed, Cause: "write to standard output: " + cause.Error(), Hint: hint})...)
 }
 
 // survivePipes makes a write to a pipe that nobody reads an error. Without it the process would be

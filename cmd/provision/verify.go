@@ -11,6 +11,7 @@ import (
 
 	"provision/cmd/provision/ui"
 	"provision/provision"
+	"provision/provision/report"
 )
 
 func (c *cli) verifyVerb() *cobra.Command {
@@ -63,5 +64,5 @@ func smokeHosts(sys *provision.System, word string) ([]string, error) {
 	case slices.Contains(all, word):
 		return []string{word}, nil
 	}
-	return nil, provision.Usage("agent hosts are: "+strings.Join(all, ", "), "--smoke=%s: there is no such agent host", word)
+	return nil, report.Usage("agent hosts are: "+strings.Join(all, ", "), "--smoke=%s: there is no such agent host", word)
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"provision/files/naming"
-
 	"provision/remote/remotetest/unix"
 )
 

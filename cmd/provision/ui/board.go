@@ -9,7 +9,7 @@ import (
 
 	"charm.land/lipgloss/v2"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // board is what the live board shows: it takes events in, and gives lines that are finished and a
@@ -31,11 +31,11 @@ type scrolled struct{ left, what, right string }
 type boardHost struct {
 	planned, ended, failed, skipped int
 
-	doing    *provision.Event // the change in hand, nil if none
-	state    string           // in words, while nothing is in hand
-	begun    time.Time        // of what it does
-	said     string           // the last line of what it does
-	progress *provision.Progress
+	doing    *report.Event // the change in hand, nil if none
+	state    string        // in words, while nothing is in hand
+	begun    time.Time     // of what it does
+	said     string        // the last line of what it does
+	progress *report.Progress
 	rate     rate
 }
 
@@ -55,7 +55,7 @@ func (b *board) host(name string) *boardHost {
 }
 
 // event takes an event in.
-func (b *board) event(e provision.Event, now time.Time) {
+func (b *board) event(e report.Event, now time.Time) {
 	e = placed(e)
 	if e.Type == "plan" {
 		for _, h := range b.hosts {
@@ -104,8 +104,8 @@ func (b *board) event(e provision.Event, now time.Time) {
 		h.ended++
 		h.wait(now, "")
 		switch e.State {
-		case provision.Done:
-		case provision.Skipped:
+		case report.Done:
+		case report.Skipped:
 			h.skipped++
 			b.skipped.add(e)
 			return
@@ -120,7 +120,7 @@ func (b *board) event(e provision.Event, now time.Time) {
 
 func (h *boardHost) wait(now time.Time, state string) { h.state, h.begun = state, now }
 
-func (h *boardHost) told(e provision.Event, now time.Time) {
+func (h *boardHost) told(e report.Event, now time.Time) {
 	if text := buildPrefix.ReplaceAllString(e.Text, ""); text != "" && !strings.HasPrefix(text, "DONE ") && text != "CACHED" {
 		h.said = text
 	}
@@ -135,9 +135,9 @@ func (h *boardHost) told(e provision.Event, now time.Time) {
 }
 
 // finish adds the line of what ended.
-func (b *board) finish(e provision.Event, what string) {
+func (b *board) finish(e report.Event, what string) {
 	mark := b.s.green("✓")
-	if e.State != provision.Done {
+	if e.State != report.Done {
 		mark = b.s.red("✗")
 	}
 	stage := e.Stage
@@ -145,7 +145,7 @@ func (b *board) finish(e provision.Event, what string) {
 		stage = e.Type
 	}
 	line := scrolled{fmt.Sprintf("%s %s  %-8s  ", mark, b.padded(e.Host), stage), what, "  " + b.s.dim(took(e.Seconds))}
-	if e.State != provision.Done {
+	if e.State != report.Done {
 		line.right += "  " + result(b.s, e.State)
 		if e.Text != "" && e.Text != what {
 			line.right += ": " + e.Text
@@ -322,7 +322,7 @@ func (h *boardHost) what() string {
 var buildPrefix = regexp.MustCompile(`^#\d+ (\[[^\]]*\] |\d+\.\d+ )?`)
 
 // moved is how many bytes have come or gone so far.
-func moved(p *provision.Progress) int64 {
+func moved(p *report.Progress) int64 {
 	if p.Unit == "bytes" {
 		return p.Done
 	}

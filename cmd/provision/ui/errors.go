@@ -5,13 +5,13 @@ import (
 	"io"
 	"strings"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // Errors shows what went wrong, one block each: host, step and cause in a line, what was seen, what
 // to type next.
 func Errors(w io.Writer, s Style, err error) {
-	for _, e := range provision.Errors(err) {
+	for _, e := range report.Errors(err) {
 		var where []string
 		for _, part := range []string{e.Host, e.Step} {
 			if part != "" {

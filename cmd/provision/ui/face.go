@@ -3,13 +3,13 @@ package ui
 import (
 	"sync"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // Face shows a stream of events while work is going on. Its methods may be called concurrently.
 type Face interface {
 	// Event shows one event.
-	Event(provision.Event)
+	Event(report.Event)
 	// Say shows a remark of the program itself.
 	Say(text string)
 	// Pause leaves the terminal to somebody else, for a question or a result, until the next event.
@@ -23,11 +23,11 @@ type Face interface {
 // Hand knows which changes are in hand. Its zero value is ready to use, concurrently.
 type Hand struct {
 	mu      sync.Mutex
-	changes []provision.Event
+	changes []report.Event
 }
 
 // Event takes note of what begins and of what ends.
-func (h *Hand) Event(e provision.Event) {
+func (h *Hand) Event(e report.Event) {
 	if e.Type != "change" {
 		return
 	}

@@ -6,7 +6,7 @@ import (
 	"io"
 	"sync"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // JSON is the face for programs: one event a line. Remarks go to another stream.
@@ -23,7 +23,7 @@ func NewJSON(out, remarks io.Writer) *JSON {
 	return &JSON{enc: json.NewEncoder(out), remarks: remarks}
 }
 
-func (j *JSON) Event(e provision.Event) {
+func (j *JSON) Event(e report.Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.enc.Encode(e)
@@ -37,11 +37,11 @@ func (j *JSON) Close()           {}
 // ErrorsJSON writes one line for each error.
 func ErrorsJSON(w io.Writer, err error) {
 	enc := json.NewEncoder(w)
-	for _, e := range provision.Errors(err) {
+	for _, e := range report.Errors(err) {
 		enc.Encode(struct {
 			Version int    `json:"version"`
 			Type    string `json:"type"`
-			*provision.Error
-		}{provision.EventVersion, "error", e})
+			*report.Error
+		}{report.EventVersion, "error", e})
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // Heartbeat is after how long a change that still runs is named again where there is no live board.
@@ -36,7 +36,7 @@ type Lines struct {
 
 // long is something that has begun and not ended.
 type long struct {
-	e           provision.Event
+	e           report.Event
 	begun, told time.Time
 	said        string
 }
@@ -100,7 +100,7 @@ func (l *Lines) remark(host, stage, text string) {
 	fmt.Fprintf(l.w, "%-*s  %s  %s\n", l.width, host, fit(stage, 8), text)
 }
 
-func (l *Lines) Event(e provision.Event) {
+func (l *Lines) Event(e report.Event) {
 	e = placed(e)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -154,7 +154,7 @@ func (l *Lines) Event(e provision.Event) {
 }
 
 // track keeps what is running.
-func (l *Lines) track(e provision.Event) {
+func (l *Lines) track(e report.Event) {
 	if e.State == "" || e.Host == "" {
 		return
 	}
@@ -164,11 +164,11 @@ func (l *Lines) track(e provision.Event) {
 	}
 }
 
-func (l *Lines) change(e provision.Event) {
+func (l *Lines) change(e report.Event) {
 	switch e.State {
 	case "start":
 		return
-	case provision.Skipped:
+	case report.Skipped:
 		l.skipped.add(e)
 		return
 	}
@@ -178,16 +178,16 @@ func (l *Lines) change(e provision.Event) {
 // result is the state of what ended, in its colour.
 func result(s Style, state string) string {
 	switch state {
-	case provision.Done:
+	case report.Done:
 		return s.green(state)
-	case provision.Skipped:
+	case report.Skipped:
 		return s.yellow(state)
 	}
 	return s.red(state)
 }
 
 // progress says in a few words how far a change is.
-func progress(e provision.Event) string {
+func progress(e report.Event) string {
 	p := e.Progress
 	switch {
 	case p == nil:

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // TestLines has the words of a log: host, stage, change, result, time.
@@ -15,23 +15,23 @@ func TestLines(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	l := NewLines(&b, Style{}, false, time.Hour)
-	failed := change("worker-1", "system", "add", "docker", provision.Failed)
+	failed := change("worker-1", "system", "add", "docker", report.Failed)
 	failed.Text, failed.Seconds = "no route", 75
-	skipped := change("worker-1", "files", "add", "file /f", provision.Skipped)
+	skipped := change("worker-1", "files", "add", "file /f", report.Skipped)
 	skipped.Text = "it needs docker on worker-1"
-	for _, e := range []provision.Event{
+	for _, e := range []report.Event{
 		{Type: "connect", Host: "prefect", State: "start", Text: "10.0.0.11"},
 		{Type: "connect", Host: "prefect", State: "done", Seconds: 0.2},
 		planOf(),
 		{Type: "round", Round: 1, Text: "3 changes"},
 		change("prefect", "system", "add", "docker", "start"),
 		told("prefect", "Unpacking", nil),
-		change("prefect", "system", "add", "docker", provision.Done),
+		change("prefect", "system", "add", "docker", report.Done),
 		{Type: "note", Host: "prefect", Text: "something was found out"},
 		failed, skipped,
 		{Type: "round", Round: 2, Text: "1 changes"},
-		{Type: "verify", Host: "worker-1", State: provision.Done, Text: "its queue answers", Seconds: 2},
-		{Type: "report", Report: &provision.Report{}},
+		{Type: "verify", Host: "worker-1", State: report.Done, Text: "its queue answers", Seconds: 2},
+		{Type: "report", Report: &report.Report{}},
 	} {
 		l.Event(e)
 	}
@@ -63,8 +63,8 @@ func TestHeartbeat(t *testing.T) {
 	lines := make(lineReader, 1<<16) // more than the test can last
 	l := NewLines(lines, Style{}, false, 10*time.Millisecond)
 	l.Event(change("prefect", "images", "add", "image x", "start"))
-	l.Event(told("prefect", "", &provision.Progress{What: "build", Unit: "steps", Done: 2, Total: 5, Bytes: 3 << 20}))
-	l.Event(provision.Event{Type: "observe", Host: "worker-1", State: "start"})
+	l.Event(told("prefect", "", &report.Progress{What: "build", Unit: "steps", Done: 2, Total: 5, Bytes: 3 << 20}))
+	l.Event(report.Event{Type: "observe", Host: "worker-1", State: "start"})
 	changes, observations := 0, 0
 	for changes < 3 || observations < 3 {
 		select {
@@ -81,7 +81,7 @@ func TestHeartbeat(t *testing.T) {
 			t.Fatal("no further line")
 		}
 	}
-	l.Event(change("prefect", "images", "add", "image x", provision.Done))
+	l.Event(change("prefect", "images", "add", "image x", report.Done))
 	for over := false; !over; {
 		over = strings.Contains(<-lines, "done")
 	}

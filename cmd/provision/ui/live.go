@@ -12,7 +12,7 @@ import (
 	"github.com/charmbracelet/colorprofile"
 	"golang.org/x/term"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // Live is the face on a terminal: a board with a line for each host, above which finished lines
@@ -44,7 +44,7 @@ func NewLive(f *os.File, s Style) *Live {
 	return &Live{w: f, f: f, s: s, board: newBoard(s, time.Now())}
 }
 
-func (l *Live) Event(e provision.Event) {
+func (l *Live) Event(e report.Event) {
 	switch e.Type {
 	case "plan":
 		l.Pause()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"provision/provision"
+	"provision/provision/report"
 )
 
 // Page collects the events of an apply and writes what became of it as one page that needs nothing
@@ -20,24 +21,24 @@ type Page struct {
 	mu       sync.Mutex
 	topology *provision.Topology
 	begun    time.Time
-	plan     *provision.Plan // the first one, which was confirmed
+	plan     *report.Plan // the first one, which was confirmed
 	spans    []span
-	notes    []provision.Event
-	report   *provision.Report
+	notes    []report.Event
+	report   *report.Report
 }
 
 // span is a part of the time of one host.
 type span struct {
 	Host, Stage, What, State string
 	Start, Seconds           float64
-	Wire                     provision.Wire
+	Wire                     report.Wire
 }
 
 // NewPage makes a page about a system.
 func NewPage(t *provision.Topology) *Page { return &Page{topology: t, begun: time.Now()} }
 
 // Event takes note of one event.
-func (p *Page) Event(e provision.Event) {
+func (p *Page) Event(e report.Event) {
 	e = placed(e)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -51,7 +52,7 @@ func (p *Page) Event(e provision.Event) {
 	case "report":
 		p.report = e.Report
 	case "connect", "observe", "change":
-		if e.State == "start" || e.State == provision.Skipped {
+		if e.State == "start" || e.State == report.Skipped {
 			return
 		}
 		s := span{Host: e.Host, Stage: e.Stage, What: e.Act + " " + e.Step, State: e.State, Seconds: e.Seconds}
@@ -79,11 +80,11 @@ type lane struct {
 func (p *Page) Write(w io.Writer) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	report := p.report
-	if report == nil {
-		report = &provision.Report{}
+	result := p.report
+	if result == nil {
+		result = &report.Report{}
 	}
-	total := max(report.Seconds, 0.001)
+	total := max(result.Seconds, 0.001)
 	t, err := template.New("report").Funcs(template.FuncMap{
 		"took": took, "size": size, "symbol": symbol, "count": Count,
 		"percent": func(seconds float64) template.CSS {
@@ -99,40 +100,40 @@ func (p *Page) Write(w io.Writer) error {
 	}
 	slowest := slices.Clone(p.spans)
 	slices.SortStableFunc(slowest, func(a, b span) int { return cmp.Compare(b.Seconds, a.Seconds) })
-	verdict, class := verdict(report)
+	verdict, class := verdict(result)
 	made := 0
-	for _, o := range report.Outcomes {
-		if o.State == provision.Done {
+	for _, o := range result.Outcomes {
+		if o.State == report.Done {
 			made++
 		}
 	}
 	words := fmt.Sprint(made)
-	if n := len(report.Outcomes); made < n {
+	if n := len(result.Outcomes); made < n {
 		words += fmt.Sprintf(" of %d", n)
 	}
 	return t.Execute(w, map[string]any{
-		"Report": report, "Topology": p.topology, "Verdict": verdict, "Made": words, "Class": class,
+		"Report": result, "Topology": p.topology, "Verdict": verdict, "Made": words, "Class": class,
 		"Picture": template.HTML(svg(p.topology)), // made here, and escaped there
 		"Begun":   p.begun.Format("2006-01-02 15:04:05 -0700"), "Plan": p.plan, "Groups": groups(p.plan),
 		"Lanes": lanes(p.spans), "Slowest": slowest, "Notes": p.notes, "Ticks": ticks(total),
-		"Stages": append([]string{"connect", "observe"}, provision.Stages...),
+		"Stages": append([]string{"connect", "observe"}, report.Stages...),
 	})
 }
 
 // verdict is the result in a few words, and its class.
-func verdict(r *provision.Report) (words, class string) {
+func verdict(r *report.Report) (words, class string) {
 	failed := 0
 	for _, o := range r.Outcomes {
-		if o.State == provision.Failed || o.State == provision.Unsure {
+		if o.State == report.Failed || o.State == report.Unsure {
 			failed++
 		}
 	}
 	switch {
-	case r.ExitCode == provision.ExitInterrupted:
+	case r.ExitCode == report.ExitInterrupted:
 		return "interrupted", "bad"
 	case failed > 0:
 		return Count(failed, "change") + " failed", "bad"
-	case r.ExitCode != provision.ExitDone:
+	case r.ExitCode != report.ExitDone:
 		return "failed", "bad"
 	case len(r.Outcomes) == 0:
 		return "nothing to change, everything works", "good"

@@ -3,7 +3,7 @@ package ui
 import (
 	"slices"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // Cloud stands where a host's name would: what has no host is in the cloud account.
@@ -17,7 +17,7 @@ func place(host string) string {
 }
 
 // placed gives the account's part of the work the place of a host.
-func placed(e provision.Event) provision.Event {
+func placed(e report.Event) report.Event {
 	switch e.Type {
 	case "plan":
 		e.Plan = placedPlan(e.Plan)
@@ -27,9 +27,9 @@ func placed(e provision.Event) provision.Event {
 	return e
 }
 
-func placedPlan(p *provision.Plan) *provision.Plan {
-	if !slices.ContainsFunc(p.Changes, func(c provision.Change) bool { return c.Host == "" }) &&
-		!slices.ContainsFunc(p.Later, func(l provision.Later) bool { return l.Host == "" }) {
+func placedPlan(p *report.Plan) *report.Plan {
+	if !slices.ContainsFunc(p.Changes, func(c report.Change) bool { return c.Host == "" }) &&
+		!slices.ContainsFunc(p.Later, func(l report.Later) bool { return l.Host == "" }) {
 		return p // there is nothing to place, and plans can be large
 	}
 	out := *p

@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strings"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // Plan shows a plan grouped by host and, within a host, by stage.
-func Plan(w io.Writer, s Style, p *provision.Plan) {
+func Plan(w io.Writer, s Style, p *report.Plan) {
 	p = placedPlan(p)
 	announced(w, s, p)
 	if p.Empty() {
@@ -22,7 +22,7 @@ func Plan(w io.Writer, s Style, p *provision.Plan) {
 }
 
 // account says what is left as it is in the cloud account, and what all of it costs.
-func account(w io.Writer, a *provision.PlanAccount) {
+func account(w io.Writer, a *report.PlanAccount) {
 	if a == nil {
 		return
 	}
@@ -41,7 +41,7 @@ func account(w io.Writer, a *provision.PlanAccount) {
 }
 
 // announced shows a plan on the way; that nothing is to change is the result's to say.
-func announced(to io.Writer, s Style, p *provision.Plan) {
+func announced(to io.Writer, s Style, p *report.Plan) {
 	w := bufio.NewWriter(to) // a fleet's plan has a hundred thousand lines
 	defer w.Flush()
 	for _, warning := range p.Warnings {
@@ -54,7 +54,7 @@ func announced(to io.Writer, s Style, p *provision.Plan) {
 	hosts := groups(p)
 	for _, h := range hosts {
 		fmt.Fprintln(w, s.bold(h.Host))
-		for _, stage := range provision.Stages {
+		for _, stage := range report.Stages {
 			first := true
 			for _, c := range h.Changes {
 				if c.Stage != stage {
@@ -77,7 +77,7 @@ func announced(to io.Writer, s Style, p *provision.Plan) {
 }
 
 // unreachable names the hosts that a plan was made without, and what waits for them elsewhere.
-func unreachable(w io.Writer, s Style, p *provision.Plan) {
+func unreachable(w io.Writer, s Style, p *report.Plan) {
 	for _, u := range p.Unreachable {
 		fmt.Fprintf(w, "%s is left out: %s\n", s.bold(u.Host), s.yellow(u.Cause))
 		for _, c := range u.Waits {
@@ -91,7 +91,7 @@ func unreachable(w io.Writer, s Style, p *provision.Plan) {
 }
 
 // without names the hosts that something was done without; nothing where there are none.
-func without(hosts []provision.Unreachable) string {
+func without(hosts []report.Unreachable) string {
 	if len(hosts) == 0 {
 		return ""
 	}
@@ -114,7 +114,7 @@ func where(places []*group) string {
 	return Count(hosts, "host")
 }
 
-func planned(w io.Writer, s Style, c *provision.Change) {
+func planned(w io.Writer, s Style, c *report.Change) {
 	fmt.Fprintf(w, "    %s %s: %s\n", s.act(c.Act, symbol(c.Act)+" "+c.Act), c.Step, c.Why)
 	if c.Note != "" {
 		fmt.Fprintf(w, "        %s\n", s.dim(c.Note))
@@ -125,12 +125,12 @@ func planned(w io.Writer, s Style, c *provision.Change) {
 // group is the plan of one host.
 type group struct {
 	Host    string
-	Changes []*provision.Change
-	Later   []provision.Later
+	Changes []*report.Change
+	Later   []report.Later
 }
 
 // groups are the hosts of a plan in the order of work. Nil has none.
-func groups(p *provision.Plan) (out []*group) {
+func groups(p *report.Plan) (out []*group) {
 	if p == nil {
 		return nil
 	}
@@ -156,7 +156,7 @@ func groups(p *provision.Plan) (out []*group) {
 // acts are all kinds of changes, in the order in which they are counted.
 var acts = []string{"add", "change", "replace", "reload", "await", "remove", "refuse"}
 
-func counts(s Style, p *provision.Plan) string {
+func counts(s Style, p *report.Plan) string {
 	var parts []string
 	for _, act := range acts {
 		n := 0
@@ -176,7 +176,7 @@ func counts(s Style, p *provision.Plan) string {
 }
 
 // interruptions says once more, at the end where it is read, what stops for a while.
-func interruptions(w io.Writer, s Style, p *provision.Plan) {
+func interruptions(w io.Writer, s Style, p *report.Plan) {
 	for _, c := range p.Changes {
 		if c.Interrupts {
 			fmt.Fprintf(w, "%s %s on %s: %s\n", s.yellow("interrupts"), strings.TrimPrefix(c.Step, "container "), c.Host, cmp.Or(c.Note, c.Why))

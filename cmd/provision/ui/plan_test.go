@@ -4,14 +4,14 @@ import (
 	"strings"
 	"testing"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // everyChange is a plan with one change of each kind.
-func everyChange() *provision.Plan {
-	return &provision.Plan{
+func everyChange() *report.Plan {
+	return &report.Plan{
 		Warnings: []string{"past their end of life, so without security updates: Prefect 2.20.25"},
-		Changes: []provision.Change{
+		Changes: []report.Change{
 			{Host: "prefect", Stage: "images", Step: "image prefect-caddy:1", Act: "add", Why: "the image is not on the host; it is built"},
 			{Host: "prefect", Stage: "files", Step: "file /srv/Caddyfile", Act: "change", Why: "the content differs", Diff: "--- host/Caddyfile\n+++ new/Caddyfile\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n"},
 			{Host: "prefect", Stage: "services", Step: "caddy configuration", Act: "reload", Why: "the Caddyfile changes", Note: "connections stay open; the container stays"},
@@ -20,7 +20,7 @@ func everyChange() *provision.Plan {
 			{Host: "worker-1", Stage: "services", Step: "container prefect-business-logic", Act: "replace", Why: "its definition differs", Note: "running flows have 2m0s to end; 3 run now", Interrupts: true},
 			{Host: "worker-1", Stage: "cleanup", Step: "container prefect-old", Act: "remove", Why: "it is no longer wanted"},
 		},
-		Later: []provision.Later{{Host: "worker-1", Step: "deployments", After: "container prefect-business-logic"}},
+		Later: []report.Later{{Host: "worker-1", Step: "deployments", After: "container prefect-business-logic"}},
 	}
 }
 
@@ -32,7 +32,7 @@ func TestPlan(t *testing.T) {
 		golden(t, name, b.String())
 	}
 	var b strings.Builder
-	Plan(&b, Style{}, &provision.Plan{})
+	Plan(&b, Style{}, &report.Plan{})
 	if b.String() != "nothing to change\n" {
 		t.Errorf("an empty plan: %q", b.String())
 	}
@@ -54,8 +54,8 @@ func TestStages(t *testing.T) {
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	Errors(&b, Style{}, &provision.Error{
-		Code: provision.ExitUnhealthy, Host: "prefect", Step: "container prefect-server", Cause: "it starts and ends again (exit code 1)",
+	Errors(&b, Style{}, &report.Error{
+		Code: report.ExitUnhealthy, Host: "prefect", Step: "container prefect-server", Cause: "it starts and ends again (exit code 1)",
 		Evidence: "last lines of prefect-server:\nTraceback\nKeyError: 'x'\n", Hint: "do this\nor that",
 	})
 	want := `error: prefect: container prefect-server: it starts and ends again (exit code 1)

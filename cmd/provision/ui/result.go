@@ -7,10 +7,11 @@ import (
 	"strings"
 
 	"provision/provision"
+	"provision/provision/report"
 )
 
 // Report shows how an apply ended.
-func Report(w io.Writer, s Style, r *provision.Report, login string) {
+func Report(w io.Writer, s Style, r *report.Report, login string) {
 	if left := without(r.Unreachable); left != "" {
 		fmt.Fprintf(w, "%s: %s in %s%s; everything else works\n", s.yellow("done in part"), Count(len(r.Outcomes), "change"), took(r.Seconds), left)
 	} else if len(r.Outcomes) == 0 {

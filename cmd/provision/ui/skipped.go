@@ -3,7 +3,7 @@ package ui
 import (
 	"fmt"
 
-	"provision/provision"
+	"provision/provision/report"
 )
 
 // skipped counts the changes that were not begun. One that fails early leaves dozens of them, so
@@ -11,12 +11,12 @@ import (
 type skipped struct {
 	hosts []string
 	count map[string]int
-	first map[string]provision.Event
+	first map[string]report.Event
 }
 
-func (s *skipped) add(e provision.Event) {
+func (s *skipped) add(e report.Event) {
 	if s.count == nil {
-		s.count, s.first = map[string]int{}, map[string]provision.Event{}
+		s.count, s.first = map[string]int{}, map[string]report.Event{}
 	}
 	if s.count[e.Host] == 0 {
 		s.hosts = append(s.hosts, e.Host)

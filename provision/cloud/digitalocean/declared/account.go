@@ -51,44 +51,44 @@ var (
 	cloudSlug    = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*$`)
 )
 
-func (do *Account) check(c inventory.Checker) {
+func (d *Account) check(c inventory.Checker) {
 	at := func(name string) string { return strict.Key("digitalocean", name) }
 	if !c.Has(at("monitoring")) {
-		do.Monitoring = true
+		d.Monitoring = true
 	}
 	switch {
-	case do.Name == "":
+	case d.Name == "":
 		c.Add(at("name"), "missing", `it is in the names and tags of all that is created: name = "prod"`)
-	case !cloudName.MatchString(do.Name):
-		c.Add(at("name"), strict.Show(do.Name)+" is not a name for tags", "lower-case letters, digits and dashes, at most 32")
+	case !cloudName.MatchString(d.Name):
+		c.Add(at("name"), strict.Show(d.Name)+" is not a name for tags", "lower-case letters, digits and dashes, at most 32")
 	}
-	if u, ok := c.Link(at("api_url"), do.APIURL, "https", "http"); ok && !SafeForToken(u) {
+	if u, ok := c.Link(at("api_url"), d.APIURL, "https", "http"); ok && !SafeForToken(u) {
 		c.Add(at("api_url"), "the token would be sent in the clear", "write https://; http:// is for this machine alone")
 	}
-	if do.Region == "" {
+	if d.Region == "" {
 		c.Add(at("region"), "missing", `where everything is created: region = "fra1"`)
 	}
-	slugs(c, "digitalocean", &do.Region, &do.Image, &do.Size, "", "debian-13-x64", "s-2vcpu-4gb")
-	if len(do.SSHKeys) == 0 {
+	slugs(c, "digitalocean", &d.Region, &d.Image, &d.Size, "", "debian-13-x64", "s-2vcpu-4gb")
+	if len(d.SSHKeys) == 0 {
 		c.Add(at("ssh_keys"), "missing: without a key nobody can log in", `ssh_keys = ["~/.ssh/id_ed25519.pub"]`)
 	}
-	for n := range do.SSHKeys {
-		c.Content(strict.Key(at("ssh_keys"), n), &do.SSHKeys[n], func(text []byte) error { _, err := publicKeys(text); return err })
+	for n := range d.SSHKeys {
+		c.Content(strict.Key(at("ssh_keys"), n), &d.SSHKeys[n], func(text []byte) error { _, err := publicKeys(text); return err })
 	}
-	if len(do.AdminCIDRs) == 0 {
+	if len(d.AdminCIDRs) == 0 {
 		c.Add(at("admin_cidrs"), "missing: nobody could reach port 22", `the networks of the operators: admin_cidrs = ["203.0.113.7/32"]`)
 	}
-	for _, text := range []struct{ name, value string }{{"vpc", do.VPC}, {"project", do.Project}} {
+	for _, text := range []struct{ name, value string }{{"vpc", d.VPC}, {"project", d.Project}} {
 		if c.Clean(at(text.name), text.value) && len(text.value) > 255 {
 			c.Add(at(text.name), "is too long", "")
 		}
 	}
-	if do.Resolver != "" && !resolverName.MatchString(do.Resolver) {
-		c.Add(at("resolver"), strict.Show(do.Resolver)+" is not a DNS server", `write its address, for example "192.168.7.1" or "192.168.7.1:5353"`)
+	if d.Resolver != "" && !resolverName.MatchString(d.Resolver) {
+		c.Add(at("resolver"), strict.Show(d.Resolver)+" is not a DNS server", `write its address, for example "192.168.7.1" or "192.168.7.1:5353"`)
 	}
-	do.Domain = strings.ToLower(strings.TrimSuffix(do.Domain, "."))
-	if do.Domain != "" && (!inventory.IsDNSName(do.Domain) || !strings.Contains(do.Domain, ".")) {
-		c.Add(at("domain"), strict.Show(do.Domain)+" is not a domain", "")
+	d.Domain = strings.ToLower(strings.TrimSuffix(d.Domain, "."))
+	if d.Domain != "" && (!inventory.IsDNSName(d.Domain) || !strings.Contains(d.Domain, ".")) {
+		c.Add(at("domain"), strict.Show(d.Domain)+" is not a domain", "")
 	}
 }
 

@@ -1,4 +1,4 @@
-package provision
+package report
 
 import (
 	"regexp"
@@ -8,8 +8,8 @@ import (
 
 // meter turns what a change prints, and what is uploaded for it, into parts of a whole. It is used
 // by one goroutine at a time.
-type meter struct {
-	building bool // lines are those of docker pull and docker build
+type Meter struct {
+	Building bool // lines are those of docker pull and docker build
 
 	told   time.Time          // of the last upload
 	layers map[string]layer   // pull
@@ -30,7 +30,7 @@ type layer struct {
 const uploadEvery = 100 * time.Millisecond
 
 // upload counts bytes; nil where nothing is worth telling yet.
-func (m *meter) upload(done, total int64) *Progress {
+func (m *Meter) Upload(done, total int64) *Progress {
 	if done < total && time.Since(m.told) < uploadEvery {
 		return nil
 	}
@@ -62,8 +62,8 @@ func amount(number, unit string) float64 {
 // line reads one line and returns what there is to show of it; nil where it says nothing of how far
 // the change is. A step of a build counts once it has ended. The bytes of a pull are those of the
 // layers whose size is known by then, because the engine tells it when a layer's turn comes.
-func (m *meter) line(line string) (text string, p *Progress) {
-	if !m.building {
+func (m *Meter) Line(line string) (text string, p *Progress) {
+	if !m.Building {
 		return line, nil
 	}
 	if l := wholeLine.FindStringSubmatch(line); l != nil {
@@ -109,7 +109,7 @@ func room[V any](m map[string]V, key string) bool {
 
 // pulled takes a state of a layer. What is extracted has come whole, and a state that was not seen is
 // made up for by a later one.
-func (m *meter) pulled(l []string) *Progress {
+func (m *Meter) pulled(l []string) *Progress {
 	if m.layers == nil {
 		m.layers = map[string]layer{}
 	}
@@ -136,7 +136,7 @@ func (m *meter) pulled(l []string) *Progress {
 	return &Progress{What: "pull", Unit: "bytes", Done: int64(min(sum.here, 1e18)), Total: int64(min(sum.all, 1e18))}
 }
 
-func (m *meter) built() *Progress {
+func (m *Meter) built() *Progress {
 	p := &Progress{What: "build", Unit: "steps", Done: count(m.ended)}
 	for _, n := range m.size {
 		p.Total += n

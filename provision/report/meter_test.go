@@ -1,4 +1,4 @@
-package provision
+package report
 
 import (
 	"fmt"
@@ -114,9 +114,9 @@ func TestMeter(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := &meter{building: true}
+			m := &Meter{Building: true}
 			for _, s := range lines {
-				text, got := m.line(s.line)
+				text, got := m.Line(s.line)
 				if d := cmp.Diff(s.want, got); d != "" {
 					t.Errorf("%s\n%s", s.line, d)
 				}
@@ -127,8 +127,8 @@ func TestMeter(t *testing.T) {
 			}
 		})
 	}
-	other := &meter{}
-	if text, p := other.line("b4d181a07f80: Pulling fs layer"); p != nil || text != "b4d181a07f80: Pulling fs layer" {
+	other := &Meter{}
+	if text, p := other.Line("b4d181a07f80: Pulling fs layer"); p != nil || text != "b4d181a07f80: Pulling fs layer" {
 		t.Errorf("a change that neither pulls nor builds tells %q, %v", text, p)
 	}
 }
@@ -136,9 +136,9 @@ func TestMeter(t *testing.T) {
 // TestMeterUpload wants the first and the last byte told, and not every block between them.
 func TestMeterUpload(t *testing.T) {
 	t.Parallel()
-	m, told := &meter{}, 0
+	m, told := &Meter{}, 0
 	for n := int64(1); n <= 10000; n++ {
-		if p := m.upload(n, 10000); p != nil {
+		if p := m.Upload(n, 10000); p != nil {
 			told++
 			if p.Done != n || p.Total != 10000 {
 				t.Fatalf("told %v at %d", p, n)
@@ -155,13 +155,13 @@ func TestMeterUpload(t *testing.T) {
 // TestMeterKeepsLittle: a host may tell of any number of layers, steps and transfers.
 func TestMeterKeepsLittle(t *testing.T) {
 	t.Parallel()
-	m := &meter{building: true}
+	m := &Meter{Building: true}
 	for n := range 20_000 {
-		m.line(fmt.Sprintf("%012x: Downloading  1B/2B", n))
-		m.line(fmt.Sprintf("#%d [stage-%d 1/2] RUN true", n, n))
-		m.line(fmt.Sprintf("#%d sha256:%x 1B / 2B", n, n))
-		m.line(fmt.Sprintf("#1 sha256:%x 1B / 2B", n))
-		m.line(fmt.Sprintf("#%d 0.1 received 5 bytes", n))
+		m.Line(fmt.Sprintf("%012x: Downloading  1B/2B", n))
+		m.Line(fmt.Sprintf("#%d [stage-%d 1/2] RUN true", n, n))
+		m.Line(fmt.Sprintf("#%d sha256:%x 1B / 2B", n, n))
+		m.Line(fmt.Sprintf("#1 sha256:%x 1B / 2B", n))
+		m.Line(fmt.Sprintf("#%d 0.1 received 5 bytes", n))
 	}
 	for what, kept := range map[string]int{"layers": len(m.layers), "step": len(m.step), "size": len(m.size), "ended": len(m.ended), "moved": len(m.moved)} {
 		if kept > 600 || kept == 0 {

@@ -1,4 +1,4 @@
-package provision
+package fleet
 
 import (
 	"bytes"
@@ -13,13 +13,14 @@ import (
 	"sync"
 	"time"
 
+	"provision/provision/report"
 	"provision/provision/resource"
 	"provision/remote"
 )
 
-// lock is a host's lock, held by the apply shell itself: the kernel frees it when the last process
+// Lock is a host's lock, held by the apply shell itself: the kernel frees it when the last process
 // that the shell started has ended, and no clock is involved. Changes of the host run in that shell.
-type lock struct {
+type Lock struct {
 	host  string
 	conn  *remote.Conn
 	shell *remote.Shell
@@ -79,44 +80,45 @@ func ifOwn(mark, then string) string {
 // awaitOneShots waits for what an interrupted run left in a container.
 func awaitOneShots() string { return scripts.With("lock_await", "label", resource.LabelStack) }
 
-func (p *Pass) lock(ctx context.Context, host string) (*lock, error) {
-	conn, err := p.conn(ctx, host)
+// Lock takes a host's lock, and waits for it as long as Options say. Who holds it meanwhile is told.
+func (f *Fleet) Lock(ctx context.Context, host string) (*Lock, error) {
+	conn, err := f.Conn(ctx, host)
 	if err != nil {
 		return nil, err
 	}
-	wait := patience{deadline: time.Now().Add(p.LockWait)}
+	wait := patience{deadline: time.Now().Add(f.o.LockWait)}
 	poll := firstPoll
 	for said := ""; ; poll = min(2*poll, lockPoll) {
 		shell, err := conn.Shell(ctx, remote.ShellOptions{Root: true, Start: lockStart()})
 		var exit *remote.ExitError
 		if err == nil {
-			return p.hold(ctx, host, conn, shell)
+			return f.hold(ctx, host, conn, shell)
 		}
 		if !errors.As(err, &exit) || exit.Code != lockedCode {
-			return nil, hostError(host, "lock", ExitStep, err)
+			return nil, report.HostError(host, "lock", report.ExitStep, err)
 		}
 		res, err := conn.Run(ctx, remote.Command{Root: true, Script: readNote()})
 		if err != nil {
-			return nil, hostError(host, "lock", ExitStep, err)
+			return nil, report.HostError(host, "lock", report.ExitStep, err)
 		}
 		n := parseNote(string(res.Stdout))
 		more, end := wait.look(n, time.Now())
 		if end {
-			p.emit(Event{Type: "note", Host: host, Text: fmt.Sprintf("%s, but gave no sign of life for %s; ending that session and waiting for what it still runs", n.who, n.age)})
+			f.o.Tell(report.Event{Type: "note", Host: host, Text: fmt.Sprintf("%s, but gave no sign of life for %s; ending that session and waiting for what it still runs", n.who, n.age)})
 			if _, err := conn.Run(ctx, remote.Command{Root: true, Script: scripts.With("lock_end", "p", strconv.Itoa(n.pid), "s", n.start)}); err != nil {
-				return nil, hostError(host, "lock", ExitStep, err)
+				return nil, report.HostError(host, "lock", report.ExitStep, err)
 			}
 		}
 		if !more {
-			return nil, &Error{Code: ExitLocked, Host: host, Step: "lock", Cause: n.who, Hint: "wait for it: provision apply --lock-wait 10m"}
+			return nil, &report.Error{Code: report.ExitLocked, Host: host, Step: "lock", Cause: n.who, Hint: "wait for it: provision apply --lock-wait 10m"}
 		}
 		if text := n.waiting(); said == "" || n.abandoned && said != text {
 			said = text
-			p.emit(Event{Type: "lock", Host: host, State: "start", Text: text})
+			f.o.Tell(report.Event{Type: "lock", Host: host, State: "start", Text: text})
 		}
 		select {
 		case <-ctx.Done():
-			return nil, hostError(host, "lock", ExitLocked, context.Cause(ctx))
+			return nil, report.HostError(host, "lock", report.ExitLocked, context.Cause(ctx))
 		case <-time.After(poll):
 		}
 	}
@@ -128,12 +130,12 @@ var stagingName = regexp.MustCompile(`^/var/tmp/\.provision-[A-Za-z0-9]{8}$`)
 // pidLine is the first line that lock_begin prints.
 var pidLine = regexp.MustCompile(`^pid [0-9]+ [0-9]+$`)
 
-func (p *Pass) hold(ctx context.Context, host string, conn *remote.Conn, shell *remote.Shell) (*lock, error) {
-	l := &lock{host: host, conn: conn, shell: shell, grace: p.System.Stack.BusinessLogic.StopGrace}
-	out, err := shell.Run(ctx, scripts.With("lock_begin", "note", notePath, "who", p.Who), nil)
+func (f *Fleet) hold(ctx context.Context, host string, conn *remote.Conn, shell *remote.Shell) (*Lock, error) {
+	l := &Lock{host: host, conn: conn, shell: shell, grace: f.o.Grace}
+	out, err := shell.Run(ctx, scripts.With("lock_begin", "note", notePath, "who", f.o.Who), nil)
 	if err != nil {
 		shell.Close()
-		return nil, hostError(host, "lock", ExitStep, err)
+		return nil, report.HostError(host, "lock", report.ExitStep, err)
 	}
 	// The name is removed with all that it holds at the end, so it is not just anything the host says.
 	mark, staging, _ := strings.Cut(string(out), "\n")
@@ -142,24 +144,24 @@ func (p *Pass) hold(ctx context.Context, host string, conn *remote.Conn, shell *
 	}
 	if l.staging = strings.TrimSuffix(staging, "\n"); !stagingName.MatchString(l.staging) {
 		shell.Close()
-		return nil, &Error{Code: ExitStep, Host: host, Step: "lock", Cause: fmt.Sprintf("mktemp did not create a staging directory; it printed %q", remote.Sanitize(tail(l.staging, 1)))}
+		return nil, &report.Error{Code: report.ExitStep, Host: host, Step: "lock", Cause: fmt.Sprintf("mktemp did not create a staging directory; it printed %q", remote.Sanitize(report.LastLines(l.staging, 1)))}
 	}
 	beatCtx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	l.beating.Add(1)
 	go l.beat(beatCtx)
-	_, err = shell.Run(ctx, awaitOneShots(), func(line string) { p.emit(Event{Type: "lock", Host: host, State: "start", Text: line}) })
+	_, err = shell.Run(ctx, awaitOneShots(), func(line string) { f.o.Tell(report.Event{Type: "lock", Host: host, State: "start", Text: line}) })
 	if err != nil {
 		l.release()
-		return nil, hostError(host, "lock", ExitLocked, err)
+		return nil, report.HostError(host, "lock", report.ExitLocked, err)
 	}
-	p.emit(Event{Type: "lock", Host: host, State: "done"})
+	f.o.Tell(report.Event{Type: "lock", Host: host, State: "done"})
 	return l, nil
 }
 
 // beat touches the note while the lock is held. It needs a shell of its own: the apply shell may be
 // busy for minutes.
-func (l *lock) beat(ctx context.Context) {
+func (l *Lock) beat(ctx context.Context) {
 	defer l.beating.Done()
 	tick := time.NewTicker(heartbeat)
 	defer tick.Stop()
@@ -190,7 +192,7 @@ func (l *lock) beat(ctx context.Context) {
 
 // release ends the apply shell and with it the lock. What was staged is removed first. If the shell is
 // in a change that was abandoned, the note says so: the lock stays until what the change began has ended.
-func (l *lock) release() {
+func (l *Lock) release() {
 	l.stop()
 	l.beating.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -204,12 +206,19 @@ func (l *lock) release() {
 	l.shell.Close()
 }
 
+// Doing says which change begins with the next script, for the note.
+func (l *Lock) Doing(step string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.doing = step
+}
+
 // stepTimeout bounds one change, besides the time that running flows are given to end. What waits
 // inside a change has a shorter limit of its own.
 const stepTimeout = 50 * time.Minute
 
 // Sh runs a change's script in the apply shell.
-func (l *lock) Sh(ctx context.Context, script string) (string, error) {
+func (l *Lock) Sh(ctx context.Context, script string) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	limit := stepTimeout + l.grace
@@ -225,7 +234,7 @@ func (l *lock) Sh(ctx context.Context, script string) (string, error) {
 
 // Get runs a script whose output is a value: it is shown nowhere, not even where it fails. It has a
 // channel of its own, because the apply shell may be busy for minutes.
-func (l *lock) Get(ctx context.Context, script string) (string, error) {
+func (l *Lock) Get(ctx context.Context, script string) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, valueTimeout, fmt.Errorf("no answer within %s", valueTimeout))
 	defer cancel()
 	res, err := l.conn.Run(ctx, remote.Command{Root: true, Script: script})
@@ -238,14 +247,14 @@ func (l *lock) Get(ctx context.Context, script string) (string, error) {
 
 const valueTimeout = time.Minute
 
-// follow says who is told what the change in hand prints and uploads; nil: nobody.
-func (l *lock) follow(say func(line string), sent func(name string, done, total int64)) {
+// Follow says who is told what the change in hand prints and uploads; nil: nobody.
+func (l *Lock) Follow(say func(line string), sent func(name string, done, total int64)) {
 	l.listeners.Lock()
 	defer l.listeners.Unlock()
 	l.say, l.sent = say, sent
 }
 
-func (l *lock) progress(line string) {
+func (l *Lock) progress(line string) {
 	l.listeners.Lock()
 	defer l.listeners.Unlock()
 	if l.say != nil {
@@ -253,7 +262,7 @@ func (l *lock) progress(line string) {
 	}
 }
 
-func (l *lock) uploaded(name string, done, total int64) {
+func (l *Lock) uploaded(name string, done, total int64) {
 	l.listeners.Lock()
 	defer l.listeners.Unlock()
 	if l.sent != nil {
@@ -262,7 +271,7 @@ func (l *lock) uploaded(name string, done, total int64) {
 }
 
 // Stage uploads content as the login user into the run's private directory.
-func (l *lock) Stage(ctx context.Context, name string, content []byte) (string, error) {
+func (l *Lock) Stage(ctx context.Context, name string, content []byte) (string, error) {
 	l.staged++
 	dst := path.Join(l.staging, strconv.Itoa(l.staged)+"-"+name)
 	total := int64(len(content))

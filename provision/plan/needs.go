@@ -1,8 +1,6 @@
-package provision
+package plan
 
 import (
-	"fmt"
-	"strings"
 	"sync"
 
 	"provision/provision/resource"
@@ -117,51 +115,4 @@ func (f *firsts) find(id resource.ID) *resource.ID {
 	}
 	f.known[id] = first
 	return first
-}
-
-// order sorts resources so that each comes after what it needs, keeping their order otherwise.
-func order(resources []resource.Resource) ([]resource.Resource, *needs, error) {
-	byID := make(map[resource.ID]resource.Resource, len(resources))
-	for _, r := range resources {
-		if _, ok := byID[r.ID()]; ok {
-			return nil, nil, fmt.Errorf("two resources are called %s on %s", r.ID(), r.ID().Host)
-		}
-		byID[r.ID()] = r
-	}
-	sorted := make([]resource.Resource, 0, len(resources))
-	n := &needs{direct: make(map[resource.ID][]resource.ID, len(resources)), all: map[resource.ID][]resource.ID{}}
-	state := make(map[resource.ID]int, len(resources))
-	var path []string
-	var visit func(r resource.Resource) error
-	visit = func(r resource.Resource) error {
-		id := r.ID()
-		if state[id] == 2 {
-			return nil
-		}
-		path = append(path, id.String())
-		if state[id] == 1 {
-			return fmt.Errorf("resources need each other: %s", strings.Join(path, " -> "))
-		}
-		state[id] = 1
-		for _, m := range r.Needs() {
-			need, ok := byID[m]
-			if !ok {
-				continue
-			}
-			if err := visit(need); err != nil {
-				return err
-			}
-			n.direct[id] = append(n.direct[id], m)
-		}
-		state[id] = 2
-		path = path[:len(path)-1]
-		sorted = append(sorted, r)
-		return nil
-	}
-	for _, r := range resources {
-		if err := visit(r); err != nil {
-			return nil, nil, err
-		}
-	}
-	return sorted, n, nil
 }

@@ -1,4 +1,4 @@
-package provision
+package fleet
 
 import (
 	"context"
@@ -7,38 +7,39 @@ import (
 	"slices"
 	"time"
 
+	"provision/provision/report"
 	"provision/remote"
 )
 
-// open dials and locks a droplet in the middle of a run, when the first of its changes comes. A new
+// Open dials and locks a droplet in the middle of a run, when the first of its changes comes. A new
 // one is waited for: it is active before sshd answers, and sshd answers before it knows the keys.
-func (p *Pass) open(ctx context.Context, host string) (*lock, error) {
-	if l := p.held(host); l != nil {
+func (f *Fleet) Open(ctx context.Context, host string) (*Lock, error) {
+	if l := f.Held(host); l != nil {
 		return l, nil
 	}
-	got, err, _ := p.opening.Do(host, func() (any, error) {
-		if l := p.held(host); l != nil {
+	got, err, _ := f.opening.Do(host, func() (any, error) {
+		if l := f.Held(host); l != nil {
 			return l, nil
 		}
-		a, err := p.cloud(ctx)
+		a, err := f.Account(ctx)
 		if err != nil {
 			return nil, err
 		}
 		at, there, err := a.Place(ctx, host)
 		if err == nil && !there {
-			err = errors.New("the " + p.System.cloud.Noun() + " is gone")
+			err = errors.New("the " + f.o.Cloud.Noun() + " is gone")
 		}
 		if err != nil {
 			return nil, err
 		}
-		p.connMu.Lock()
-		p.places[host] = at
-		p.connMu.Unlock()
+		f.mu.Lock()
+		f.places[host] = at
+		f.mu.Unlock()
 		dial := func(ctx context.Context) (bool, error) {
-			_, err := p.conn(ctx, host)
+			_, err := f.Conn(ctx, host)
 			var re *remote.Error
 			if err != nil && at.Newborn && errors.As(err, &re) && (re.Kind == remote.Unreachable || re.Kind == remote.Busy || re.Kind == remote.Auth) {
-				p.emit(Event{Type: "progress", Host: host, Step: "first login", Text: "waiting for its sshd: " + re.Error()})
+				f.o.Tell(report.Event{Type: "progress", Host: host, Step: "first login", Text: "waiting for its sshd: " + re.Error()})
 				return false, nil
 			}
 			return true, err
@@ -46,16 +47,18 @@ func (p *Pass) open(ctx context.Context, host string) (*lock, error) {
 		if err := a.Until(ctx, "the first login to "+host, dial); err != nil {
 			return nil, err
 		}
-		if err := p.turn(ctx, host); err != nil {
+		if err := f.turn(ctx, host); err != nil {
 			return nil, err
 		}
-		l, err := p.lock(ctx, host)
+		l, err := f.Lock(ctx, host)
 		if err != nil {
 			return nil, err
 		}
-		l.say = func(line string) { p.emit(Event{Type: "progress", Host: host, Step: "first login", Text: line}) }
-		p.keep(host, l)
-		for _, one := range p.logins {
+		l.Follow(func(line string) {
+			f.o.Tell(report.Event{Type: "progress", Host: host, Step: "first login", Text: line})
+		}, nil)
+		f.Keep(host, l)
+		for _, one := range f.logins {
 			if one.host == host {
 				close(one.locked)
 			}
@@ -65,19 +68,19 @@ func (p *Pass) open(ctx context.Context, host string) (*lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	return got.(*lock), nil
+	return got.(*Lock), nil
 }
 
-// redial gives up a droplet's connection and lock, which ended when it was switched off, and waits
+// Redial gives up a droplet's connection and lock, which ended when it was switched off, and waits
 // until it answers again.
-func (p *Pass) redial(ctx context.Context, host string) error {
-	p.hangUp(host)
-	a, err := p.cloud(ctx)
+func (f *Fleet) Redial(ctx context.Context, host string) error {
+	f.hangUp(host)
+	a, err := f.Account(ctx)
 	if err != nil {
 		return err
 	}
 	err = a.Until(ctx, host+" answers again", func(ctx context.Context) (bool, error) {
-		_, err := p.conn(ctx, host)
+		_, err := f.Conn(ctx, host)
 		var re *remote.Error
 		if errors.As(err, &re) && (re.Kind == remote.Unreachable || re.Kind == remote.Busy) {
 			return false, nil
@@ -85,7 +88,7 @@ func (p *Pass) redial(ctx context.Context, host string) error {
 		return true, err
 	})
 	if err == nil {
-		_, err = p.open(ctx, host)
+		_, err = f.Open(ctx, host)
 	}
 	return err
 }
@@ -97,17 +100,18 @@ type login struct {
 	done   <-chan struct{} // closed when its change has ended
 }
 
-func newLogins(done map[string]<-chan struct{}) (out []login) {
+// Logins says which first logins to machines of the cloud this round has, and when the change of each has ended.
+func (f *Fleet) Logins(done map[string]<-chan struct{}) {
+	f.logins = nil
 	for _, host := range slices.Sorted(maps.Keys(done)) {
-		out = append(out, login{host, make(chan struct{}), done[host]})
+		f.logins = append(f.logins, login{host, make(chan struct{}), done[host]})
 	}
-	return out
 }
 
 // turn waits until droplets that come before by their names are locked, or could not be: two who
 // create the same droplets must not hold one each and wait for the other.
-func (p *Pass) turn(ctx context.Context, host string) error {
-	for _, one := range p.logins {
+func (f *Fleet) turn(ctx context.Context, host string) error {
+	for _, one := range f.logins {
 		if one.host >= host {
 			return nil
 		}
@@ -121,14 +125,14 @@ func (p *Pass) turn(ctx context.Context, host string) error {
 	return nil
 }
 
-// verifyHostKey dials the droplet again and accepts this key only. It retries for a while, because sshd presents the old key
+// VerifyHostKey dials the droplet again and accepts this key only. It retries for a while, because sshd presents the old key
 // until it has reloaded.
-func (p *Pass) verifyHostKey(ctx context.Context, host, sum string) error {
-	a, err := p.cloud(ctx)
+func (f *Fleet) VerifyHostKey(ctx context.Context, host, sum string) error {
+	a, err := f.Account(ctx)
 	if err != nil {
 		return err
 	}
-	t, err := p.target(ctx, host)
+	t, err := f.Target(ctx, host)
 	if err != nil {
 		return err
 	}
@@ -139,7 +143,7 @@ func (p *Pass) verifyHostKey(ctx context.Context, host, sum string) error {
 	var answered time.Time
 	err = a.Until(ctx, "the host presents its own key", func(ctx context.Context) (bool, error) {
 		var c *remote.Conn
-		if c, last = p.Dialer.Dial(ctx, t); last == nil {
+		if c, last = f.o.Dialer.Dial(ctx, t); last == nil {
 			return true, c.Close()
 		}
 		var e *remote.Error

@@ -1,4 +1,4 @@
-package provision
+package report
 
 import (
 	"time"
@@ -48,14 +48,4 @@ type Wire struct {
 	RoundTrips int   `json:"round_trips"`
 	BytesIn    int64 `json:"bytes_in"`
 	BytesOut   int64 `json:"bytes_out"`
-}
-
-func (p *Pass) emit(e Event) {
-	if p.Events == nil {
-		return
-	}
-	e.Version, e.Time = EventVersion, time.Now().UTC()
-	p.eventMu.Lock()
-	defer p.eventMu.Unlock()
-	p.Events(e)
 }

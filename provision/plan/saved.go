@@ -1,9 +1,7 @@
-package provision
+package plan
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,13 +12,14 @@ import (
 	"strings"
 	"time"
 
+	"provision/provision/report"
 	"provision/provision/resource"
 )
 
-// SavedPlan is a plan that is kept in a file to be carried out later, exactly as it was shown. It
+// Saved is a plan that is kept in a file to be carried out later, exactly as it was shown. It
 // holds what was announced and digests of what it was made from: no program, no secret. Carried out,
 // it is made again under the lock, and any difference is refused.
-type SavedPlan struct {
+type Saved struct {
 	Version int       `json:"version"`
 	Time    time.Time `json:"time"`
 	// Limit and Options are those that the plan was made with.
@@ -30,33 +29,33 @@ type SavedPlan struct {
 	Desired string `json:"desired"`
 	// Facts are digests of what was observed, by host and resource.
 	Facts   map[string]map[string]string `json:"facts"`
-	Changes []Change                     `json:"changes"`
+	Changes []report.Change              `json:"changes"`
 	// Unreachable are the hosts that the plan was made without; they are left out when it is carried out.
-	Unreachable []Unreachable `json:"unreachable,omitempty"`
-	Later       []Later       `json:"later,omitempty"`
+	Unreachable []report.Unreachable `json:"unreachable,omitempty"`
+	Later       []report.Later       `json:"later,omitempty"`
 }
 
 // savedVersion is the version of the file.
 const savedVersion = 1
 
-// Save makes the plan one that can be kept.
-func (p *Pass) Save(plan *Plan, facts Facts) *SavedPlan {
-	return &SavedPlan{
-		Version: savedVersion, Time: time.Now().UTC().Truncate(time.Second), Limit: p.Limit, Options: p.Options,
-		Desired: p.System.digest(), Facts: digests(facts), Changes: slices.Concat([]Change{}, plan.Changes), Later: plan.Later,
+// Save makes the plan one that can be kept; desired is a digest of what it was made from.
+func Save(plan *report.Plan, facts Facts, desired string, limit []string, options map[string]bool) *Saved {
+	return &Saved{
+		Version: savedVersion, Time: time.Now().UTC().Truncate(time.Second), Limit: limit, Options: options,
+		Desired: desired, Facts: digests(facts), Changes: slices.Concat([]report.Change{}, plan.Changes), Later: plan.Later,
 		Unreachable: plan.Unreachable,
 	}
 }
 
 // Write puts the plan into a file that only its owner can read, whole or not at all.
-func (s *SavedPlan) Write(path string) error {
+func (s *Saved) Write(path string) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".provision-plan-*") // made with mode 0600
 	if err != nil {
-		return Usage("name a file in a directory that can be written", "write the plan: %v", err)
+		return report.Usage("name a file in a directory that can be written", "write the plan: %v", err)
 	}
 	_, err = f.Write(append(text, '\n'))
 	err = errors.Join(err, f.Sync(), f.Close())
@@ -64,7 +63,7 @@ func (s *SavedPlan) Write(path string) error {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		return Usage("name a file that can be written", "write the plan: %v", errors.Join(err, os.Remove(f.Name())))
+		return report.Usage("name a file that can be written", "write the plan: %v", errors.Join(err, os.Remove(f.Name())))
 	}
 	return nil
 }
@@ -72,48 +71,30 @@ func (s *SavedPlan) Write(path string) error {
 // maxSaved bounds the file of a plan.
 const maxSaved = 64 << 20
 
-// ReadPlan reads a plan that was kept.
-func ReadPlan(path string) (*SavedPlan, error) {
+// ReadSaved reads a plan that was kept.
+func ReadSaved(path string) (*Saved, error) {
 	const hint = "make a new one: provision plan --out FILE"
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, Usage(hint, "read the plan: %v", err)
+		return nil, report.Usage(hint, "read the plan: %v", err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxSaved {
-		return nil, Usage(hint, "read the plan: %s is not a file of a plan", path)
+		return nil, report.Usage(hint, "read the plan: %s is not a file of a plan", path)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, Usage(hint, "read the plan: %v", err)
+		return nil, report.Usage(hint, "read the plan: %v", err)
 	}
-	s := &SavedPlan{}
+	s := &Saved{}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(s); err != nil || s.Version != savedVersion || s.Desired == "" {
-		return nil, Usage(hint, "read the plan: %s is not a plan that this version of provision wrote", path)
+		return nil, report.Usage(hint, "read the plan: %s is not a plan that this version of provision wrote", path)
 	}
 	return s, nil
 }
 
-// digest names the desired state: both files without their places, and what they give the hosts.
-func (s *System) digest() string {
-	inv, st := *s.Inventory, *s.Stack
-	inv.File, inv.Dir, inv.Stack, st.File, st.Dir = "", "", "", "", ""
-	var all []any
-	for _, r := range s.Resources {
-		all = append(all, r.ID().Host, r.ID().String())
-		if f, ok := r.(*resource.File); ok {
-			all = append(all, f.Content)
-		}
-	}
-	text, err := json.Marshal([]any{inv, st, all})
-	if err != nil {
-		panic(err) // plain data only
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
-}
-
+// digests names each fact of a host.
 func digests(facts Facts) map[string]map[string]string {
 	out := map[string]map[string]string{}
 	for id, f := range facts {
@@ -135,8 +116,8 @@ var risky = []struct{ option, text string }{
 	{"resize", "--resize: droplets are switched off to get their declared size"},
 }
 
-// allows says what the plan was allowed by name when it was made, for the person who carries it out later; "" for nothing.
-func (s *SavedPlan) allows() string {
+// Allows says what the plan was allowed by name when it was made, for the person who carries it out later; "" for nothing.
+func (s *Saved) Allows() string {
 	var told []string
 	for _, r := range risky {
 		if s.Options[r.option] {
@@ -149,19 +130,11 @@ func (s *SavedPlan) allows() string {
 	return "this plan was made with " + strings.Join(told, "; ")
 }
 
-// leave makes the pass continue without the hosts that the plan was made without, whether they answer by
-// now or not: exactly what was shown is carried out.
-func (s *SavedPlan) leave(p *Pass) {
-	for _, u := range s.Unreachable {
-		p.markGone(u.Host, &Error{Code: ExitUnreachable, Host: u.Host, Cause: "left out, because it could not be reached when the plan was made: " + u.Cause})
-	}
-}
-
-// stale says, by name, what is no longer as it was when the plan was kept.
-func (s *SavedPlan) stale(sys *System, plan *Plan, facts Facts) error {
+// Stale says, by name, what is no longer as it was when the plan was kept.
+func (s *Saved) Stale(desired string, plan *report.Plan, facts Facts) error {
 	const hint = "see what differs now, and keep a new plan: provision plan --out FILE"
-	if s.Desired != sys.digest() {
-		return &Error{Code: ExitStale, Cause: "the inventory, the stack or the flows have changed since the plan was made; nothing was changed", Hint: hint}
+	if s.Desired != desired {
+		return &report.Error{Code: report.ExitStale, Cause: "the inventory, the stack or the flows have changed since the plan was made; nothing was changed", Hint: hint}
 	}
 	var errs []error
 	now := digests(facts)
@@ -173,17 +146,17 @@ func (s *SavedPlan) stale(sys *System, plan *Plan, facts Facts) error {
 			}
 		}
 		if len(differ) > 0 {
-			errs = append(errs, &Error{Code: ExitStale, Host: host, Step: "compare with the plan", Cause: "changed since the plan was made: " + strings.Join(differ, ", ") + "; nothing was changed", Hint: hint})
+			errs = append(errs, &report.Error{Code: report.ExitStale, Host: host, Step: "compare with the plan", Cause: "changed since the plan was made: " + strings.Join(differ, ", ") + "; nothing was changed", Hint: hint})
 		}
 	}
-	if errs == nil && !plan.Equal(&Plan{Changes: s.Changes, Later: s.Later}) {
-		errs = append(errs, &Error{Code: ExitStale, Cause: "the plan made now announces other changes than the one that was kept; nothing was changed", Hint: hint})
+	if errs == nil && !plan.Equal(&report.Plan{Changes: s.Changes, Later: s.Later}) {
+		errs = append(errs, &report.Error{Code: report.ExitStale, Cause: "the plan made now announces other changes than the one that was kept; nothing was changed", Hint: hint})
 	}
 	return errors.Join(errs...)
 }
 
-// announced refuses a plan of a later round that goes beyond what the kept one said.
-func (s *SavedPlan) announced(plan *Plan) error {
+// Announced refuses a plan of a later round that goes beyond what the kept one said.
+func (s *Saved) Announced(plan *report.Plan) error {
 	said := map[[2]string]bool{}
 	for _, c := range s.Changes {
 		said[[2]string{c.Host, c.Step}] = true
@@ -194,8 +167,8 @@ func (s *SavedPlan) announced(plan *Plan) error {
 	var errs []error
 	for _, c := range plan.Changes {
 		if !said[[2]string{c.Host, c.Step}] {
-			errs = append(errs, &Error{
-				Code: ExitStale, Host: c.Host, Step: c.Step, Cause: fmt.Sprintf("the plan did not announce this change: %s", c.Why),
+			errs = append(errs, &report.Error{
+				Code: report.ExitStale, Host: c.Host, Step: c.Step, Cause: fmt.Sprintf("the plan did not announce this change: %s", c.Why),
 				Hint: "what the plan announced is done; see what is left: provision plan",
 			})
 		}

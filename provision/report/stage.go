@@ -1,4 +1,4 @@
-package provision
+package report
 
 import "provision/provision/resource"
 
@@ -7,7 +7,7 @@ import "provision/provision/resource"
 var Stages = []string{"cloud", "system", "network", "images", "files", "secrets", "data", "services", "prefect", "cleanup"}
 
 // stage says to which part of the work a change belongs.
-func stage(c resource.Change) string {
+func StageOf(c resource.Change) string {
 	switch {
 	case c.ID.Host == "":
 		return "cloud"

@@ -1,4 +1,4 @@
-package provision
+package report
 
 import (
 	"cmp"
@@ -118,7 +118,7 @@ func Usage(hint, format string, args ...any) error {
 }
 
 // hostError classifies what a connection or a script returned.
-func hostError(host, step string, fallback int, err error) error {
+func HostError(host, step string, fallback int, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -209,9 +209,9 @@ const logMark = "last lines of "
 func evidence(xe *remote.ExitError, cause string) string {
 	text := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(xe.Stderr), cause))
 	if i := strings.LastIndex("\n"+text, "\n"+logMark); i >= 0 {
-		return tail(text[i:], evidenceLines)
+		return LastLines(text[i:], evidenceLines)
 	}
-	return tail(xe.Stdout+"\n"+text, evidenceLines)
+	return LastLines(xe.Stdout+"\n"+text, evidenceLines)
 }
 
 func lastLine(s string) string {
@@ -219,7 +219,7 @@ func lastLine(s string) string {
 	return s[strings.LastIndex(s, "\n")+1:]
 }
 
-func tail(s string, n int) string {
+func LastLines(s string, n int) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
 	if len(lines) > n {
 		lines = lines[len(lines)-n:]
@@ -227,29 +227,11 @@ func tail(s string, n int) string {
 	return strings.Join(lines, "\n")
 }
 
-// refusals turns the plan's refusals into errors. Where data is at stake the others are left out: what
-// another stack on the host holds, its ports and networks, is not to be moved away.
-func refusals(p *Plan) error {
-	var errs, data []error
-	for _, c := range p.Changes {
-		if c.Planned.Act != resource.Refuse {
-			continue
-		}
-		code := ExitPreflight
-		switch c.Planned.Risk {
-		case resource.Data:
-			code = ExitData
-		case resource.Cloud:
-			code = ExitCloud
-		}
-		refused := &Error{Code: code, Host: c.Host, Step: c.Step, Cause: c.Why, Hint: c.Planned.Hint}
-		errs = append(errs, refused)
-		if code == ExitData {
-			data = append(data, refused)
-		}
+// UsageOf is an error of a cloud about what the caller gave or named.
+func UsageOf(err error) error {
+	var e *cloud.Error
+	if !errors.As(err, &e) {
+		return &Error{Code: ExitUsage, Cause: err.Error(), Err: err}
 	}
-	if data != nil {
-		return errors.Join(data...)
-	}
-	return errors.Join(errs...)
+	return &Error{Code: ExitUsage, Cause: e.Cause, Hint: e.Hint, Err: err}
 }
