@@ -35,6 +35,8 @@ type Part struct {
 	CalledAt string
 	// Replicas says how many alike there are on a host; nil is one. Who calls the part calls all of them, and the entrance leads to each.
 	Replicas func(Input) int
+	// Most is how many Replicas can ever say, so that those that are no longer wanted are stopped in their turn; 0 is one.
+	Most int
 	// Once is a program that is run by hand and has no lasting container.
 	Once bool
 	// Entrance is what the url leads to, and Polls is what asks there for work.
@@ -62,11 +64,15 @@ type Part struct {
 func (p Part) Row() string { return cmp.Or(p.row, p.Name) }
 
 // replicas are the part's containers, or the part itself where there is one.
-func (p Part) replicas(in Input) (out Parts) {
-	n := 1
-	if p.Replicas != nil {
-		n = p.Replicas(in)
+func (p Part) replicas(in Input) Parts {
+	if p.Replicas == nil {
+		return p.numbered(1)
 	}
+	return p.numbered(p.Replicas(in))
+}
+
+// numbered are n containers of the part.
+func (p Part) numbered(n int) (out Parts) {
 	for k := range n {
 		one := p
 		one.Name, one.row = naming.Replica(p.Name, k+1), p.Name
@@ -202,16 +208,17 @@ func (ps Parts) Entrance() *Part {
 	return &ps[slices.IndexFunc(ps, func(p Part) bool { return p.Entrance })]
 }
 
-// Stopping are the names of the parts in the order in which they end: who asks before who answers, and agents before the server, so that runs can report.
-func (ps Parts) Stopping() (names []string) {
+// Stopping are the parts, with all replicas that there can be, in the order in which they end: who asks before who answers, and agents
+// before the server, so that runs can report.
+func (ps Parts) Stopping() (out Parts) {
 	for _, role := range []string{naming.RoleAgent, naming.RoleServer} {
-		for _, p := range ps {
-			if p.Role == role && !p.Once {
-				names = append(names, p.Name)
+		for _, p := range ps.Roled(role) {
+			if !p.Once {
+				out = append(out, p.numbered(max(p.Most, 1))...)
 			}
 		}
 	}
-	return names
+	return out
 }
 
 // Render gives the Compose project of a role. It is pure and deterministic.

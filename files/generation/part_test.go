@@ -16,8 +16,15 @@ func TestReplicas(t *testing.T) {
 	for n, want := range map[int][]string{1: {"front", "back", "data"}, 3: {"front", "back", "back-2", "back-3", "data"}} {
 		parts := Parts{
 			{Name: "front", Role: naming.RoleServer, Calls: []Call{{Part: "back", Healthy: true}}, Define: plain, Networks: []naming.Network{naming.ServerNetwork}},
-			{Name: "back", Role: naming.RoleServer, Calls: []Call{{Part: "data"}}, Define: plain, Replicas: func(Input) int { return n }, Networks: []naming.Network{naming.ServerNetwork}},
+			{Name: "back", Role: naming.RoleServer, Calls: []Call{{Part: "data"}}, Define: plain, Replicas: func(Input) int { return n }, Most: 3, Networks: []naming.Network{naming.ServerNetwork}},
 			{Name: "data", Role: naming.RoleServer, Define: plain, Networks: []naming.Network{naming.ServerNetwork}},
+		}
+		var stopping []string
+		for _, p := range parts.Stopping() {
+			stopping = append(stopping, p.Name)
+		}
+		if all := []string{"front", "back", "back-2", "back-3", "data"}; !slices.Equal(stopping, all) { // those that are there no more, too
+			t.Errorf("%d: %v end, and not %v", n, stopping, all)
 		}
 		in := Input{Stack: "mine", Host: "one", TLS: TLSOff, PublicURL: "http://192.0.2.1:4200"}
 		var names, rows []string

@@ -51,8 +51,8 @@ func Bind(ctx context.Context, inv *inventory.Inventory, s *Stack, at cloud.Prov
 	if err := b.contexts(); err != nil {
 		return nil, err
 	}
-	for _, name := range b.parts.Stopping() {
-		b.stopping = append(b.stopping, resource.Stopped{Container: b.names.Container(name), Note: b.parts.Named(name).Removed})
+	for _, p := range b.parts.Stopping() {
+		b.stopping = append(b.stopping, resource.Stopped{Container: b.names.Container(p.Name), Note: p.Removed})
 	}
 	nets := b.stack.Docker.Subnets
 	var err error
