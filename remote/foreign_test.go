@@ -1,6 +1,7 @@
 package remote_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -13,7 +14,7 @@ import (
 	"provision/remote/remotecontract"
 )
 
-// TestForeign: each text that is known is in what the program said here, and means that alone.
+// TestForeign: each text that is known is in a line of its program, and means that alone. TestForeignInPrograms asks the programs themselves.
 func TestForeign(t *testing.T) {
 	t.Parallel()
 	remotecontract.CheckForeign(t, remote.ForeignTexts, map[string]remote.Meaning{
@@ -49,6 +50,55 @@ func TestForeign(t *testing.T) {
 		`sudo: The "no new privileges" flag is set, which prevents sudo from running as root.`:                                                        "sudo cannot become root",
 		"sudo: 1 incorrect password attempt": "the password is wrong",
 	})
+}
+
+// TestForeignInPrograms finds the texts in the files of the programs that are installed here: a version that words it otherwise fails.
+func TestForeignInPrograms(t *testing.T) {
+	t.Parallel()
+	files := map[string][]string{
+		"ssh":               {"/usr/bin/ssh"},
+		"sshd":              {"/usr/sbin/sshd", "/usr/lib/openssh/sshd-session", "/usr/lib/openssh/sshd-auth"},
+		"pam_unix":          {"/usr/lib/*/security/pam_unix.so"},
+		"nologin of shadow": {"/usr/sbin/nologin"},
+		"systemd":           {"/usr/lib/tmpfiles.d/systemd-nologin.conf"},
+		"sudo":              {"/usr/bin/sudo", "/usr/libexec/sudo/sudoers.so", "/usr/lib/sudo/sudoers.so"},
+	}
+	elsewhere := map[string]string{
+		"exceeded maxstartups":                           "the compiler makes instructions of it",
+		"not allowed at this time":                       "of sshd 9.8 and later",
+		"no tty present":                                 "of sudo 1.8",
+		"must be owned by uid 0 and have the setuid bit": "0 is a parameter",
+		"effective uid is not 0":                         "0 is a parameter",
+	}
+	found := 0
+	for _, f := range remote.ForeignTexts {
+		program := f.Program[:strings.LastIndexByte(strings.TrimSuffix(f.Program, ", by pam_nologin"), ' ')]
+		var content []byte
+		for _, pattern := range files[program] {
+			paths, err := filepath.Glob(pattern)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, path := range paths {
+				if text, err := os.ReadFile(path); err == nil { // sudo's own file may be executable alone
+					content = append(content, bytes.ToLower(text)...)
+				}
+			}
+		}
+		if content == nil {
+			t.Logf("%s: not here", f.Program)
+			continue
+		}
+		switch in := bytes.Contains(content, []byte(strings.ToLower(f.Text))); {
+		case in:
+			found++
+		case elsewhere[f.Text] == "":
+			t.Errorf("the %s that is installed here has no text %q", program, f.Text)
+		}
+	}
+	if found == 0 {
+		t.Skip("none of the programs is installed here")
+	}
 }
 
 // TestSudoSpeaksEnglish runs the command line as a login shell does, in an account of another language.
