@@ -97,7 +97,7 @@ def main(arguments):
     parser.add_argument("--deep", action="store_true")
     options = parser.parse_args(arguments)
     try:
-        result = check(API.of_environment(timeout=4.0), options.deep)
+        result = check(API.of_environment(timeout=10.0), options.deep)
     except (KeyError, ValueError, OSError) as error:
         result = {"ok": False, "error": "%s: %s" % (type(error).__name__, error)}
     print(json.dumps(result, sort_keys=True))

@@ -68,7 +68,7 @@ def main(arguments):
     parser.add_argument("--pool", default=os.environ.get("PROVISION_POOL", "provision"))
     options = parser.parse_args(arguments)
     try:
-        result = observe(API(URL, timeout=4.0), os.environ["PROVISION_TAG"], options.pool)
+        result = observe(API(URL, timeout=10.0), os.environ["PROVISION_TAG"], options.pool)
     except (Unreachable, Refused) as error:
         result = {"error": str(error)}
     print(json.dumps(result, sort_keys=True))
