@@ -128,8 +128,8 @@ done`
 	if err != nil {
 		t.Fatal(explain(err))
 	}
-	if len(result.Outcomes) != 10 {
-		t.Errorf("%d changes were made, want the 10 of the plan", len(result.Outcomes))
+	if len(result.Outcomes) != len(p.Changes) {
+		t.Errorf("%d changes were made, want the %d of the plan", len(result.Outcomes), len(p.Changes))
 	}
 	closed(t, s.server, serverSubnet, databaseSubnet)
 	closed(t, s.hosts[1], agentSubnet)

