@@ -20,7 +20,7 @@ type Part struct {
 	Role string // of the hosts that it runs on
 	// Title is whose the user id is, in messages.
 	Title string
-	UID   string // of user and group
+	UID   string // of user and group; parts of one Title share it. A new one is naming.UID(N), with the next N that no part has
 	Image string // one of the Image constants, or the reference of an image that is pulled
 	// Networks are kinds of networks.
 	Networks []naming.Network
@@ -293,6 +293,9 @@ func (ps Parts) Check() error {
 	for n, p := range ps {
 		if ps.Named(p.Name) != &ps[n] {
 			return fmt.Errorf("two parts are called %s", p.Name)
+		}
+		if o := slices.IndexFunc(ps, func(o Part) bool { return o.UID == p.UID && o.Title != p.Title }); o >= 0 && p.UID != "" {
+			return fmt.Errorf("%s and %s have the user id %s, and are not of one program", ps[min(n, o)].Name, ps[max(n, o)].Name, p.UID)
 		}
 		for _, c := range p.Calls {
 			called := ps.Named(c.Part)

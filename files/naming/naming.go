@@ -23,6 +23,9 @@ const (
 	PostgresUID = "999"
 )
 
+// UID is the user of a container that is of none of these programs: 3 and higher, each number for one program.
+func UID(n int) string { return strconv.Itoa(10000 + n) }
+
 // Pool is the work pool of every stack.
 const Pool = "provision"
 
