@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"provision/provision/cloud"
+	"provision/provision/fleet"
 	"provision/provision/plan"
 	"provision/provision/report"
 	"provision/provision/resource"
@@ -38,7 +39,7 @@ func (p *Pass) Holdings(ctx context.Context) (*Holdings, error) {
 // these hosts, and what they are created with.
 func (s *System) CloudOnly(names []string) (*System, error) {
 	if !s.hasCloud() {
-		return nil, report.Usage("declare them: [digitalocean] and [droplets.NAME]", "%s has no [digitalocean]", s.Inventory.File)
+		return nil, fleet.NoCloud(s.Inventory)
 	}
 	wanted := map[resource.ID]bool{}
 	for _, name := range names {

@@ -40,7 +40,7 @@ type Options struct {
 type Fleet struct {
 	o       Options
 	opening singleflight.Group
-	logins  []login // of this round, sorted by host name: the order in which they take their locks
+	logins  []login // of this round, sorted by host name: the order in which they take their locks. Set by Logins, before a change begins
 
 	mu      sync.Mutex // guards what follows
 	conns   map[string]*remote.Conn

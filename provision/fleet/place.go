@@ -25,10 +25,15 @@ func (f *Fleet) Look(ctx context.Context) (cloud.Listing, error) {
 	return l, nil
 }
 
+// NoCloud is the error of what needs a cloud account, where the inventory declares none.
+func NoCloud(inv *inventory.Inventory) error {
+	return report.Usage("declare them: [digitalocean] and [droplets.NAME]", "%s has no [digitalocean]", inv.File)
+}
+
 // Listing lists the account, and says nothing of it.
 func (f *Fleet) Listing(ctx context.Context) (cloud.Account, cloud.Listing, error) {
 	if f.o.Cloud == nil {
-		return nil, nil, report.Usage("declare them: [digitalocean] and [droplets.NAME]", "%s has no [digitalocean]", f.o.Inventory.File)
+		return nil, nil, NoCloud(f.o.Inventory)
 	}
 	a, err := f.Account(ctx)
 	if err != nil {
