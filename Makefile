@@ -8,6 +8,7 @@ GOTEST := $(TOOL) gotestsum --format pkgname --format-hide-empty-pkg --
 # Tests with a real Caddy use this one where `make caddy` has made it, or the one in PATH.
 export PROVISION_CADDY ?= $(wildcard $(CURDIR)/.cache/bin/caddy)
 PYTHON38 ?= $(shell ls -d $$HOME/.pyenv/versions/3.8.*/bin/python3.8 /usr/bin/python3.8 /usr/local/bin/python3.8 2>/dev/null | head -1)
+PYTHON313 ?= $(shell ls -d $$HOME/.pyenv/versions/3.13.*/bin/python3.13 /usr/bin/python3.13 /usr/local/bin/python3.13 2>/dev/null | head -1)
 
 .PHONY: help build demo caddy test test-python scenarios race lint fmt tidy vuln e2e bench schemas screenshots lab lab-down check reproducible dist release clean
 
@@ -33,8 +34,14 @@ scenarios: ## the long scenarios in full: every point to be killed at, every cut
 	$(GO) test -count=1 -timeout 30m -run '$(SCENARIOS)' ./provision/
 	$(GO) test -count=1 -timeout 30m -run '^Test(MemoryIsFlat|Generated.*)$$' ./remote/
 
-test-python: ## the tests of what lands in the images, with Python 3.8 where there is one
-	@if [ -n "$(PYTHON38)" ]; then cd files/gen2/prefect && $(PYTHON38) -m unittest discover -s tests; else echo "skipped: no Python 3.8 here for the tests of files/gen2/prefect"; fi
+test-python: ## the tests of what lands in the images, with the Python of each generation where there is one
+	@$(call test-glue,2,$(PYTHON38))
+	@$(call test-glue,3,$(PYTHON313))
+
+# What generations share, and what is particular to one, with its Python.
+test-glue = if [ -n "$(2)" ]; then export PROVISION_GENERATION=$(1) PYTHONPATH=$(CURDIR)/files/glue/python/tests; \
+	for dir in files/glue/python files/gen$(1)/prefect; do (cd $$dir && $(2) -m unittest discover -s tests) || exit 1; done; \
+	else echo "skipped: the Python of generation $(1) is not here for the tests of files/glue/python and files/gen$(1)/prefect"; fi
 
 # Tests that compare much with other programs, one after the other: there is no race to find, and much to wait for.
 COMPARISONS := ^Test(Generated.*|MemoryIsFlat|RealUserland)$$

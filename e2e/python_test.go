@@ -8,6 +8,7 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"os"
+	"path"
 	"strings"
 
 	"provision/e2e/lab"
@@ -20,12 +21,12 @@ func (s *site) registers(worker *lab.Host) {
 	var packed bytes.Buffer
 	zip := gzip.NewWriter(&packed)
 	out := tar.NewWriter(zip)
-	for _, name := range []string{"fake.py", "test_register.py", "test_guard.py"} {
-		text, err := os.ReadFile("../files/gen2/prefect/tests/" + name)
+	for _, name := range []string{"glue/python/tests/fake.py", "glue/python/tests/test_register.py", "gen2/prefect/tests/test_guard.py"} {
+		text, err := os.ReadFile("../files/" + name)
 		if err != nil {
 			s.Fatal(err)
 		}
-		if err := out.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(text))}); err != nil {
+		if err := out.WriteHeader(&tar.Header{Name: path.Base(name), Mode: 0o644, Size: int64(len(text))}); err != nil {
 			s.Fatal(err)
 		}
 		if _, err := out.Write(text); err != nil {

@@ -126,7 +126,7 @@ func TestCaddyTokens(t *testing.T) {
 // refusals are the bodies by which provision_glue.check tells Caddy from others who refuse.
 func refusals(t *testing.T) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile("gen2/prefect/provision_glue/check.py")
+	text, err := os.ReadFile("glue/python/provision_glue/check.py")
 	if err != nil {
 		t.Fatal(err)
 	}

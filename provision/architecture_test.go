@@ -116,7 +116,7 @@ func ofBareSystem(path string) bool {
 	return path == "net/netip" || path != "net" && !strings.HasPrefix(path, "net/") && !strings.HasPrefix(path, "provision/")
 }
 
-// belowInFiles is the order of imports within files: how things are written, what a generation is, each of them, and their table.
+// belowInFiles is the order of imports within files: how things are written, what a generation is, what they share, each of them, and their table.
 func belowInFiles(from, to string) bool {
 	level := func(path string) int {
 		switch {
@@ -124,10 +124,12 @@ func belowInFiles(from, to string) bool {
 			return 1
 		case path == "provision/files/generation":
 			return 2
-		case ofGeneration(path):
+		case path == "provision/files/glue":
 			return 3
-		case path == "provision/files":
+		case ofGeneration(path):
 			return 4
+		case path == "provision/files":
+			return 5
 		}
 		return 0
 	}

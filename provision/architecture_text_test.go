@@ -30,7 +30,7 @@ func sources(t *testing.T) map[string]string {
 	for name := range strings.Lines(string(out)) {
 		name = strings.TrimSpace(name)
 		top, _, _ := strings.Cut(name, "/")
-		if !slices.Contains([]string{"cmd", "files", "inventory", "provision", "remote"}, top) || strings.HasSuffix(name, "_test.go") || strings.Contains(name, "/testdata/") || strings.Contains(name, "/prefect/tests/") {
+		if !slices.Contains([]string{"cmd", "files", "inventory", "provision", "remote"}, top) || strings.HasSuffix(name, "_test.go") || strings.Contains(name, "/testdata/") || strings.Contains(name, "/prefect/tests/") || strings.Contains(name, "/python/tests/") {
 			continue
 		}
 		text, err := os.ReadFile(filepath.Join(root, name))
@@ -62,29 +62,37 @@ func found(all map[string]string, pattern string, owners ...string) (places []st
 	return places
 }
 
-// TestArchitectureGenerations: what is true of one generation of Prefect stands in its folder, and in its row of the simulated hosts.
+// TestArchitectureGenerations: what is true of one generation of Prefect stands in its folder, what several share in files/glue, and what simulated hosts
+// know of either in files named after them.
 func TestArchitectureGenerations(t *testing.T) {
 	t.Parallel()
 	all := sources(t)
+	shared := []string{"files/glue/", "remote/remotetest/glue"}
 	for _, g := range files.Generations {
-		major, _, _ := strings.Cut(g.Prefect, ".")
-		owners := []string{"files/gen" + major + "/", "remote/remotetest/gen" + major}
-		for _, place := range found(all, `\b`+regexp.QuoteMeta(fmt.Sprintf("%s:%d", g.Routes.Server, g.Routes.Port))+`\b`, owners...) {
-			t.Errorf("the address of the server of Prefect %s: %s", g.Prefect, place)
+		shared = append(shared, "files/gen"+g.Major()+"/", "remote/remotetest/gen"+g.Major())
+	}
+	outside := func(what, pattern string, owners ...string) {
+		t.Helper()
+		if len(found(all, pattern)) == len(found(all, pattern, owners...)) {
+			t.Errorf("nothing in %s has %q: the pattern is of no use", owners, pattern)
 		}
-		for _, pattern := range []string{
-			`\bv?` + regexp.QuoteMeta(g.Prefect) + `\b`, `\bPrefect ` + major + `\b`, regexp.QuoteMeta(g.Python), regexp.QuoteMeta(g.Postgres),
-			`Python 3\.8|>=3\.8`, `Poetry [0-9]|poetry\.lock|1\.8\.5`,
-			`provision_glue|provision_guard|provision-bridge|received\.py`, `prefect agent |"agent start|prefect server `, `/api/`,
-		} {
-			if len(found(all, pattern, owners[1:]...)) == 0 {
-				t.Errorf("%s: nothing has %q, not even files/gen%s: the pattern is of no use", g.Prefect, pattern, major)
-			}
-			for _, place := range found(all, pattern, owners...) {
-				t.Errorf("of Prefect %s, and outside of files/gen%s: %s", g.Prefect, major, place)
-			}
+		for _, place := range found(all, pattern, owners...) {
+			t.Errorf("%s, and outside of %s: %s", what, owners, place)
 		}
 	}
+	for _, pattern := range []string{`provision_glue|provision_guard|provision-bridge|received\.py`, `prefect agent |"agent start|prefect server `, `/api/`, `poetry\.lock|uv\.lock`} {
+		outside("of generations", pattern, shared...)
+	}
+	for _, g := range files.Generations {
+		own := []string{"files/gen" + g.Major() + "/", "remote/remotetest/gen" + g.Major()}
+		for _, place := range found(all, `\b`+regexp.QuoteMeta(fmt.Sprintf("%s:%d", g.Routes.Server, g.Routes.Port))+`\b`, shared...) {
+			t.Errorf("the address of the server: %s", place)
+		}
+		for _, pattern := range []string{`\bv?` + regexp.QuoteMeta(g.Prefect) + `\b`, `\bPrefect ` + g.Major() + `\b`, regexp.QuoteMeta(g.Python), regexp.QuoteMeta(g.Postgres)} {
+			outside("of Prefect "+g.Prefect, pattern, own...)
+		}
+	}
+	outside("of Prefect 2", `Python 3\.8|>=3\.8|1\.8\.5`, "files/gen2/", "files/glue/python/", "remote/remotetest/gen2")
 }
 
 // TestArchitectureNames: a name that belongs to a stack is put together in files/naming, and handed to whoever needs it: Go, shell, templates and Python.

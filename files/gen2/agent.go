@@ -6,6 +6,7 @@ import (
 
 	"provision/files/compose"
 	"provision/files/generation"
+	"provision/files/glue"
 	"provision/files/naming"
 )
 
@@ -16,12 +17,12 @@ var agentPart = generation.Part{
 	Secrets:  "agent", AtStart: true,
 	Calls:   []generation.Call{{Part: "business-logic"}},
 	When:    func(in generation.Input) bool { return !in.Serve },
-	Timeout: 180, Note: noted("running flows continue"),
+	Timeout: 180, Note: glue.Noted("running flows continue"),
 	// New runs are kept away while business-logic is replaced; then the agent is started again by its own resource. One that is there no longer by
 	// right (serve) must not ask the new one either.
 	StoppedFor: "business-logic",
 	Define: func(in generation.Input, site generation.Site) (compose.Service, error) {
-		return ofAgentHost(compose.Service{
+		return glue.OfAgentHost(compose.Service{
 			Command: polling(in),
 			Environment: map[string]string{
 				"PROVISION_SECRETS": "PREFECT_API_KEY=/run/secrets/poll_token",
@@ -41,29 +42,4 @@ func polling(in generation.Input) []string {
 		poll = append(poll, "--work-queue", queue)
 	}
 	return append(poll, "--limit", strconv.Itoa(in.Concurrency))
-}
-
-// ofAgentHost gives a service what all of an agent host have: the names in their network, trust in the API, and a check.
-func ofAgentHost(s compose.Service, name, check string, in generation.Input, site generation.Site) compose.Service {
-	common := compose.Overlay(compose.ProxyEnvironment(in.Proxy, in.NoProxy, "business-logic", site.Host), map[string]string{
-		"PREFECT_API_URL": site.Origin() + "/api",
-		"PREFECT_HOME":    "/tmp/prefect",
-		"PROVISION_STACK": string(in.Stack),
-		"PROVISION_HOST":  in.Host,
-		"PROVISION_POOL":  naming.Pool,
-		"PROVISION_QUEUE": naming.HostQueue(in.Host),
-	})
-	if in.CA {
-		common["PREFECT_API_SSL_CERT_FILE"] = "/run/ca/ca.pem"
-		s.Volumes = []compose.Mount{compose.Bind(in.Stack.RoleDir(naming.RoleAgent)+"/ca", "/run/ca")}
-	}
-	s.Entrypoint = []string{"/opt/provision/entrypoint"}
-	s.Environment = compose.Overlay(common, s.Environment)
-	s.ExtraHosts = in.ExtraHosts
-	s.Hostname = naming.Hostname(name, in.Host)
-	s.HealthCheck = &compose.HealthCheck{
-		Test:     []string{"CMD", "/opt/provision/entrypoint", "python", "-m", "provision_glue.health", check},
-		Interval: "20s", Timeout: "8s", Retries: 4, StartPeriod: "1m", StartInterval: "3s",
-	}
-	return s
 }

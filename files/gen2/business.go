@@ -6,11 +6,9 @@ import (
 
 	"provision/files/compose"
 	"provision/files/generation"
+	"provision/files/glue"
 	"provision/files/naming"
 )
-
-// drainMargin is what business-logic has, after its flows' time is over, to end them (10 s between asking and forcing) and to say so.
-const drainMargin = 20 * time.Second
 
 // businessPart executes flows. With Serve it fetches their runs itself.
 var businessPart = generation.Part{
@@ -37,7 +35,7 @@ var businessPart = generation.Part{
 			Command:     []string{"provision-bridge", "serve"},
 			WorkingDir:  "/opt/business",
 			Environment: env,
-			StopGrace:   compose.Seconds(in.StopGrace + drainMargin),
+			StopGrace:   compose.Seconds(in.StopGrace + glue.DrainMargin),
 			PidsLimit:   4096,
 		}
 		check := "business-logic"
@@ -49,19 +47,6 @@ var businessPart = generation.Part{
 				env["PROVISION_API"] = "all"
 			}
 		}
-		return ofAgentHost(s, "business-logic", check, in, site), nil
-	},
-}
-
-// describePart says what the flows are. What a flow's module does when it is imported must find nothing: no network, no secret.
-var describePart = generation.Part{
-	Name: "describe", Role: naming.RoleAgent, Title: "Prefect", UID: naming.PrefectUID, Image: generation.ImageBusiness, Once: true,
-	Define: func(generation.Input, generation.Site) (compose.Service, error) {
-		return compose.Service{
-			Entrypoint:  []string{"/opt/provision/entrypoint"},
-			Command:     []string{"python", "-m", "provision_glue.describe"},
-			WorkingDir:  "/tmp", // Prefect writes beside itself
-			Environment: map[string]string{"PREFECT_HOME": "/tmp/prefect"},
-		}, nil
+		return glue.OfAgentHost(s, "business-logic", check, in, site), nil
 	},
 }

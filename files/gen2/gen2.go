@@ -3,6 +3,7 @@ package gen2
 
 import (
 	"provision/files/generation"
+	"provision/files/glue"
 )
 
 // prefectVersion is the version of Prefect that the images of server and agent are locked to.
@@ -21,24 +22,13 @@ var Generation = generation.Generation{
 		{Name: "Python 3.8", Image: "python:3.8"},
 		{Name: "PostgreSQL 13", Image: "postgres:13"},
 	},
-	Parts: generation.Parts{caddyPart, serverPart, postgresPart, migratePart, agentPart, businessPart, describePart},
-	Glue: generation.Glue{
-		Observe:  "python -m provision_glue.observe",
-		Pool:     "python -m provision_glue.pool",
-		Register: "python -m provision_glue.register",
-		Smoke:    "python -m provision_glue.smoke",
-		Check:    "/opt/provision/entrypoint python -m provision_glue.check",
-		Smokes:   "provision_glue.flows.smoke",
-	},
+	Parts:       generation.Parts{glue.Caddy, serverPart, glue.Postgres, migratePart, agentPart, businessPart, glue.Describe},
+	Glue:        glue.Programs,
 	Routes:      routes,
 	Owned:       owned,
 	Zones:       zones,
 	Project:     checkProject,
 	ProjectHint: "the directory of a Poetry project, the one with pyproject.toml",
 	Hello:       "hello.py:hello",
-	Build:       build,
-}
-
-func noted(text string) func(generation.Input) string {
-	return func(generation.Input) string { return text }
+	Build:       images.Build,
 }

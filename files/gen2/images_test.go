@@ -47,7 +47,7 @@ func projectDir(t *testing.T, files map[string]string) string {
 
 func business(t *testing.T, dir string) buildcontext.Context {
 	t.Helper()
-	c, err := businessContext(generation.BuildInput{Base: "python:3.8-slim", Project: dir})
+	c, err := images.Build(generation.ImageBusiness, generation.BuildInput{Base: "python:3.8-slim", Project: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,13 +150,13 @@ func TestImagesDifferByBaseAndCertificates(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]func(base string, ca []byte) (buildcontext.Context, error){
 		"prefect": func(b string, ca []byte) (buildcontext.Context, error) {
-			return prefectContext(generation.BuildInput{Base: b, CACertificates: ca})
+			return images.Build(generation.ImagePrefect, generation.BuildInput{Base: b, CACertificates: ca})
 		},
 		"business": func(b string, ca []byte) (buildcontext.Context, error) {
-			return businessContext(generation.BuildInput{Base: b, CACertificates: ca})
+			return images.Build(generation.ImageBusiness, generation.BuildInput{Base: b, CACertificates: ca})
 		},
 		"caddy": func(b string, ca []byte) (buildcontext.Context, error) {
-			return caddyContext(generation.BuildInput{Caddy: "caddy:2", Base: b, CACertificates: ca})
+			return images.Build(generation.ImageCaddy, generation.BuildInput{Caddy: "caddy:2", Base: b, CACertificates: ca})
 		},
 	}
 	for name, kind := range kinds {
@@ -185,7 +185,7 @@ func TestImagesDifferByBaseAndCertificates(t *testing.T) {
 			}
 		})
 	}
-	if _, err := caddyContext(generation.BuildInput{Caddy: "caddy 2", Base: "python:3.8-slim"}); err == nil {
+	if _, err := images.Build(generation.ImageCaddy, generation.BuildInput{Caddy: "caddy 2", Base: "python:3.8-slim"}); err == nil {
 		t.Error("a Caddy image that is no image's name was taken")
 	}
 }
@@ -210,7 +210,7 @@ func TestProjectsThatAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := businessContext(generation.BuildInput{Base: "python:3.8-slim", Project: projectDir(t, test.files)})
+			_, err := images.Build(generation.ImageBusiness, generation.BuildInput{Base: "python:3.8-slim", Project: projectDir(t, test.files)})
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want one with %q", err, test.want)
 			}

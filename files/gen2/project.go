@@ -7,8 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/BurntSushi/toml"
-
+	"provision/files/glue"
 	"provision/inventory/strict"
 )
 
@@ -16,21 +15,20 @@ import (
 const (
 	poetry      = "1.8.5"
 	lockVersion = "2.0"
-	maxLock     = 32 << 20
 )
 
 // checkProject checks what can be known of a Poetry project without running Poetry. Only its first mistake is of use to anyone:
 // the command that fixes it writes the lock file anew. The directory is shown as the user wrote it.
 func checkProject(dir, shown string) (problem, hint string) {
 	run := func(command string) string {
-		return fmt.Sprintf("with Poetry %s and a Python 3.8 run: cd %s && poetry %s", poetry, shellWord(shown), command)
+		return fmt.Sprintf("with Poetry %s and a Python 3.8 run: cd %s && poetry %s", poetry, glue.ShellWord(shown), command)
 	}
 	var project struct {
 		Tool struct {
 			Poetry map[string]any `toml:"poetry"`
 		} `toml:"tool"`
 	}
-	switch err := readTOML(filepath.Join(dir, "pyproject.toml"), &project); {
+	switch err := glue.ReadTOML(filepath.Join(dir, "pyproject.toml"), "Poetry", &project); {
 	case errors.Is(err, os.ErrNotExist):
 		return strict.Show(shown) + " has no pyproject.toml", run(`init --no-interaction --python ">=3.8,<3.9" --dependency prefect==` + prefectVersion + " && poetry lock")
 	case err != nil:
@@ -48,7 +46,7 @@ func checkProject(dir, shown string) (problem, hint string) {
 			LockVersion string `toml:"lock-version"`
 		} `toml:"metadata"`
 	}
-	switch err := readTOML(filepath.Join(dir, "poetry.lock"), &lock); {
+	switch err := glue.ReadTOML(filepath.Join(dir, "poetry.lock"), "Poetry", &lock); {
 	case errors.Is(err, os.ErrNotExist):
 		return strict.Show(shown) + " has no poetry.lock", run("lock")
 	case err != nil:
@@ -72,39 +70,4 @@ func checkProject(dir, shown string) (problem, hint string) {
 		}
 	}
 	return fmt.Sprintf("poetry.lock of %s has no prefect", strict.Show(shown)), run("add --lock prefect==" + prefectVersion)
-}
-
-func readTOML(path string, into any) error {
-	text, err := strict.ReadFile(path, maxLock)
-	var bad *os.PathError
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return err
-	case errors.As(err, &bad):
-		return bad.Err
-	case err != nil:
-		return errors.New("cannot be read")
-	}
-	if line := strict.TooDeep(string(text)); line > 0 {
-		return fmt.Errorf("line %d is nested too deep", line)
-	}
-	if _, err := toml.Decode(string(text), into); err != nil {
-		var parse toml.ParseError
-		if errors.As(err, &parse) {
-			return fmt.Errorf("line %d is not TOML", parse.Position.Line)
-		}
-		return errors.New("is not what Poetry writes")
-	}
-	return nil
-}
-
-// shellWord is the path as it can be pasted into a shell.
-func shellWord(path string) string {
-	plain := func(r rune) bool {
-		return r == '/' || r == '.' || r == '_' || r == '-' || r == '~' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
-	}
-	if strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 && !strings.HasPrefix(path, "-") {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

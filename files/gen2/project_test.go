@@ -7,15 +7,6 @@ import (
 	"testing"
 )
 
-func TestShellWord(t *testing.T) {
-	t.Parallel()
-	for path, want := range map[string]string{"flows": "flows", "../my flows": "'../my flows'", "it's": `'it'\''s'`, "$(x)": "'$(x)'", "-x": "'-x'"} {
-		if got := shellWord(path); got != want {
-			t.Errorf("%q: %s, want %s", path, got, want)
-		}
-	}
-}
-
 // TestZonesOfTheLock holds the list to the versions that are locked. The list itself is compared with the
 // package by files/gen2/prefect/tests/test_zones.py, where there is one.
 func TestZonesOfTheLock(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"provision/files/compose"
 	"provision/files/generation"
+	"provision/files/glue"
 	"provision/files/naming"
 )
 
@@ -19,7 +20,7 @@ var serverPart = generation.Part{
 	Secrets:  "server", AtStart: true,
 	Calls:    []generation.Call{{Part: "postgres", Healthy: true}},
 	CalledAt: ":" + strconv.Itoa(serverPort),
-	Timeout:  180, Note: noted("Prefect is unavailable for a few seconds; agents retry"),
+	Timeout:  180, Note: glue.Noted("Prefect is unavailable for a few seconds; agents retry"),
 	Define: func(in generation.Input, site generation.Site) (compose.Service, error) {
 		env, err := serverEnvironment(in, site)
 		return compose.Service{

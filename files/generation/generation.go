@@ -1,6 +1,10 @@
 package generation
 
-import "provision/files/buildcontext"
+import (
+	"strings"
+
+	"provision/files/buildcontext"
+)
 
 // Generation is a version of Prefect and the stack that runs it.
 type Generation struct {
@@ -25,6 +29,12 @@ type Generation struct {
 	ProjectHint, Hello string
 	// Build gives the build context of one of the images that are built on hosts. It reads the user's project.
 	Build func(image string, in BuildInput) (buildcontext.Context, error)
+}
+
+// Major is the first number of its Prefect: people call the generation by it.
+func (g Generation) Major() string {
+	major, _, _ := strings.Cut(g.Prefect, ".")
+	return major
 }
 
 // Ended is something that gets no more updates from its makers.

@@ -1,16 +1,39 @@
 """A Prefect API as a table: what it answers is a function of method, path and body."""
 
+import atexit
 import json
 import os
+import shutil
 import sys
+import tempfile
 import threading
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-GLUE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-if GLUE not in sys.path:
-    sys.path.insert(0, GLUE)
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # what all generations share
+GENERATION = os.environ.get("PROVISION_GENERATION", "2")
 sys.dont_write_bytecode = True
+
+
+def assemble():
+    """The directory that has the package as an image of the generation does. In an image it is there already."""
+    shared = os.path.join(HERE, "provision_glue")
+    if not os.path.isdir(shared):
+        import provision_glue
+        return os.path.dirname(os.path.dirname(provision_glue.__file__))
+    directory = tempfile.mkdtemp(prefix="provision-glue-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    own = os.path.join(os.path.dirname(os.path.dirname(HERE)), "gen" + GENERATION, "prefect", "provision_glue")
+    os.mkdir(os.path.join(directory, "provision_glue"))
+    for source in (shared, own):
+        for name in os.listdir(source):
+            if name.endswith(".py"):
+                shutil.copy(os.path.join(source, name), os.path.join(directory, "provision_glue"))
+    sys.path.insert(0, directory)
+    return directory
+
+
+GLUE = assemble()
 
 NOW = 1_700_000_000.0
 

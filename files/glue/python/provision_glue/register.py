@@ -18,17 +18,14 @@ by hand stays paused.
 import json
 import os
 import sys
-import warnings
 
 from .api import API, Refused, Unreachable
+from .generation import prepare
 from .local import URL
-from .lost import BLOCK
 from .observe import RECORD
 
 PROJECT = os.environ.get("PROVISION_PROJECT", "/opt/business")
-COMMAND = ["provision-bridge", "run", "--", "prefect", "flow-run", "execute"]
 SMOKE = "provision_glue.flows.smoke"
-RESULTS = "/tmp/prefect/storage"
 # An interval counts from here, so that registering again moves no schedule.
 ANCHOR = "2020-01-01T00:00:00+00:00"
 
@@ -87,30 +84,19 @@ def _schedules(entry):
     return [{"schedule": schedule, "active": True}]
 
 
-def save_blocks():
-    """The block that has the agent carry a run over the bridge; gives its id. Saving it again keeps the id.
-
-    Beside it the storage for results that flows keep: without a named one each run would have to write an anonymous block, which it may not."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from prefect.filesystems import LocalFileSystem
-        from prefect.infrastructure import Process
-        LocalFileSystem(basepath=RESULTS).save("provision-results", overwrite=True)
-        return str(Process(command=COMMAND, stream_output=True).save(BLOCK, overwrite=True))
-
-
-def register(api, specification, deployments, block):
-    """Writes all of it; gives the lines of what was done."""
+def register(api, specification, deployments, further):
+    """Writes all of it, each row with the ``further`` fields of the generation; gives the lines of what was done."""
     tag, done = specification["tag"], []
     there = {row["id"]: row for row in api.all("/deployments/filter", {"deployments": {"tags": {"all_": [tag]}}})}
     kept = set()
     for (flow, name), row in sorted(deployments.items()):
+        row = dict(row, **further)
         flow_id = api.post("/flows/", {"name": flow})["id"]
         before = api.find("/deployments/name/%s/%s" % (_quote(flow), _quote(name)))
         if before is not None and tag not in before["tags"]:
             raise Bad("flow %s: there is a deployment %s/%s that provision did not make; rename or delete it" % (row["entrypoint"], flow, name))
-        if not (before and _same(before, row, block)):
-            body = dict(row, flow_id=flow_id, infrastructure_document_id=block, paused=bool(before and before["paused"]))
+        if not (before and _same(before, row, further)):
+            body = dict(row, flow_id=flow_id, paused=bool(before and before["paused"]))
             before_id = api.post("/deployments/", body)["id"]
             done.append("deployment %s/%s: %s" % (flow, name, "updated" if before else "created"))
         else:
@@ -123,14 +109,12 @@ def register(api, specification, deployments, block):
     return done
 
 
-def _same(before, row, block):
+def _same(before, row, further):
     """Nothing to write: an upsert would delete the scheduled runs and make them anew."""
-    if before["infrastructure_document_id"] != block:
-        return False
     schedules = [{"schedule": {k: v for k, v in s["schedule"].items() if v is not None}, "active": s["active"]} for s in before["schedules"]]
     for have, want in zip(schedules, row["schedules"]):
         have["schedule"] = {key: have["schedule"].get(key) for key in want["schedule"]}
-    simple = ("entrypoint", "path", "description", "parameters", "parameter_openapi_schema", "work_pool_name", "work_queue_name", "version")
+    simple = ("entrypoint", "path", "description", "parameters", "parameter_openapi_schema", "work_pool_name", "work_queue_name", "version") + tuple(further)
     return (
         len(schedules) == len(row["schedules"]) and schedules == row["schedules"]
         and sorted(before["tags"]) == row["tags"] and all(before[key] == row[key] for key in simple)
@@ -158,10 +142,10 @@ def main():
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         print("register: %s" % error, file=sys.stderr)
         return 65
-    os.environ.update(PREFECT_API_URL=URL, PREFECT_HOME="/tmp/register")  # for the part of Prefect that saves the blocks
+    os.environ.update(PREFECT_API_URL=URL, PREFECT_HOME="/tmp/register")  # for what a generation does with Prefect itself
     try:
         deployments = wanted(specification, flows)
-        for line in register(API(URL, timeout=30.0), specification, deployments, save_blocks()):
+        for line in register(API(URL, timeout=30.0), specification, deployments, prepare()):
             print(line)
     except Bad as problem:
         for line in problem.args:

@@ -1,4 +1,4 @@
-"""Makes the work pool and its queues as they should be. Run in the server's container, before the first agent starts: one whose pool is missing ends at once.
+"""Makes the work pool and its queues as they should be. Run in the server's container, before the first agent starts: one whose pool is missing ends or waits.
 
     python -m provision_glue.pool '{"pool": "provision", "queues": [{"name": "default", "concurrency": 10, "priority": 1}]}'     (or -: read from stdin)
 
@@ -10,9 +10,8 @@ import json
 import sys
 
 from .api import API, Refused, Unreachable
+from .generation import FORMER, POOL
 from .local import URL
-
-TYPE = "prefect-agent"
 
 
 class Wrong(Exception):
@@ -25,10 +24,13 @@ def setup(api, wanted):
     path = "/work_pools/" + pool
     there = api.find(path)
     if there is None:
-        api.post("/work_pools/", {"name": pool, "type": TYPE, "description": "Made by provision."})
+        api.post("/work_pools/", dict(POOL, name=pool, description="Made by provision."))
         done.append("pool %s: created" % pool)
-    elif there["type"] != TYPE:
-        raise Wrong("pool %s is of type %s, not %s: rename or delete it" % (pool, there["type"], TYPE))
+    elif there["type"] not in (POOL["type"],) + FORMER:  # a type is for life
+        raise Wrong("pool %s is of type %s, not %s: rename or delete it" % (pool, there["type"], POOL["type"]))
+    elif "base_job_template" in POOL and there["base_job_template"] != POOL["base_job_template"]:
+        api.call("PATCH", path, {"base_job_template": POOL["base_job_template"]})
+        done.append("pool %s: its template put right" % pool)
     queues = {queue["name"]: queue for queue in api.all(path + "/queues/filter", {})}
     for want in wanted["queues"]:
         name = want["name"]

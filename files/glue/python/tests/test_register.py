@@ -62,7 +62,7 @@ class Server:
 class Register(unittest.TestCase):
     def register(self, server, wanted, record="r1"):
         http = fake.Fake(self, server)
-        done = register.register(http.api(), dict(SPECIFICATION, record=record), wanted, "block")
+        done = register.register(http.api(), dict(SPECIFICATION, record=record), wanted, {"a field of the generation": "block"})
         return done, http.calls
 
     def test_twice_changes_nothing(self):
@@ -85,6 +85,13 @@ class Register(unittest.TestCase):
             done, _ = self.register(server, {("hello", "default"): row(**change)})
             self.assertEqual(done, [], change)
 
+    def test_what_the_generation_adds_is_put_right(self):
+        server = Server()
+        self.register(server, {("hello", "default"): row()})
+        next(iter(server.deployments.values()))["a field of the generation"] = "changed by hand"
+        done, _ = self.register(server, {("hello", "default"): row()})
+        self.assertEqual(done, ["deployment hello/default: updated"])
+
     def test_paused_stays_paused(self):
         server = Server()
         self.register(server, {("hello", "default"): row()})
@@ -93,9 +100,9 @@ class Register(unittest.TestCase):
         self.assertTrue(next(iter(server.deployments.values()))["paused"])
 
     def test_prunes_ours_alone(self):
-        theirs = dict(row(tags=["x"]), id="theirs", flow_id="flow-x", infrastructure_document_id=None)
-        others = dict(row(tags=["provision:other"]), id="others", flow_id="flow-y", infrastructure_document_id=None)
-        gone = dict(row(name="gone"), id="gone", flow_id="flow-z", infrastructure_document_id=None)
+        theirs = dict(row(tags=["x"]), id="theirs", flow_id="flow-x")
+        others = dict(row(tags=["provision:other"]), id="others", flow_id="flow-y")
+        gone = dict(row(name="gone"), id="gone", flow_id="flow-z")
         server = Server([theirs, others, gone])
         done, _ = self.register(server, {("hello", "default"): row()}, record="r2")
         self.assertEqual(done, ["deployment hello/default: created", "deployment gone (gone): deleted"])
@@ -103,7 +110,7 @@ class Register(unittest.TestCase):
         self.assertEqual(server.variable, "r2")
 
     def test_does_not_take_over_somebody_elses(self):
-        theirs = dict(row(tags=["x"]), id="theirs", flow_id="flow-hello", infrastructure_document_id=None)
+        theirs = dict(row(tags=["x"]), id="theirs", flow_id="flow-hello")
         server = Server([theirs])
         with self.assertRaises(register.Bad):
             self.register(server, {("hello", "default"): row()})

@@ -1,4 +1,4 @@
-package gen2
+package glue
 
 import (
 	"strconv"
@@ -8,13 +8,14 @@ import (
 	"provision/files/naming"
 )
 
-var caddyPart = generation.Part{
+// Caddy is the entrance.
+var Caddy = generation.Part{
 	Name: "caddy", Role: naming.RoleServer, Title: "Caddy", UID: naming.CaddyUID, Image: generation.ImageCaddy, Entrance: true,
 	Networks: []naming.Network{naming.ServerNetwork},
 	Volumes:  []generation.PartVolume{{Name: naming.CaddyVolume, Target: "/data"}},
 	Secrets:  "caddy", // not AtStart: a changed file is taken by a reload, or at the next request
 	Calls:    []generation.Call{{Part: "server"}},
-	Note:     noted("the UI and the API are unavailable for a few seconds; agents retry"),
+	Note:     Noted("the UI and the API are unavailable for a few seconds; agents retry"),
 	Define: func(in generation.Input, site generation.Site) (compose.Service, error) {
 		port := strconv.Itoa(int(site.Port))
 		s := compose.Service{

@@ -48,7 +48,7 @@ class API:
     @classmethod
     def of_environment(cls, timeout=5.0):
         """The API that this container's Prefect talks to."""
-        return cls(os.environ.get("PREFECT_API_URL", ""), os.environ.get("PREFECT_API_KEY") or None, timeout)
+        return cls(os.environ.get("PREFECT_API_URL", ""), os.environ.get("PROVISION_TOKEN") or os.environ.get("PREFECT_API_KEY") or None, timeout)
 
     def raw(self, method, path, body=None, authorization=None):
         """Status and body, whatever they are. ``authorization`` replaces the header made of the token; "" sends an empty one."""

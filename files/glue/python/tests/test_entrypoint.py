@@ -23,6 +23,14 @@ class Entrypoint(unittest.TestCase):
             code, out, _ = self.run_with("A=@ B_2=@", "sh", "-c", 'printf %s "$A|$B_2"; exit 3', content=content)
             self.assertEqual((code, out), (3, SECRET + "|" + SECRET))
 
+    def test_within_a_value(self):
+        code, out, _ = self.run_with("URL=redis://:{@}!valkey:6379/1", "sh", "-c", 'printf %s "$URL"', content=SECRET)
+        self.assertEqual((code, out), (0, "redis://:%s!valkey:6379/1" % SECRET))
+
+    def test_a_token_is_a_header(self):
+        code, out, _ = self.run_with("PROVISION_TOKEN=@", "sh", "-c", 'printf "%s|%s" "$PROVISION_TOKEN" "$PREFECT_CLIENT_CUSTOM_HEADERS"', content=SECRET)
+        self.assertEqual((code, out), (0, SECRET + "|" + '{"Authorization":"Bearer %s"}' % SECRET))
+
     def test_becomes_the_same_process(self):
         process = subprocess.Popen(["/bin/sh", ENTRYPOINT, "sh", "-c", "echo $$"], stdout=-1)
         self.assertEqual(int(process.communicate()[0]), process.pid)
@@ -32,7 +40,7 @@ class Entrypoint(unittest.TestCase):
 
     def test_refuses(self):
         for secrets, content in (
-            ("A=@", None), ("A=@", ""), ("A=@", SECRET[:31]), ("A=@", "\n" * 40), ("A=/", SECRET), ("1A=@", SECRET), ("A-B=@", SECRET), ("=@", SECRET), ("A", SECRET),
+            ("A=@", None), ("A=@", ""), ("A=@", SECRET[:31]), ("A=@", "\n" * 40), ("A=/", SECRET), ("1A=@", SECRET), ("A-B=@", SECRET), ("=@", SECRET), ("A", SECRET), ("A=x{/nowhere}", SECRET), ("A={@", SECRET), ("A=@}", SECRET),
             ("A=@ B=/nowhere", SECRET),
         ):
             code, out, err = self.run_with(secrets, "echo", "started", content=content)

@@ -41,9 +41,9 @@ def describe(specification):
 
 def _described(entrypoint):
     flow = load(entrypoint)
-    from prefect.utilities.callables import parameter_schema
+    from .generation import schema as schema_of
     try:
-        schema = json.loads(json.dumps(parameter_schema(flow).dict()))
+        schema = json.loads(json.dumps(schema_of(flow)))
     except Exception as error:  # types and defaults of a flow are the user's own
         raise Bad("flow %s: its parameters cannot be described: %s" % (entrypoint, traceback.format_exception_only(type(error), error)[-1].strip())) from None
     return {"name": str(flow.name), "description": None if flow.description is None else str(flow.description), "parameters": schema}

@@ -1,4 +1,4 @@
-package gen2
+package glue
 
 import (
 	"provision/files/compose"
@@ -6,13 +6,14 @@ import (
 	"provision/files/naming"
 )
 
-var postgresPart = generation.Part{
+// Postgres is the database.
+var Postgres = generation.Part{
 	Name: "postgres", Role: naming.RoleServer, Title: "PostgreSQL", UID: naming.PostgresUID, Image: generation.ImagePostgres,
 	Networks: []naming.Network{naming.DatabaseNetwork},
 	Volumes:  []generation.PartVolume{{Name: naming.PostgresVolume, Target: "/var/lib/postgresql/data"}},
 	Secrets:  "postgres", // not AtStart: the password is taken when the database is made, and changed inside it later
 	CalledAt: ":5432",
-	Timeout:  300, Note: noted("the database and Prefect are unavailable for a few seconds; agents retry"),
+	Timeout:  300, Note: Noted("the database and Prefect are unavailable for a few seconds; agents retry"),
 	Define: func(generation.Input, generation.Site) (compose.Service, error) {
 		return compose.Service{
 			Command: []string{"postgres", "-c", "password_encryption=scram-sha-256"},

@@ -9,7 +9,7 @@ import time
 import unittest
 import uuid
 
-GLUE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from fake import GLUE
 TOKEN = "0123456789abcdef" * 4
 
 

@@ -12,8 +12,8 @@ import socket
 from . import bridge_link as link
 from .api import API, Refused, Unreachable
 from .clock import age
+from .generation import bridged
 
-BLOCK = "provision-bridge"
 FINAL = {"RUNNING": ("CRASHED", "Crashed"), "PENDING": ("CRASHED", "Crashed"), "CANCELLING": ("CANCELLED", "Cancelled")}
 EVERY = 300.0
 # A Pending run's process may still be on its way here: it gives up after its own 60 seconds.
@@ -34,14 +34,14 @@ def sweep(api, agent, known):
     ``known`` is asked after the listing: a run that this executor started since then is in it before it can be listed as Running."""
     listed = api.all("/flow_runs/filter", _in_states("RUNNING", "PENDING", "CANCELLING"))
     here = known()
-    bridged = {}
+    seen = {}
     ended = []
     for run in listed:
         if (run.get("infrastructure_pid") or "").rpartition(":")[0] != agent or run["id"] in here:
             continue
         if run["state_type"] == "PENDING" and (age(run["state"]["timestamp"], api.date) or 0) < PENDING_SECONDS:
             continue
-        if not _is_bridged(api, run.get("deployment_id"), bridged):
+        if not bridged(api, run, seen):
             continue
         if _end(api, run):
             ended.append(run["id"])
@@ -69,15 +69,6 @@ def _end(api, run):
 
 def _in_states(*types):
     return {"sort": "ID_DESC", "flow_runs": {"state": {"type": {"any_": list(types)}}}}
-
-
-def _is_bridged(api, deployment, cache):
-    if not deployment:
-        return False
-    if deployment not in cache:
-        block = (api.find("/deployments/" + deployment) or {}).get("infrastructure_document_id")
-        cache[deployment] = bool(block) and (api.find("/block_documents/" + block) or {}).get("name") == BLOCK
-    return cache[deployment]
 
 
 async def sweep_forever(known):

@@ -8,7 +8,7 @@ import tempfile
 import time
 import unittest
 
-HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from fake import GLUE as HERE
 # What the module does, with programs of the test's own in the place of the two.
 RUN = "import sys; from provision_glue import serve; serve.PAUSE = 0.05; sys.exit(serve.Pair(['/bin/sh', '-c', sys.argv[1]], ['/bin/sh', '-c', sys.argv[2]]).wait())"
 

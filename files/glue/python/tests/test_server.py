@@ -6,25 +6,29 @@ import fake
 from provision_glue import observe, pool, smoke
 from provision_glue.api import Unreachable
 from provision_glue.clock import age, parse
+from provision_glue.generation import POOL
 
 
 class Pools:
     """The routes of one pool, kept in memory."""
 
-    def __init__(self, queues=(), kind="prefect-agent", exists=True):
-        self.kind, self.exists = kind, exists
+    def __init__(self, queues=(), kind=POOL["type"], exists=True, template=POOL.get("base_job_template")):
+        self.kind, self.exists, self.template = kind, exists, template
         self.queues = {name: {"name": name, "concurrency_limit": limit, "priority": n + 1} for n, (name, limit) in enumerate(queues)}
 
     def __call__(self, method, path, body, _):
         tail = path.rpartition("/")[2]
         if (method, path) == ("POST", "/work_pools/"):
-            self.exists, self.kind = True, body["type"]
+            self.exists, self.kind, self.template = True, body["type"], body.get("base_job_template")
             self.queues["default"] = {"name": "default", "concurrency_limit": None, "priority": 1}
             return 201, {}
         if not self.exists:
             return 404, {"detail": "Work pool not found."}
         if (method, path) == ("GET", "/work_pools/provision"):
-            return 200, {"name": "provision", "type": self.kind, "is_paused": False, "concurrency_limit": None}
+            return 200, {"name": "provision", "type": self.kind, "base_job_template": self.template or {}, "is_paused": False, "concurrency_limit": None}
+        if (method, path) == ("PATCH", "/work_pools/provision"):
+            self.template = body["base_job_template"]
+            return 204, b""
         if path.endswith("/queues/filter"):
             return 200, fake.page([dict(row) for row in self.queues.values()], body)
         if method == "POST":
@@ -71,7 +75,7 @@ class Pool(unittest.TestCase):
 class Observe(unittest.TestCase):
     def answer(self, method, path, body, _):
         if path == "/work_pools/provision":
-            return 200, {"name": "provision", "type": "prefect-agent", "is_paused": False, "concurrency_limit": None}
+            return 200, {"name": "provision", "type": POOL["type"], "is_paused": False, "concurrency_limit": None}
         if path == "/work_pools/provision/queues/filter":
             return 200, fake.page([{"name": name, "priority": 2, "is_paused": False} for name in ("host-b", "host-a")], body)
         if path == "/deployments/filter":
