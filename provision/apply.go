@@ -93,7 +93,7 @@ func (p *Pass) Apply(ctx, stop context.Context) (result *report.Report, err erro
 	}
 	result.Unchanged = len(p.System.Resources) - len(changed)
 	result.Unreachable = plan.Unreachable
-	return result, errors.Join(p.check(facts), p.LeftOut(plan))
+	return result, errors.Join(p.check(looking, facts), p.LeftOut(plan))
 }
 
 // again observes every host once more and says what still differs.

@@ -125,6 +125,8 @@ func TestAHostThatIsResizedRunsAgain(t *testing.T) {
 		"the size is not to be had":  {[]digitaloceantest.Fault{{Match: actions, Nth: 2, Errored: true}}, report.ExitCloud, "s-2vcpu-4gb", "it keeps the size that it has"},
 		"the size is refused":        {[]digitaloceantest.Fault{{Match: actions, Nth: 2, Status: 422, Message: "Not enough room on this hypervisor."}}, report.ExitCloud, "s-2vcpu-4gb", "Not enough room"},
 		"the shutdown is refused":    {[]digitaloceantest.Fault{{Match: actions, Status: 422, Message: "No."}}, report.ExitCloud, "s-2vcpu-4gb", "it keeps the size that it has"},
+		"switching on gets a 500":    {[]digitaloceantest.Fault{{Match: actions, Nth: 3, Status: 500}}, 0, "s-4vcpu-8gb", "it is off; switching it on"},
+		"switching on gets no reply": {[]digitaloceantest.Fault{{Match: actions, Nth: 3, Drop: true}}, 0, "s-4vcpu-8gb", "it is off; switching it on"},
 		"the size changes in effect": {[]digitaloceantest.Fault{{Match: actions, Nth: 2, Late: true, Drop: true}}, report.ExitCloud, "s-4vcpu-8gb", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -38,7 +38,11 @@ func (p *Pass) prove(ctx context.Context, smoke []string) error {
 			if !ok {
 				continue
 			}
-			out, err := p.fleet().Run(ctx, host, "prove the token", route.Prove(), 2*time.Minute)
+			var out string
+			err := p.askAgain(ctx, func() (answered bool, err error) {
+				out, err = p.fleet().Run(ctx, host, "prove the token", route.Prove(), 2*time.Minute)
+				return !resource.Unanswered(out), err
+			})
 			if err != nil {
 				return err
 			}
@@ -65,7 +69,7 @@ func (p *Pass) smoke(ctx context.Context, host string) error {
 	server, stack := p.System.Inventory.Server().Name, p.System.Stack.Names()
 	p.emit(report.Event{Type: "verify", Host: host, State: "start", Text: "a run of the built-in flow (an agent polls every 15 s)"})
 	// The answer says how the run ended, whatever the program's status is; without an answer the smoke test fails below.
-	out, err := p.fleet().Run(ctx, server, "smoke", resource.SmokeScript(stack.Container("server"), p.System.Stack.Generation().Glue.Smoke, host)+" || true", 6*time.Minute)
+	out, err := p.fleet().Run(ctx, server, "smoke", resource.SmokeScript(stack.Container("server"), p.System.Stack.Generation().Glue.Smoke, host)+" || true", resource.SmokePatience)
 	if err != nil {
 		return err
 	}

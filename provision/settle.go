@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -47,6 +48,45 @@ func (p *Pass) settle(ctx context.Context, facts plan.Facts) (*report.Plan, erro
 		}
 		if failed := p.observe(ctx, hosts, facts); failed != nil {
 			return nil, failed
+		}
+	}
+}
+
+// unanswered asks the ways to the server again that got no answer: on a busy machine one answer may be late, and nothing is wrong.
+func (p *Pass) unanswered(ctx context.Context, facts plan.Facts) error {
+	return p.askAgain(ctx, func() (bool, error) {
+		routes := map[resource.ID]string{} // to their hosts
+		for _, r := range p.System.Resources {
+			if route, ok := r.(*resource.Route); ok && p.limitHas(route.Host) && !p.fleet().IsGone(route.Host) && route.Unanswered(&plan.World{Facts: facts}) {
+				routes[route.ID()] = route.Host
+			}
+		}
+		if len(routes) == 0 {
+			return true, nil
+		}
+		now := plan.Facts{}
+		if err := p.observe(ctx, slices.Sorted(maps.Values(routes)), now); err != nil {
+			return false, err
+		}
+		for id := range routes {
+			if fact, ok := now[id]; ok {
+				facts[id] = fact
+			}
+		}
+		return false, nil
+	})
+}
+
+// askAgain asks up to four times until there is an answer.
+func (p *Pass) askAgain(ctx context.Context, ask func() (answered bool, err error)) error {
+	for tries := 0; ; tries++ {
+		if answered, err := ask(); answered || err != nil || tries == 3 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(observePause << tries):
 		}
 	}
 }

@@ -12,9 +12,12 @@ import (
 	"provision/provision/resource"
 )
 
-// check says what does not work, from facts that are there already. On hosts that --limit leaves out
-// it is noted and is no error: nobody asked for their change.
-func (p *Pass) check(facts plan.Facts) error {
+// check says what does not work, from facts that are there already, which questions without an answer are asked again for. On hosts
+// that --limit leaves out it is noted and is no error: nobody asked for their change.
+func (p *Pass) check(ctx context.Context, facts plan.Facts) error {
+	if err := p.unanswered(ctx, facts); err != nil {
+		return err
+	}
 	w := &plan.World{Facts: facts, Options: p.Options}
 	without := p.System.Without(p.fleet().Gone())
 	var errs []error
@@ -70,7 +73,7 @@ func (p *Pass) Verify(ctx context.Context, smoke []string) error {
 		}
 		return &report.Error{Code: report.ExitChanges, Cause: "the hosts differ from what the files say", Hint: "show the differences: provision plan; remove them: provision apply"}
 	}
-	if err := p.check(facts); err != nil {
+	if err := p.check(ctx, facts); err != nil {
 		return errors.Join(err, p.LeftOut(differs))
 	}
 	return errors.Join(p.prove(ctx, smoke), p.LeftOut(differs))

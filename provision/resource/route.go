@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"provision/remote"
 )
@@ -39,7 +40,8 @@ func (r *Route) Probe(s *Script) {
 type routeAnswer struct {
 	OK    bool              `json:"ok"`
 	Error string            `json:"error"`
-	Deep  map[string][2]int `json:"deep"` // what was tried: the status seen, and the one that is right
+	Again bool              `json:"again"` // no answer came; asked again, one may come
+	Deep  map[string][2]int `json:"deep"`  // what was tried: the status seen, and the one that is right
 }
 
 func routeProblem(answer string) string {
@@ -70,10 +72,22 @@ func (r *Route) Check(w World) []Problem {
 	return []Problem{{ID: r.ID(), What: p, Hint: hint}}
 }
 
+// Unanswered tells whether the question got no answer, which another time it may get: a busy machine takes its time.
+func (r *Route) Unanswered(w World) bool {
+	rec, know := w.Fact(r.ID())
+	return know == Yes && Unanswered(rec.Fields["json"])
+}
+
+// Unanswered is Route.Unanswered of an answer.
+func Unanswered(answer string) bool {
+	var a routeAnswer
+	return answer == "" || json.Unmarshal([]byte(answer), &a) == nil && !a.OK && a.Again
+}
+
 // Prove is the part of verify that is too slow for every run: what a token opens and what it does
 // not.
 func (r *Route) Prove() (script string) {
-	return fmt.Sprintf("timeout 60 docker exec %s %s --deep || true", remote.Quote(r.Container), r.Ask)
+	return fmt.Sprintf("timeout 100 docker exec %s %s --deep || true", remote.Quote(r.Container), r.Ask)
 }
 
 // Proved reads the answer to Prove: what was tried and went as it should, or what is wrong.
@@ -100,8 +114,16 @@ const (
 	write      = "write to deployments"
 )
 
+// SmokePatience is how long a run of the built-in flow may take with all that it waits for. smokeStep is how long it may stay in
+// one state: Scheduled, which an agent that does not fetch it leaves it in, Pending, Running.
+const (
+	SmokePatience = 15 * time.Minute
+	smokeStep     = 4 * time.Minute
+)
+
 // SmokeScript runs the built-in flow on one agent host, from inside the server's container, and
 // prints the outcome. The command is generation.Glue.Smoke.
 func SmokeScript(server, command, host string) string {
-	return fmt.Sprintf("timeout 300 docker exec %s %s %s --timeout 240", remote.Quote(server), command, remote.Quote(host))
+	most := SmokePatience - time.Minute
+	return fmt.Sprintf("timeout %.0f docker exec %s %s %s --timeout %.0f", most.Seconds(), remote.Quote(server), command, remote.Quote(host), smokeStep.Seconds())
 }

@@ -24,19 +24,21 @@ up=$(cat "$said/rc")
 [ "$up" -eq 0 ] || die "docker compose failed with exit code $up: $(grep . "$said/out" | tail -n 1)"
 # That compose ends with 0 says little (a container can die a second later), so the container itself is asked until it is
 # healthy, twice in a row where it has no check.
-n=0 good=0
+n=0 good=0 gone=0
 while :; do
-	state=$(docker inspect --type container --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.RestartCount}} {{.State.ExitCode}} {{.State.OOMKilled}}' "$container" 2>&1) || state="missing none 0 $up false"
+	state=$(docker inspect --type container --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.RestartCount}} {{.State.ExitCode}} {{.State.OOMKilled}}' "$container" 2>&1) || { printf '%s\n' "$state" >"$said/inspect"; state="missing none 0 $up false"; }
 	# shellcheck disable=SC2086 # five words
 	set -- $state
+	# An engine that is busy may give no answer for once: that is not yet a container that is not there.
+	if [ "$1" = missing ]; then gone=$((gone + 1)); else gone=0; fi
 	case "$1 $2" in
 	'running healthy') break ;;
 	'running none') good=$((good + 1)); [ $good -lt 3 ] || break ;;
 	*) good=0 ;;
 	esac
-	if [ "$1" = missing ] || [ "$n" -ge "$timeout" ] || { [ "$3" -ge 3 ] && [ "$1" = restarting ]; }; then
+	if [ "$gone" -ge 5 ] || [ "$n" -ge "$timeout" ] || { [ "$3" -ge 3 ] && [ "$1" = restarting ]; }; then
 		why="it is $1, health $2"
-		[ "$1" != missing ] || why="compose did not make it"
+		[ "$1" != missing ] || why="compose did not make it: $(grep . "$said/inspect" | tail -n 1)"
 		[ "$1" != restarting ] || why="it starts and ends again (exit code $4)"
 		[ "$5" != true ] || why="$why; it was killed: out of memory"
 		echo "last lines of $container:" >&2

@@ -38,6 +38,9 @@ func (d *Droplet) active(ctx context.Context, r *resource.Run, id, action int) (
 		case one.Status == "off" && !one.Locked:
 			r.Progress(d.ID(), "it is off; switching it on")
 			_, _, err := account(r).DropletActions.PowerOn(ctx, id)
+			if status := Status(err); status == 0 || status >= 500 {
+				return false, nil // what became of it the next look says
+			}
 			return false, ignoreStatus(err, 422)
 		}
 		if one.Status != said {

@@ -24,6 +24,11 @@ class Refused(Exception):
         self.status = status
 
 
+def passing(error):
+    """May the same question be answered a moment later? That nothing came, or that the server is in trouble, says nothing of what was asked."""
+    return isinstance(error, Unreachable) or error.status >= 500
+
+
 def trust():
     """The TLS context of this container: PREFECT_API_SSL_CERT_FILE replaces the usual authorities, as it does in Prefect."""
     return ssl.create_default_context(cafile=os.environ.get("PREFECT_API_SSL_CERT_FILE") or None)

@@ -4,7 +4,7 @@
 
 Reads the agent's own queue: the certificate is verified, the status has to be 200, and the body has to be that queue. --deep also proves that the proxy
 lets nothing else through: a token with one character changed, an empty one, none, and a write with the right one. It has to refuse in the words of our
-Caddyfile: a refusal by something else on the way proves nothing of it.
+Caddyfile: a refusal by something else on the way proves nothing of it. "again" says that nothing is wrong but that no answer came: asked again, one may come.
 """
 
 import argparse
@@ -35,6 +35,7 @@ def check(api, deep):
             result["certificate"] = {"not_after": certificate.get("notAfter"), "names": [value for _, value in certificate.get("subjectAltName", ())]}
         if status != 200:
             result["error"] = "GET %s gives %d: %s" % (path, status, body[:100].decode("utf-8", "replace").strip())
+            result["again"] = status >= 500
             return result
         queue = _object(body)
         if queue.get("name") != os.environ["PROVISION_QUEUE"]:
@@ -45,7 +46,7 @@ def check(api, deep):
             result["deep"], wrong = _deep(api, path)
             result["error"] = "; ".join(sorted(wrong))
     except Unreachable as error:
-        result["error"] = str(error)
+        result.update(error=str(error), again=True)
     result["ok"] = not result["error"]
     return result
 

@@ -69,7 +69,19 @@ class Check(unittest.TestCase):
     def test_token_refused(self):
         api = self.proxy()
         api.token = "x" * 64
-        self.assertIn("gives 401", check(api, False)["error"])
+        got = check(api, False)
+        self.assertIn("gives 401", got["error"])
+        self.assertFalse(got["again"])
+
+    def test_no_answer_may_come_again(self):
+        server = fake.Fake(self, lambda *_: (502, b""))
+        got = check(server.api(TOKEN), False)
+        self.assertIn("gives 502", got["error"])
+        self.assertTrue(got["again"])
+        server.server.server_close()
+        got = check(server.api(TOKEN), True)
+        self.assertTrue(got["error"])
+        self.assertTrue(got["again"])
 
     def test_agent_health(self):
         for polled, sick in (("2023-11-14T22:13:10Z", ""), ("2023-11-14T22:12:00Z", "polled 80 s ago"), (None, "never polled")):

@@ -1,10 +1,12 @@
 """What runs in the server's container: pool, observe, smoke."""
 
+import time
 import unittest
+from unittest import mock
 
 import fake
 from provision_glue import observe, pool, smoke
-from provision_glue.api import Unreachable
+from provision_glue.api import API, Unreachable
 from provision_glue.clock import age, parse
 from provision_glue.generation import POOL
 
@@ -114,16 +116,30 @@ class Observe(unittest.TestCase):
 
 
 class Smoke(unittest.TestCase):
-    def prove(self, states, host="a", logged="business-logic-a", nonce=None, timeout=30):
-        """The result when a run goes through these states and its flow logs this host name."""
+    def prove(self, states, host="a", logged="business-logic-a", nonce=None, timeout=30, trouble=lambda method, path: None):
+        """The result when a run goes through these states and its flow logs this host name. A state that is a number is how many seconds the one before
+        it lasts; ``trouble`` gives the status that a call gets instead of its answer."""
         states = list(states)
         started = {}
+        for name, seconds in (("PAUSE", 0.02), ("CANCEL_SECONDS", 0.1)):
+            patch = mock.patch.object(smoke, name, seconds)
+            patch.start()
+            self.addCleanup(patch.stop)
 
         def run():
             name = states[0] if len(states) == 1 else states.pop(0)
+            if isinstance(name, float):
+                time.sleep(name)
+                name = states.pop(0)
             return {"id": "1", "name": "n", "state_type": name.upper(), "state": {"name": name, "message": "because"}}
 
         def answer(method, path, body, _):
+            status = trouble(method, path)
+            if path == "/deployments/d/create_flow_run":
+                self.assertTrue(body["idempotency_key"])
+                self.assertIn(started.setdefault("key", body["idempotency_key"]), body["idempotency_key"], "asked twice, there may be two runs")
+            if status:
+                return status, b"in trouble"
             if path.startswith("/deployments/name/"):
                 return (200, {"id": "d"}) if path == "/deployments/name/provision-smoke/a" else (404, {})
             if path == "/deployments/d/create_flow_run":
@@ -150,6 +166,45 @@ class Smoke(unittest.TestCase):
 
     def test_not_registered(self):
         self.assertIn("not registered", self.prove(["Completed"], host="b")["error"])
+
+    def test_waits_until_an_answer_comes(self):
+        """Each question gets a 500 first, and none ends the wait."""
+        asked = set()
+
+        def trouble(method, path):
+            if (method, path) in asked:
+                return None
+            asked.add((method, path))
+            return 500
+        got = self.prove(["Scheduled", "Pending", "Running", "Completed"], trouble=trouble)
+        self.assertTrue(got["ok"], got)
+        self.assertEqual(len(asked), 4)
+
+    def test_a_slow_answer_is_no_end(self):
+        with mock.patch.object(fake.Fake, "api", lambda server: API(server.url, timeout=0.3)):
+            got = self.prove(["Running", 0.8, "Running", "Completed"])
+        self.assertTrue(got["ok"], got)
+
+    def test_refused_is_an_end(self):
+        got = self.prove(["Running"], trouble=lambda method, path: 403 if method == "GET" and path == "/flow_runs/1" else None)
+        self.assertIn("GET /flow_runs/1: 403", got["error"])
+
+    def test_says_what_the_last_answer_was(self):
+        got = self.prove(["Running"], timeout=0.2, trouble=lambda method, path: 503 if path.startswith("/flow_runs/1") else None)
+        self.assertIn("still Running after 0 s; the API gives no answer: GET /flow_runs/1: 503 in trouble; it is not cancelled: POST /flow_runs/1/set_state: 503", got["error"])
+
+    def test_one_that_moves_has_more_time(self):
+        got = self.prove(["Scheduled", 0.3, "Pending", 0.3, "Running", 0.3, "Completed"], timeout=0.4)
+        self.assertTrue(got["ok"], got)
+        self.assertGreater(got["seconds"], 0.4)
+
+    def test_one_that_moves_for_ever(self):
+        got = self.prove([0.05, "Pending", 0.05, "Scheduled"] * 100, timeout=0.1)
+        self.assertIn("still", got["error"])
+        self.assertLess(got["seconds"], 2)
+
+    def test_without_a_log_line(self):
+        self.assertIn("no log line of its own", self.prove(["Completed"], nonce="another", timeout=0.1)["error"])
 
     def test_too_late(self):
         got = self.prove(["Scheduled"], timeout=0)
