@@ -70,7 +70,7 @@ vuln: ## known vulnerabilities in what is reachable; says so where the database 
 
 e2e: ## the scenarios on real hosts: systemd, sshd, apt, Docker, PostgreSQL, Caddy, Prefect (root on Debian)
 	$(GO) run ./e2e/labctl missing
-	$(TOOL) gotestsum --format testname -- -tags e2e -count=1 -timeout 60m -parallel 3 ./e2e/
+	$(TOOL) gotestsum --format testname -- -tags e2e -count=1 -timeout 80m -parallel 3 ./e2e/
 
 bench: ## measure against ssh, pyinfra, Ansible and shell scripts, on real hosts and a simulated fleet; about 30 minutes
 	$(GO) run ./e2e/labctl missing

@@ -16,10 +16,9 @@ import (
 	"provision/e2e/lab"
 )
 
-// TestAttacked holds a stack against those who have a part of it: a token, a container, the network,
+// testAttacked holds a stack against those who have a part of it: a token, a container, the network,
 // the hosts' process list, what the controller leaves behind.
-func TestAttacked(t *testing.T) {
-	t.Parallel()
+func testAttacked(t *testing.T) {
 	s, hosts := newSite(t, "e2e-attacked", lab.HostOptions{
 		Name: "all", Docker: true, Images: true,
 		Users: []lab.User{{Name: "careful", Sudo: "password", Password: sudoCanary}},
@@ -225,7 +224,7 @@ print("open" if s.connect_ex(("%s",%s))==0 else "shut")'`, from, address, port))
 // crashed aborts the database: of all, its process alone works in a directory that it could leave a core in.
 func (s *site) crashed(host *lab.Host) {
 	s.on(host, `kill -ABRT "$(pgrep -P "$(docker inspect --format '{{.State.Pid}}' prefect-postgres)" -x postgres)"`)
-	s.until("the engine has started the database again", time.Minute, func() bool {
+	s.until("the engine has started the database again", 3*time.Minute, func() bool {
 		return s.on(host, "docker inspect --format '{{.RestartCount}} {{.State.Running}}' prefect-postgres") == "1 true"
 	})
 	s.healthy(host, "prefect-postgres", "prefect-server", "prefect-caddy", "prefect-agent", "prefect-business-logic")

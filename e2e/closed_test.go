@@ -79,7 +79,7 @@ func (s *site) closedFromOutside(server, neighbour *lab.Host, hosts int) {
 
 	// An account's service on the host answers containers, as it did before.
 	service := s.on(server, `cd /; setsid setpriv --reuid `+account+` --regid `+account+` --clear-groups perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 5999, Listen => 5, ReuseAddr => 1) or die; while ($c = $s->accept) { print $c "hello\n"; close $c }' >/dev/null 2>&1 </dev/null & echo $!`)
-	s.until("the account's service listens", time.Minute, func() bool { return s.tries(server, "0", "127.0.0.1", "5999") == "open" })
+	s.until("the account's service listens", 3*time.Minute, func() bool { return s.tries(server, "0", "127.0.0.1", "5999") == "open" })
 	s.want(server, `docker exec prefect-server python -c 'import socket
 print(socket.create_connection(("10.210.0.1",5999),5).makefile().read().strip())'`, "hello")
 	s.on(server, "kill "+service)
@@ -88,7 +88,7 @@ print(socket.create_connection(("10.210.0.1",5999),5).makefile().read().strip())
 	s.on(server, "iptables -t mangle -F; systemctl restart docker")
 	s.shut(server, neighbour)
 
-	s.until("the containers are healthy", 4*time.Minute, func() bool {
+	s.until("the containers are healthy", 8*time.Minute, func() bool {
 		return s.on(server, "docker ps --filter name=prefect- --format '{{.Status}}' | grep -vc '(healthy)' || true") == "0"
 	})
 	s.again(hosts)

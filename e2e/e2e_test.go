@@ -78,7 +78,7 @@ func emptySite(t *testing.T, name string) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
 		if err := l.Close(ctx); err != nil {
 			t.Error(err)
@@ -103,7 +103,7 @@ func (s *site) writeInventory() {
 func (s *site) provision(want int, args ...string) (stdout, stderr string) {
 	s.Helper()
 	start := time.Now()
-	ctx, cancel := context.WithTimeout(s.Context(), 20*time.Minute)
+	ctx, cancel := context.WithTimeout(s.Context(), 30*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, append(args, "-i", s.inventory)...)
 	cmd.Env = append(os.Environ(), s.env...)
@@ -256,7 +256,7 @@ r=u.Request("http://127.0.0.1:4200/api/deployments/%s/create_flow_run",b"{}",{"C
 print(json.load(u.urlopen(r))["id"])`, id)
 	run := s.on(server, "docker exec prefect-server python -c '"+create+"'")
 	state := ""
-	for deadline := time.Now().Add(4 * time.Minute); time.Now().Before(deadline); time.Sleep(2 * time.Second) {
+	for deadline := time.Now().Add(8 * time.Minute); time.Now().Before(deadline); time.Sleep(2 * time.Second) {
 		state = s.query(server, "select state_type from flow_run where id = '"+run+"'")
 		if state == "COMPLETED" || state == "FAILED" || state == "CRASHED" {
 			break

@@ -30,7 +30,7 @@ func (s *site) forged(host *lab.Host) {
 		s.Fatalf("a run that keeps results ended %s", state)
 	}
 	const right = "kept 1 [0, 1, 2] [2, 4] Cached 2 2"
-	s.until("the run's line is there", 2*time.Minute, func() bool { return kept(run) != "" })
+	s.until("the run's line is there", 5*time.Minute, func() bool { return kept(run) != "" })
 	if got := kept(run); got != right {
 		s.Errorf("the run said %q, want %q", got, right)
 	}
@@ -56,7 +56,7 @@ func (s *site) forged(host *lab.Host) {
 	s.contains(s.query(host, "select s.message from flow_run r join flow_run_state s on s.id = r.state_id where r.id = '"+victim+"'"), "is refused")
 
 	// What another run, or somebody in the container, reads of a state that was set from outside.
-	s.until("the state is set", time.Minute, func() bool {
+	s.until("the state is set", 3*time.Minute, func() bool {
 		code, answer := web.ask("POST", "/api/flow_runs/"+run+"/set_state", `{"force":true,"state":`+document+`}`, token)
 		if code/100 != 2 && code != 503 {
 			s.Fatalf("the state is not set: %d %s", code, answer)

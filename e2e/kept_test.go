@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"os"
@@ -18,16 +19,41 @@ import (
 type siteKind struct {
 	name  string
 	hosts []lab.HostOptions
+
+	made chan struct{} // closed when a scenario that makes one has kept it or has ended; nil where none does
+	once sync.Once
 }
 
 var (
-	singleSite = siteKind{"single", []lab.HostOptions{{Name: "all"}}}
-	splitSite  = siteKind{"split", []lab.HostOptions{{Name: "prefect"}, {Name: "worker-1"}}}
+	singleSite = &siteKind{name: "single", hosts: []lab.HostOptions{{Name: "all"}}}
+	splitSite  = &siteKind{name: "split", hosts: []lab.HostOptions{{Name: "prefect"}, {Name: "worker-1"}}}
 )
 
-// keptSite is a site of a kind on which the stack runs. Where none is kept it is brought up, and kept.
-func keptSite(t *testing.T, name string, kind siteKind) (*site, []*lab.Host) {
+func (k *siteKind) begin() { k.made = make(chan struct{}) }
+
+func (k *siteKind) end() {
+	if k.made != nil {
+		k.once.Do(func() { close(k.made) })
+	}
+}
+
+// await waits for the scenario that makes a site of this kind, if there is one.
+func (k *siteKind) await(t *testing.T) {
 	t.Helper()
+	if k.made == nil {
+		return
+	}
+	select {
+	case <-k.made:
+	case <-t.Context().Done():
+		t.Fatal(context.Cause(t.Context()))
+	}
+}
+
+// keptSite is a site of a kind on which the stack runs. Where none is kept it is brought up, and kept.
+func keptSite(t *testing.T, name string, kind *siteKind) (*site, []*lab.Host) {
+	t.Helper()
+	kind.await(t)
 	s := emptySite(t, name)
 	start := time.Now()
 	hosts, err := s.lab.Restore(t.Context(), kind.name, builtFrom())
@@ -54,12 +80,13 @@ func keptSite(t *testing.T, name string, kind siteKind) (*site, []*lab.Host) {
 }
 
 // keep has later scenarios begin with what runs on this site, which has to be the stack of an empty stack.toml.
-func (s *site) keep(kind siteKind) {
+func (s *site) keep(kind *siteKind) {
 	s.Helper()
 	start := time.Now()
 	if err := s.lab.Snapshot(s.Context(), kind.name, builtFrom()); err != nil {
 		s.Fatal(err)
 	}
+	kind.end()
 	s.Logf("a %s site is kept after %s", kind.name, time.Since(start).Round(time.Second))
 }
 

@@ -21,7 +21,6 @@ import (
 // gone. What they started on the host goes on; the next apply is started at once, waits for the end of
 // that, and goes on from there.
 func testKilled(t *testing.T) {
-	t.Parallel()
 	s, hosts := newSite(t, "e2e-killed", lab.HostOptions{Name: "all"})
 	host := hosts[0]
 
@@ -69,19 +68,19 @@ func (s *site) vanished(h *lab.Host, p *process) *process {
 	recorded := fmt.Sprintf(`[ "$(cut -d' ' -f22 /proc/%s/stat 2>/dev/null)" = %s ] && echo lives || echo gone`, pid, start)
 	// Whether somebody is still there is not known yet: the next one waits, and ends nobody.
 	early := s.start("apply", "--yes")
-	s.until("the next one says whom it waits for", time.Minute, func() bool {
+	s.until("the next one says whom it waits for", 3*time.Minute, func() bool {
 		return strings.Contains(early.errors.String(), "waiting: ") && strings.Contains(early.errors.String(), fmt.Sprintf("process %d) works on this host, since 20", p.cmd.Process.Pid))
 	})
 	signalTo(s, early, os.Interrupt)
-	if code, said := early.wait(time.Minute); code != 130 {
+	if code, said := early.wait(3 * time.Minute); code != 130 {
 		s.Errorf("exit %d\n%s", code, said)
 	}
 	s.want(h, recorded, "lives")
 
 	s.on(h, "touch -d '61 seconds ago' /var/lib/provision/lock.note") // the note's age is all that counts, so a minute is saved
 	next := s.start(append(applying, "--json")...)
-	s.until("the next one says why it goes on", time.Minute, func() bool { return strings.Contains(next.out.String(), "gave no sign of life for 1m") })
-	s.until("the recorded shell is gone", 10*time.Second, func() bool { return s.on(h, recorded) == "gone" })
+	s.until("the next one says why it goes on", 3*time.Minute, func() bool { return strings.Contains(next.out.String(), "gave no sign of life for 1m") })
+	s.until("the recorded shell is gone", time.Minute, func() bool { return s.on(h, recorded) == "gone" })
 
 	signal(syscall.SIGCONT) // it hears what has happened when the build has ended
 	if code, said := p.wait(10 * time.Minute); code == 0 {

@@ -13,10 +13,9 @@ import (
 	"provision/e2e/lab"
 )
 
-// TestLived gives a split stack that runs flows of its own and then lives with it: small changes, damage, an agent replaced
+// testLived gives a split stack that runs flows of its own and then lives with it: small changes, damage, an agent replaced
 // under a running flow, a power cycle.
-func TestLived(t *testing.T) {
-	t.Parallel()
+func testLived(t *testing.T) {
 	s, hosts := keptSite(t, "e2e-lived", splitSite)
 	server, worker := hosts[0], hosts[1]
 	flows := s.project()

@@ -38,10 +38,13 @@ func (s *site) stage(name string, f func(s *site)) {
 	}
 }
 
-// until waits for something to become true. The deadline is for hosts that never come to it, not a measure.
+// until waits for something to become true. The limit is for hosts that never come to it, not a measure. It asks less and less often:
+// most questions are a program in a container, which takes CPU from what is waited for.
 func (s *site) until(what string, limit time.Duration, true func() bool) {
 	s.Helper()
-	for deadline := time.Now().Add(limit); !true(); time.Sleep(500 * time.Millisecond) {
+	pause := 300 * time.Millisecond
+	for deadline := time.Now().Add(limit); !true(); pause = min(pause*5/4, 2*time.Second) {
+		time.Sleep(pause)
 		if time.Now().After(deadline) {
 			s.Fatalf("not within %s: %s", limit, what)
 		}
@@ -223,7 +226,7 @@ func (s *site) begin(server *lab.Host, flow, name, says, parameters string) stri
 	if err := json.Unmarshal([]byte(s.api(server, "POST", "/deployments/"+s.deployment(server, flow, name)+"/create_flow_run", `{"parameters":`+parameters+`}`)), &run); err != nil {
 		s.Fatal(err)
 	}
-	s.until(flow+" says "+says, 4*time.Minute, func() bool {
+	s.until(flow+" says "+says, 8*time.Minute, func() bool {
 		return s.query(server, fmt.Sprintf("select count(*) from log where flow_run_id = '%s' and message like '%s%%'", run.ID, says)) != "0"
 	})
 	return run.ID
@@ -233,7 +236,7 @@ func (s *site) begin(server *lab.Host, flow, name, says, parameters string) stri
 func (s *site) ended(server *lab.Host, run string) string {
 	s.Helper()
 	state := ""
-	s.until("the end of run "+run, 5*time.Minute, func() bool {
+	s.until("the end of run "+run, 8*time.Minute, func() bool {
 		state = s.query(server, "select state_type from flow_run where id = '"+run+"'")
 		return state == "COMPLETED" || state == "FAILED" || state == "CRASHED" || state == "CANCELLED"
 	})
@@ -257,7 +260,7 @@ func (s *site) listed(h *lab.Host, filter string, names []string) {
 	slices.Sort(names)
 	want := strings.Join(names, " ")
 	got := ""
-	for deadline := time.Now().Add(4 * time.Minute); ; time.Sleep(time.Second) {
+	for deadline := time.Now().Add(8 * time.Minute); ; time.Sleep(time.Second) {
 		// Right after a reboot the engine may not answer yet.
 		out, err := h.Shell(s.Context(), `docker ps --filter `+filter+` --format '{{.Names}}' | sort | xargs`)
 		if got = strings.TrimSpace(out); err == nil && got == want {

@@ -8,10 +8,9 @@ import (
 	"provision/e2e/lab"
 )
 
-// TestOthers meets a host on which others have an engine, containers, volumes and routes: what the stack cannot live
+// testOthers meets a host on which others have an engine, containers, volumes and routes: what the stack cannot live
 // beside is said by plan, with real dockerd, buildx and kernel, and what it can live beside is not.
-func TestOthers(t *testing.T) {
-	t.Parallel()
+func testOthers(t *testing.T) {
 	s, hosts := newSite(t, "e2e-others", lab.HostOptions{Name: "all", Docker: true})
 	host := hosts[0]
 	refused := func(code int, words ...string) {

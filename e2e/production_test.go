@@ -43,13 +43,12 @@ const (
 	mount    = "/mnt/prefect-data"
 )
 
-// TestProduction goes from an account without a droplet to a verified stack whose name has a
+// testProduction goes from an account without a droplet to a verified stack whose name has a
 // certificate of an ACME authority, lives through a boot without the volume, grows, shrinks, and is
 // destroyed but for its data. Droplets are lab hosts that boot when they are created, from an image
 // with cloud-init, which takes the host key out of their user data; their volumes are loop devices.
 // What is not there: the account's firewalls, the metadata address, udev and the DigitalOcean agent.
-func TestProduction(t *testing.T) {
-	t.Parallel()
+func testProduction(t *testing.T) {
 	s, _ := newSite(t, "e2e-production")
 	if err := s.lab.MakeCloudImage(t.Context()); err != nil {
 		t.Fatal(err)
@@ -323,7 +322,7 @@ func (p *production) created(s *site) {
 	ask := func(address string) string {
 		return p.on(worker, "docker exec prefect-agent python -c 'import urllib.request as u\ntry: print(u.urlopen(\"http://"+address+":8099/\", timeout=5).status)\nexcept Exception as e: print(type(e).__name__)'")
 	}
-	p.until("the host's own server answers", time.Minute, func() bool { return ask(worker.Address) == "200" })
+	p.until("the host's own server answers", 3*time.Minute, func() bool { return ask(worker.Address) == "200" })
 	if got := ask("169.254.169.254"); got == "200" {
 		p.Error("a container reaches the metadata address")
 	}
@@ -343,7 +342,7 @@ func (p *production) withoutVolume(s *site) {
 	if err := server.Reboot(p.Context()); err != nil {
 		p.Fatal(err)
 	}
-	p.until("the engine is up", time.Minute, func() bool {
+	p.until("the engine is up", 3*time.Minute, func() bool {
 		out, err := server.Shell(p.Context(), "systemctl is-active docker")
 		return err == nil && strings.TrimSpace(out) == "active"
 	})

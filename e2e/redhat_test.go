@@ -18,10 +18,10 @@ mkdir -p /etc/yum.repos.d
 printf '[baseos]\nname=Rocky Linux 9 - BaseOS\nbaseurl=%[1]s\ngpgcheck=0\n' >/etc/yum.repos.d/rocky.repo
 dnf -q -y --releasever=9 install rocky-release`
 
-// TestRedHat takes the way to Docker of the Red Hat family with real dnf and rpm: a Debian that calls itself Rocky Linux 9, and a local
+// testRedHat takes the way to Docker of the Red Hat family with real dnf and rpm: a Debian that calls itself Rocky Linux 9, and a local
 // mirror of Docker's repository with stand-ins for its packages. What does not work is tried first and leaves the host as it was.
-func TestRedHat(t *testing.T) {
-	t.Parallel()
+// The apply is interrupted when Docker is there: below the packages the host is the Debian of the other scenarios.
+func testRedHat(t *testing.T) {
 	s, hosts := newSite(t, "e2e-redhat", lab.HostOptions{Name: "all", Packages: lab.RPMPackages})
 	host := hosts[0]
 	repository, base, err := s.lab.StartRPMRepository(t.Context())
@@ -56,12 +56,8 @@ func TestRedHat(t *testing.T) {
 	}
 
 	s.edit("inventory.toml", "docker_repository = ", "docker_repository = \""+repository.Two()+"\" # ")
-	s.apply()
-	s.hardened(host, 5)
+	s.dockerAlone(host)
 	s.want(host, "rpm -q docker-ce", "docker-ce-28.5.1-1.lab.x86_64")
 	s.want(host, "grep -c BEGIN /etc/pki/rpm-gpg/RPM-GPG-KEY-docker; rpm -q gpg-pubkey | wc -l", "1\n1")
 	s.want(host, "stat -c '%U %a' /etc/pki/rpm-gpg/RPM-GPG-KEY-docker /etc/yum.repos.d/docker-ce.repo | sort -u", "root 644")
-	_, progress := s.provision(0, "verify", "--smoke")
-	s.contains(progress, "Completed in container business-logic-all")
-	s.again(1)
 }

@@ -11,7 +11,6 @@ import (
 // testSingle brings both roles up on one blank host, as a user with a sudo password; then another
 // user, whose sudo asks for none, heals what was broken by hand; and one without sudo is told what to do.
 func testSingle(t *testing.T) {
-	t.Parallel()
 	const password = "correct horse"
 	s, hosts := newSite(t, "e2e-single", lab.HostOptions{Name: "all", Users: []lab.User{
 		{Name: "careful", Sudo: "password", Password: password}, {Name: "ops", Sudo: "nopasswd"}, {Name: "guest", Sudo: "none"},

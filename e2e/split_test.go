@@ -16,7 +16,6 @@ import (
 // testSplit takes two blank hosts to a verified stack, sees that a second apply changes nothing,
 // replaces the hello project by flows of the user's own, and looks at the result in a browser.
 func testSplit(t *testing.T) {
-	t.Parallel()
 	s, hosts := newSite(t, "e2e-split", splitSite.hosts...)
 	server, worker := hosts[0], hosts[1]
 	for _, h := range hosts {
@@ -129,7 +128,7 @@ func (s *site) scheduled(server *lab.Host) {
 		s.Errorf("schedules: %q, want %q", got, want)
 	}
 	const planned = `select f.name, to_char(r.next_scheduled_start_time at time zone 'Europe/Berlin', 'HH24:MI') from flow_run r join flow f on f.id = r.flow_id where r.auto_scheduled group by 1, 2`
-	s.until("runs are planned by the schedule alone, all for 06:00 in Berlin", 2*time.Minute, func() bool { return s.query(server, planned) == "report|06:00" })
+	s.until("runs are planned by the schedule alone, all for 06:00 in Berlin", 5*time.Minute, func() bool { return s.query(server, planned) == "report|06:00" })
 }
 
 // fetched wants it told while images come how many bytes of how many are there, and how many a build

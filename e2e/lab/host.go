@@ -295,7 +295,7 @@ func (h *Host) Start(ctx context.Context) error {
 }
 
 func (h *Host) awaitSSH(ctx context.Context, ended <-chan error) error {
-	ctx, cancel := within(ctx, time.Minute)
+	ctx, cancel := within(ctx, 4*time.Minute)
 	defer cancel()
 	for {
 		err := sshAnswers(ctx, h.Address)
@@ -313,7 +313,7 @@ func (h *Host) awaitSSH(ctx context.Context, ended <-chan error) error {
 }
 
 func sshAnswers(ctx context.Context, address string) error {
-	ctx, cancel := within(ctx, 2*time.Second)
+	ctx, cancel := within(ctx, 10*time.Second)
 	defer cancel()
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", net.JoinHostPort(address, "22"))

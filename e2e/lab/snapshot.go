@@ -144,7 +144,7 @@ func (h *Host) freeze(ctx context.Context, still bool) error {
 }
 
 func awaitEvent(ctx context.Context, path, event string) error {
-	ctx, cancel := within(ctx, 30*time.Second)
+	ctx, cancel := within(ctx, 2*time.Minute)
 	defer cancel()
 	for {
 		b, err := os.ReadFile(path)
