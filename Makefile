@@ -23,7 +23,7 @@ demo: build ## the main job on two simulated hosts, in a few seconds: needs noth
 
 test: test-python ## all tests that need no root and no real host; the long scenarios in a sample
 	$(GO) vet ./...
-	$(GOTEST) -short -timeout 30m ./...
+	$(SAMPLES) $(GOTEST) -short -timeout 30m ./...
 
 caddy: ## the Caddy that some tests need, as .cache/bin/caddy: some minutes the first time
 	$(GO) run ./e2e/labctl caddy .cache/bin
@@ -91,6 +91,8 @@ lab-down: ## remove them
 	$(GO) run ./e2e/labctl down
 
 check: TARGETS = $(shell $(GO) env GOOS)/$(shell $(GO) env GOARCH)
+# make test leaves to make scenarios what that runs in full.
+check: SAMPLES = PROVISION_SCENARIOS=follow
 check: test lint race scenarios reproducible vuln e2e ## all of it, as CI does; of the binaries only the one for this machine
 
 reproducible: ## the binaries of all targets, each built twice in different places and compared to the byte

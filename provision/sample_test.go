@@ -22,7 +22,8 @@ var inFull = sync.OnceValues(func() (*regexp.Regexp, error) {
 })
 
 // often is how often a test tries something: all times in full, few where tests are to be short. The race
-// detector sees a quarter of those, because what races does so at any of them.
+// detector sees a quarter of those, because what races does so at any of them. Nothing is tried where make check tries all of it a
+// moment later.
 func often(t *testing.T, all, few int) int {
 	t.Helper()
 	switch full, err := inFull(); {
@@ -32,6 +33,8 @@ func often(t *testing.T, all, few int) int {
 		t.Fatalf("make scenarios never runs %s in full: name it in SCENARIOS in the Makefile", t.Name())
 	}
 	switch {
+	case !raceDetector && os.Getenv("PROVISION_SCENARIOS") == "follow":
+		t.Skip("make scenarios follows, which runs it in full")
 	case raceDetector:
 		return min(all, (few+3)/4)
 	case testing.Short():
