@@ -13,5 +13,8 @@
 // one lock. A lab that is not kept dies with its process: what a killed process
 // left is removed by the next New.
 //
+// Images come in sets, one for each generation of the stack. A lab makes, serves
+// and loads the sets that its options name, and no others.
+//
 // It needs root on Linux and the tools that Missing names.
 package lab

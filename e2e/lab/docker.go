@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // dockerPackages are the engine, Compose and buildx of Debian itself.
@@ -46,9 +48,10 @@ func packageLayer(ctx context.Context, l *Lab, kind, suite, root string, package
 	})
 }
 
-// dockerData is /var/lib/docker of an engine that has loaded the images.
-func dockerData(ctx context.Context, l *Lab, suite string) (string, error) {
-	layout, err := images(ctx, l.log, l.machine)
+// dockerData is /var/lib/docker of an engine that has loaded the images of the
+// sets.
+func dockerData(ctx context.Context, l *Lab, suite string, sets []string) (string, error) {
+	layouts, err := imageLayouts(ctx, l.log, l.machine, sets)
 	if err != nil {
 		return "", err
 	}
@@ -60,14 +63,23 @@ func dockerData(ctx context.Context, l *Lab, suite string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return cached(ctx, l.log, "data-"+suite, digest(filepath.Base(layout), filepath.Base(docker)), func(ctx context.Context, dir string) error {
+	var reads []string
+	for _, layout := range layouts {
+		reads = append(reads, filepath.Base(layout))
+	}
+	// Each choice of sets is a kind of its own: of one kind the cache keeps one.
+	kind := "data"
+	if !slices.Equal(sets, defaultImageSets) {
+		kind += "." + strings.Join(sets, ".")
+	}
+	return cached(ctx, l.log, kind+"-"+suite, digest(append(reads, filepath.Base(docker))...), func(ctx context.Context, dir string) error {
 		const name = "maker-of-data"
 		h, err := l.Host(ctx, HostOptions{Name: name, Suite: suite, Docker: true})
 		if err != nil {
 			return errors.Join(err, l.discard(ctx, name))
 		}
 		fill := func() error {
-			if err := h.LoadImages(ctx); err != nil {
+			if err := h.loadImages(ctx, layouts); err != nil {
 				return err
 			}
 			if err := h.PowerOff(ctx); err != nil {
@@ -94,13 +106,18 @@ func (l *Lab) discard(ctx context.Context, name string) error {
 	return nil
 }
 
-// LoadImages loads the images into the host's engine under their plain names,
+// loadImages loads images into the host's engine under their plain names,
 // without a registry.
-func (h *Host) LoadImages(ctx context.Context) error {
-	layout, err := images(ctx, h.lab.log, h.lab.machine)
-	if err != nil {
-		return err
+func (h *Host) loadImages(ctx context.Context, layouts []string) error {
+	for _, layout := range layouts {
+		if err := h.loadLayout(ctx, layout); err != nil {
+			return fmt.Errorf("loading images into %s: %w", h.Name, err)
+		}
 	}
+	return nil
+}
+
+func (h *Host) loadLayout(ctx context.Context, layout string) error {
 	pack := command(ctx, "tar", "-C", layout, "-c", ".")
 	pipe, err := pack.StdoutPipe()
 	if err != nil {
@@ -115,10 +132,7 @@ func (h *Host) LoadImages(ctx context.Context) error {
 		return err
 	}
 	_, err = runCmd(load)
-	if err := errors.Join(err, pack.Wait()); err != nil {
-		return fmt.Errorf("loading images into %s: %w", h.Name, err)
-	}
-	return nil
+	return errors.Join(err, pack.Wait())
 }
 
 // giveImages fills /var/lib/docker of a host that has not booted yet.
@@ -126,7 +140,7 @@ func (h *Host) giveImages(ctx context.Context) error {
 	if !h.Options.Docker {
 		return errors.New("images without Docker: a blank host pulls them from the mirror")
 	}
-	data, err := dockerData(ctx, h.lab, h.Options.Suite)
+	data, err := dockerData(ctx, h.lab, h.Options.Suite, h.lab.ImageSets)
 	if err != nil {
 		return err
 	}
@@ -134,15 +148,15 @@ func (h *Host) giveImages(ctx context.Context) error {
 	return err
 }
 
-// MakeImages makes the images if the cache lacks them.
+// MakeImages makes the lab's images if the cache lacks them.
 func (l *Lab) MakeImages(ctx context.Context) error {
-	_, err := images(ctx, l.log, l.machine)
+	_, err := imageLayouts(ctx, l.log, l.machine, l.ImageSets)
 	return err
 }
 
 // Warm fills the cache with all that labs take from it.
 func Warm(ctx context.Context, log Log) (err error) {
-	l, err := New(ctx, Options{Name: "warm-" + strconv.Itoa(os.Getpid()), Log: log})
+	l, err := New(ctx, Options{Name: "warm-" + strconv.Itoa(os.Getpid()), ImageSets: ImageSets(), Log: log})
 	if err != nil {
 		return err
 	}
@@ -150,8 +164,10 @@ func Warm(ctx context.Context, log Log) (err error) {
 	if err := l.MakeImages(ctx); err != nil {
 		return err
 	}
-	if _, err := dockerData(ctx, l, "trixie"); err != nil {
-		return err
+	for _, set := range ImageSets() {
+		if _, err := dockerData(ctx, l, "trixie", []string{set}); err != nil {
+			return err
+		}
 	}
 	if _, err := dockerPackagesDir(ctx, l); err != nil {
 		return err

@@ -21,7 +21,7 @@ type HostOptions struct {
 	Name     string
 	Suite    string   // "trixie" by default, "bookworm"
 	Docker   bool     // Docker and Compose from Debian are installed already
-	Images   bool     // with Docker: the images are loaded already
+	Images   bool     // with Docker: the lab's images are loaded already
 	Packages []string // further Debian packages
 	Users    []User   // beside root, who has the lab's key, too
 	// UserData makes it a cloud's machine: its image has cloud-init and e2fsprogs,

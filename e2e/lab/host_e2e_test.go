@@ -200,7 +200,7 @@ func TestLatency(t *testing.T) {
 }
 
 func TestBlankHostInstallsDockerAndPulls(t *testing.T) {
-	l := newLab(t, Options{Name: "test-pull"})
+	l := newLab(t, Options{Name: "test-pull", ImageSets: ImageSets()})
 	ctx := t.Context()
 	h := newHost(t, l, HostOptions{Name: "one", Packages: dockerPackages})
 	if err := l.StartMirror(ctx); err != nil {
@@ -209,8 +209,8 @@ func TestBlankHostInstallsDockerAndPulls(t *testing.T) {
 	if out, err := h.Exec(ctx, "docker", "info", "--format", "{{.Driver}}"); err != nil || out != "overlay2\n" {
 		t.Errorf("storage driver: %q, %v", out, err)
 	}
-	for _, name := range imageNames {
-		if _, err := h.Exec(ctx, "docker", "pull", "-q", l.ImageMirror()+"/"+name); err != nil {
+	for _, im := range imageTable {
+		if _, err := h.Exec(ctx, "docker", "pull", "-q", l.ImageMirror()+"/"+im.name); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -220,74 +220,147 @@ func TestBlankHostInstallsDockerAndPulls(t *testing.T) {
 	}
 	// A build gets packages from the machine's index, which may be behind a
 	// proxy with a root of its own.
-	dockerfile := "FROM " + l.ImageMirror() + "/python:3.8-slim\nRUN pip --version\n"
+	trust := ""
 	for _, path := range site.CACertificates {
 		pem, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		write(t, filepath.Join(h.path("root"), "srv/build/ca.pem"), string(pem))
-		dockerfile += "COPY ca.pem /usr/local/share/ca-certificates/site.crt\nRUN update-ca-certificates\nENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt\n"
+		trust += "COPY ca.pem /usr/local/share/ca-certificates/site.crt\nRUN update-ca-certificates\nENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt\n"
 	}
-	dockerfile += "RUN pip download --no-deps --no-cache-dir -i " + site.PipIndex + " six==1.16.0\n"
-	write(t, filepath.Join(h.path("root"), "srv/build/Dockerfile"), dockerfile)
-	if _, err := h.Exec(ctx, "docker", "build", "-q", "/srv/build"); err != nil {
-		t.Error(err)
+	for _, im := range imageTable {
+		if im.cpython == "" {
+			continue
+		}
+		write(t, filepath.Join(h.path("root"), "srv/build/Dockerfile"), "FROM "+l.ImageMirror()+"/"+im.name+"\nRUN pip --version\n"+trust+
+			"RUN pip install --no-cache-dir -i "+site.PipIndex+" six==1.16.0 && python -c 'import six'\n")
+		if _, err := h.Exec(ctx, "docker", "build", "-q", "/srv/build"); err != nil {
+			t.Errorf("a build on %s: %v", im.name, err)
+		}
 	}
 }
 
-func TestImagesKeepTheContracts(t *testing.T) {
-	l := newLab(t, Options{Name: "test-images"})
-	ctx := t.Context()
-	h := newHost(t, l, HostOptions{Name: "one", Docker: true, Images: true})
-	sh := func(line string) (string, error) { return h.Shell(ctx, line) }
-	ok := func(line, want string) {
-		t.Helper()
-		if got, err := sh(line); err != nil || strings.TrimSpace(got) != want {
-			t.Errorf("%s: %q, %v; want %q", line, got, err, want)
-		}
-	}
-	ok(`docker run --rm python:3.8-slim python -c 'import sys, ssl, sqlite3, ctypes, lzma, bz2; print(sys.version_info[:2], sys.prefix)'`, "(3, 8) /usr/local")
-	ok(`docker run --rm --user 10001 --read-only --cap-drop ALL python:3.8-slim pip --version | cut -d' ' -f1,4-`, "pip /usr/local/lib/python3.8/site-packages/pip (python 3.8)")
-	ok(`docker run --rm caddy:2 sh -c 'cp /usr/bin/caddy /tmp/caddy && caddy version'`, caddyModule[strings.Index(caddyModule, "@")+1:])
-	if out, err := sh(`docker run --rm --cap-drop ALL caddy:2 caddy version`); err == nil {
-		t.Errorf("Caddy's file capability does not stop it without capabilities: %q", out)
-	}
+// contract looks into an image on a host that has it.
+type contract struct {
+	*testing.T
+	host *Host
+}
 
-	_, err := sh(`set -e
+// ok wants this output of a line of shell.
+func (c contract) ok(line, want string) {
+	c.Helper()
+	if got, err := c.host.Shell(c.Context(), line); err != nil || strings.TrimSpace(got) != want {
+		c.Errorf("%s: %q, %v; want %q", line, got, err, want)
+	}
+}
+
+// refused wants a line of shell to fail.
+func (c contract) refused(why, line string) {
+	c.Helper()
+	if out, err := c.host.Shell(c.Context(), line); err == nil {
+		c.Errorf("%s: %q", why, out)
+	}
+}
+
+// hostWithImages is a host whose engine has the images of one set.
+func hostWithImages(t *testing.T, name, set string) contract {
+	t.Helper()
+	l := newLab(t, Options{Name: name, ImageSets: []string{set}})
+	return contract{t, newHost(t, l, HostOptions{Name: "one", Docker: true, Images: true})}
+}
+
+func (c contract) python(image, line string) {
+	c.Helper()
+	major, minor, _ := strings.Cut(line, ".")
+	c.ok(`docker run --rm `+image+` python -c 'import sys, ssl, sqlite3, ctypes, lzma, bz2; print(sys.version_info[:2], sys.prefix, ssl.OPENSSL_VERSION.split(".")[0])'`,
+		"("+major+", "+minor+") /usr/local OpenSSL 3")
+	c.ok(`docker run --rm --user 10001 --read-only --cap-drop ALL `+image+` pip --version | cut -d' ' -f1,4-`, "pip /usr/local/lib/python"+line+"/site-packages/pip (python "+line+")")
+	// Nothing that this machine has beside a CPython, and nothing of the build.
+	c.ok(`docker run --rm `+image+` sh -c 'pip list --disable-pip-version-check --format=freeze | grep -v -e ^pip= -e ^setuptools=; ls /usr/sbin/policy-rc.d 2>/dev/null || true'`, "")
+}
+
+func (c contract) caddy() {
+	c.Helper()
+	c.ok(`docker run --rm caddy:2 sh -c 'cp /usr/bin/caddy /tmp/caddy && caddy version'`, caddyVersion())
+	c.refused("Caddy's file capability does not stop it without capabilities", `docker run --rm --cap-drop ALL caddy:2 caddy version`)
+}
+
+func TestImagesKeepTheContracts(t *testing.T) {
+	c := hostWithImages(t, "test-images", "gen2")
+	c.python("python:3.8-slim", "3.8")
+	c.caddy()
+	c.postgres("postgres:13.3", "13", "md5")
+}
+
+func TestImagesOfGeneration3KeepTheContracts(t *testing.T) {
+	c := hostWithImages(t, "test-images-3", "gen3")
+	c.python("python:3.13-slim", "3.13")
+	c.caddy()
+	c.postgres("postgres:17", "17", "scram-sha-256")
+	c.valkey()
+}
+
+// postgres is the contract of a major version, which asks clients for auth if
+// it is told nothing.
+func (c contract) postgres(image, major, auth string) {
+	c.Helper()
+	ctx, h := c.Context(), c.host
+	_, err := h.Shell(ctx, `set -e
 mkdir -p /srv/secrets && printf 'quote"d s3cret' > /srv/secrets/password
 chown -R 999:999 /srv/secrets && chmod 0400 /srv/secrets/password && chmod 0500 /srv/secrets
 docker run -d --name db --user 999:999 --read-only --cap-drop ALL --security-opt no-new-privileges \
  --tmpfs /var/run/postgresql:uid=999,gid=999 --tmpfs /tmp -v data:/var/lib/postgresql/data -v /srv/secrets:/run/secrets:ro \
  -e POSTGRES_DB=prefect -e POSTGRES_USER=prefect -e POSTGRES_PASSWORD_FILE=/run/secrets/password \
- -e POSTGRES_INITDB_ARGS='--auth-host=scram-sha-256 --data-checksums' -e POSTGRES_HOST_AUTH_METHOD=scram-sha-256 postgres:13.3
+ -e POSTGRES_INITDB_ARGS='--auth-host=scram-sha-256 --data-checksums' -e POSTGRES_HOST_AUTH_METHOD=scram-sha-256 `+image+`
 for i in $(seq 60); do docker exec db pg_isready -q -h 127.0.0.1 && exit 0; sleep 0.5; done; docker logs db >&2; exit 1`)
 	if err != nil {
-		t.Fatal(err)
+		c.Fatal(err)
 	}
 	ask := func(password, sql string) (string, error) {
 		return h.Exec(ctx, "docker", "exec", "-e", "PGPASSWORD="+password, "db", "psql", "-h", "127.0.0.1", "-U", "prefect", "-d", "prefect", "-Atc", sql)
 	}
 	got, err := ask(`quote"d s3cret`, `select current_database(), current_setting('data_checksums'), current_setting('server_encoding'), current_setting('listen_addresses'), current_setting('server_version_num')::int / 10000`)
-	if err != nil || got != "prefect|on|UTF8|*|13\n" {
-		t.Errorf("the database: %q, %v", got, err)
+	if err != nil || got != "prefect|on|UTF8|*|"+major+"\n" {
+		c.Errorf("the database: %q, %v", got, err)
 	}
 	if _, err := ask("wrong", "select 1"); err == nil {
-		t.Error("a wrong password is taken")
+		c.Error("a wrong password is taken")
 	}
-	if out, err := sh(`docker exec db sh -c 'tr "\0" "\n" < /proc/1/environ' | grep PASSWORD=`); err == nil {
-		t.Errorf("the server's environment holds %q", out)
+	if _, err := ask(`quote"d s3cret`, "create extension pg_trgm; create table kept as select similarity('word', 'words') > 0.5 as it"); err != nil {
+		c.Error(err)
 	}
-	ok(`docker stop db >/dev/null && docker inspect -f '{{.State.ExitCode}}' db`, "0")
-	ok(`docker start db >/dev/null && until docker exec db pg_isready -q -h 127.0.0.1; do sleep 0.2; done; docker logs db 2>&1 | grep -c 'Skipping initialization'`, "1")
-	if _, err := sh(`docker run --rm postgres:13.3`); err == nil {
-		t.Error("a database without a password starts")
+	c.refused("the server's environment holds a password", `docker exec db sh -c 'tr "\0" "\n" < /proc/1/environ' | grep PASSWORD=`)
+	c.ok(`docker stop db >/dev/null && docker inspect -f '{{.State.ExitCode}}' db`, "0")
+	c.ok(`docker start db >/dev/null && until docker exec db pg_isready -q -h 127.0.0.1; do sleep 0.2; done; docker logs db 2>&1 | grep -c 'Skipping initialization'`, "1")
+	if got, err := ask(`quote"d s3cret`, "select it from kept"); err != nil || got != "t\n" {
+		c.Errorf("after a restart: %q, %v", got, err)
 	}
-	if _, err := sh(`docker run --rm -e POSTGRES_PASSWORD=a -e POSTGRES_PASSWORD_FILE=/b postgres:13.3`); err == nil {
-		t.Error("two passwords are taken")
+	c.refused("a database without a password starts", `docker run --rm `+image)
+	c.refused("two passwords are taken", `docker run --rm -e POSTGRES_PASSWORD=a -e POSTGRES_PASSWORD_FILE=/b `+image)
+	c.ok(`docker run -d --name root -e POSTGRES_PASSWORD=a `+image+` -c max_connections=17 >/dev/null; for i in $(seq 60); do docker exec root psql -h 127.0.0.1 -U postgres -Atc 'show max_connections' 2>/dev/null && break; sleep 0.5; done`, "17")
+	c.ok(`docker exec root stat -c %U /proc/1`, "postgres")
+	c.ok(`docker exec root tail -n 1 /var/lib/postgresql/data/pg_hba.conf`, "host all all all "+auth)
+}
+
+func (c contract) valkey() {
+	c.Helper()
+	const run = `docker run --user 10001:10001 --read-only --cap-drop ALL --security-opt no-new-privileges `
+	const answers = `for i in $(seq 40); do docker exec -e REDISCLI_AUTH=s3cret kv valkey-cli ping 2>/dev/null && break; sleep 0.25; done`
+	if _, err := c.host.Shell(c.Context(), `install -d -o 10001 -g 10001 /srv/kv && `+run+`-d --name kv -v /srv/kv:/data valkey/valkey:8 valkey-server --requirepass s3cret --appendonly yes`); err != nil {
+		c.Fatal(err)
 	}
-	ok(`docker run -d --name root -e POSTGRES_PASSWORD=a postgres:13.3 -c max_connections=17 >/dev/null; for i in $(seq 60); do docker exec root psql -h 127.0.0.1 -U postgres -Atc 'show max_connections' 2>/dev/null && break; sleep 0.5; done`, "17")
-	ok(`docker exec root stat -c %U /proc/1`, "postgres")
+	c.ok(answers, "PONG")
+	c.ok(`docker exec kv valkey-cli ping`, "NOAUTH Authentication required.")
+	c.ok(`docker exec -e REDISCLI_AUTH=s3cret kv valkey-cli -h "$(docker inspect -f '{{.NetworkSettings.IPAddress}}' kv)" set kept it`, "OK")
+	c.ok(`docker stop kv >/dev/null && docker inspect -f '{{.State.ExitCode}}' kv`, "0")
+	c.ok(`docker start kv >/dev/null && `+answers, "PONG")
+	c.ok(`docker exec -e REDISCLI_AUTH=s3cret kv valkey-cli get kept`, "it")
+	c.ok(`docker exec kv sh -c 'cat /proc/1/comm; stat -c %u /proc/1'`, "valkey-server\n10001")
+	c.refused("a server starts where it cannot write", run+`--rm valkey/valkey:8 valkey-server`)
+	c.ok(run+`--rm valkey/valkey:8 sh -c 'valkey-server --version | cut -d. -f1'`, "Valkey server v=8")
+	// Options alone, as root: it steps down.
+	c.ok(`docker run -d --name kvroot valkey/valkey:8 --requirepass s3cret >/dev/null; for i in $(seq 40); do [ "$(docker exec kvroot cat /proc/1/comm)" = valkey-server ] && break; sleep 0.25; done; docker exec kvroot stat -c %U /proc/1 /data`, "valkey\nvalkey")
 }
 
 // TestKilledLabIsRemovedByTheNext runs itself as a process that makes a lab and

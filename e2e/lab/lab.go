@@ -29,6 +29,9 @@ type Options struct {
 	Name string // default: test-PID. No two labs have the same
 	Keep bool   // the lab outlives this process, until Open and Close
 	Log  Log    // default: silence
+	// ImageSets are the images that its mirror serves and its hosts get: some of
+	// ImageSets(). Default: those of generation 2.
+	ImageSets []string
 }
 
 // Lab is a set of hosts with one client key. Its methods may be called at the
@@ -39,6 +42,7 @@ type Lab struct {
 	IdentityFile   string // the client's private key, accepted by root and every user
 	KnownHostsFile string // of all hosts made so far
 	Port           int    // of the image mirror
+	ImageSets      []string
 
 	dir     string
 	log     Log
@@ -73,6 +77,10 @@ func New(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
+	sets, err := chosenSets(o.ImageSets)
+	if err != nil {
+		return nil, err
+	}
 	unlock, err := globalLock(ctx)
 	if err != nil {
 		return nil, err
@@ -81,7 +89,7 @@ func New(ctx context.Context, o Options) (*Lab, error) {
 	if err := reap(ctx, o.Log); err != nil {
 		return nil, fmt.Errorf("removing the labs of killed processes: %w", err)
 	}
-	l := &Lab{Name: o.Name, Keep: o.Keep, machine: m}
+	l := &Lab{Name: o.Name, Keep: o.Keep, ImageSets: sets, machine: m}
 	l.place(o.Log)
 	if _, err := os.Stat(l.dir); err == nil {
 		return nil, fmt.Errorf("there is a lab %q already", l.Name)
@@ -212,6 +220,9 @@ func read(dir string, log Log) (*Lab, error) {
 	}
 	if err := json.Unmarshal(b, l); err != nil {
 		return nil, fmt.Errorf("reading the lab in %s: %w", dir, err)
+	}
+	if len(l.ImageSets) == 0 { // of a lab from before there were several
+		l.ImageSets = defaultImageSets
 	}
 	l.place(log)
 	paths, err := filepath.Glob(filepath.Join(dir, "hosts/*/host.json"))

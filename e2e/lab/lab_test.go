@@ -4,6 +4,8 @@ package lab
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -94,7 +96,14 @@ func TestMirrorServesImagesToPullersOnly(t *testing.T) {
 	if err := l.finish(); err != nil {
 		t.Fatal(err)
 	}
-	handler, err := mirrorHandler(dir)
+	other, err := newLayout(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(other.add("valkey/valkey:8", imageConfig{Cmd: []string{"valkey-server"}}), other.finish()); err != nil {
+		t.Fatal(err)
+	}
+	handler, err := mirrorHandler(other.dir, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,6 +131,7 @@ func TestMirrorServesImagesToPullersOnly(t *testing.T) {
 		"GET /v2/":                                 http.StatusOK,
 		"HEAD /v2/python/manifests/3.8-slim":       http.StatusOK,
 		"GET /v2/python/manifests/3.9":             http.StatusNotFound,
+		"GET /v2/hub/valkey/valkey/manifests/8":    http.StatusOK,
 		"GET /v2/other/manifests/3.8-slim":         http.StatusNotFound,
 		"GET /v2/python/blobs/sha256:00":           http.StatusNotFound,
 		"GET /v2/python/blobs/sha256:..":           http.StatusBadRequest,
@@ -158,6 +168,52 @@ func TestGroupRoots(t *testing.T) {
 	} {
 		if diff := cmp.Diff(tc.want, groupRoots(tc.mountinfo)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestImageSets(t *testing.T) {
+	t.Parallel()
+	got := map[string][]string{}
+	for _, s := range imageSets {
+		for _, im := range s.images() {
+			if im.suite == "" {
+				t.Errorf("%s has no Debian in %s", im.name, s.name)
+			}
+			got[s.name] = append(got[s.name], im.name)
+		}
+	}
+	if diff := cmp.Diff(map[string][]string{
+		"gen2": {"python:3.8-slim", "postgres:13.3", "caddy:2"},
+		"gen3": {"python:3.13-slim", "postgres:17", "valkey/valkey:8", "caddy:2"},
+	}, got); diff != "" {
+		t.Errorf("images (-want +got):\n%s", diff)
+	}
+	for _, tc := range []struct{ names, want []string }{
+		{nil, []string{"gen2"}},
+		{[]string{"gen3"}, []string{"gen3"}},
+		{[]string{"gen3", "gen2", "gen3"}, []string{"gen2", "gen3"}},
+	} {
+		if got, err := chosenSets(tc.names); err != nil || !cmp.Equal(tc.want, got) {
+			t.Errorf("%q: %q, %v", tc.names, got, err)
+		}
+	}
+	if _, err := chosenSets([]string{"gen1"}); err == nil {
+		t.Error("a set that there is not is taken")
+	}
+}
+
+// A cache whose name does not follow its rows would be used after a change of
+// them.
+func TestRowsOfAHandCountedRecipe(t *testing.T) {
+	t.Parallel()
+	const rows = "b81f1dc75e3c"
+	for _, s := range imageSets {
+		if s.reads == nil {
+			continue
+		}
+		if got := digest(fmt.Sprintf("%+v", s.images())); got != rows {
+			t.Errorf("a row of %s has changed: take its reads away, so that the cache follows. If the image stays as it was, the rows here are %q", s.name, got)
 		}
 	}
 }

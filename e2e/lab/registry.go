@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"math/big"
 	"net"
@@ -27,22 +28,34 @@ import (
 	"time"
 )
 
-// mirrorHandler serves the images of an OCI layout as a registry does, to pull
+// mirrorHandler serves the images of OCI layouts as a registry does, to pull
 // from only. Any path before an image's last name is taken, so that it can
 // stand for a mirror of several registries.
-func mirrorHandler(layout string) (http.Handler, error) {
-	b, err := os.ReadFile(filepath.Join(layout, "index.json"))
-	if err != nil {
-		return nil, fmt.Errorf("reading the images: %w", err)
-	}
-	var idx index
-	if err := json.Unmarshal(b, &idx); err != nil {
-		return nil, fmt.Errorf("reading the images: %w", err)
-	}
+func mirrorHandler(layouts ...string) (http.Handler, error) {
 	byRef, mediaType := map[string]descriptor{}, map[string]string{}
-	for _, d := range idx.Manifests {
-		byRef[d.Annotations[refName]] = d
-		mediaType[d.Digest] = d.MediaType
+	for _, layout := range layouts {
+		b, err := os.ReadFile(filepath.Join(layout, "index.json"))
+		if err != nil {
+			return nil, fmt.Errorf("reading the images: %w", err)
+		}
+		var idx index
+		if err := json.Unmarshal(b, &idx); err != nil {
+			return nil, fmt.Errorf("reading the images: %w", err)
+		}
+		for _, d := range idx.Manifests {
+			byRef[path.Base(d.Annotations[refName])] = d
+			mediaType[d.Digest] = d.MediaType
+		}
+	}
+	open := func(name string) (*os.File, error) {
+		err := fs.ErrNotExist
+		for _, layout := range layouts {
+			var f *os.File
+			if f, err = os.Open(filepath.Join(layout, "blobs/sha256", name)); err == nil {
+				return f, nil
+			}
+		}
+		return nil, err
 	}
 	serve := func(w http.ResponseWriter, r *http.Request, digest, kind string) {
 		name, ok := strings.CutPrefix(digest, "sha256:")
@@ -50,7 +63,7 @@ func mirrorHandler(layout string) (http.Handler, error) {
 			refuse(w, http.StatusBadRequest, "DIGEST_INVALID", digest)
 			return
 		}
-		f, err := os.Open(filepath.Join(layout, "blobs/sha256", name))
+		f, err := open(name)
 		if err != nil {
 			refuse(w, http.StatusNotFound, "BLOB_UNKNOWN", digest)
 			return
@@ -141,8 +154,8 @@ func makeCertificate(dir string) error {
 // mirrorAddress is where the mirror listens.
 func (l *Lab) mirrorAddress() string { return net.JoinHostPort(gateway, strconv.Itoa(l.Port)) }
 
-// ImageMirror is the prefix under which hosts pull python:3.8-slim,
-// postgres:13.3 and caddy:2 while the mirror is served.
+// ImageMirror is the prefix under which hosts pull the lab's images while the
+// mirror is served.
 func (l *Lab) ImageMirror() string { return l.mirrorAddress() + "/hub" }
 
 // StartMirror serves the images from this process until the lab is closed. The
@@ -184,11 +197,11 @@ func (l *Lab) ServeMirror(ctx context.Context, ready func() error) error {
 func (l *Lab) mirrorPID() string { return filepath.Join(l.dir, "mirror.pid") }
 
 func (l *Lab) mirror(ctx context.Context) (*http.Server, net.Listener, error) {
-	layout, err := images(ctx, l.log, l.machine)
+	layouts, err := imageLayouts(ctx, l.log, l.machine, l.ImageSets)
 	if err != nil {
 		return nil, nil, fmt.Errorf("making the images: %w", err)
 	}
-	handler, err := mirrorHandler(layout)
+	handler, err := mirrorHandler(layouts...)
 	if err != nil {
 		return nil, nil, err
 	}

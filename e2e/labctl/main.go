@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -23,7 +24,9 @@ import (
 const usage = `usage: labctl VERB [--name LAB] ...
   missing             what this machine lacks, and the line that installs it
   cache               make all that takes long now: file systems, images
-  up [--hosts N]      blank hosts that stay, the image mirror, and an inventory for them
+  up [--hosts N] [--images SET,...]
+                      blank hosts that stay, the image mirror (of all images, or of gen2 or
+                      gen3 alone), and an inventory for them
   down [--all]        remove a lab and all that belongs to it
   status              the labs there are
   blank [HOST...]     throw the disks away: hosts as they were at first
@@ -56,6 +59,7 @@ func labctl(ctx context.Context, args []string) error {
 	flags.Usage = func() { fmt.Fprintln(os.Stderr, usage) }
 	name := flags.String("name", "lab", "")
 	hosts := flags.Int("hosts", 2, "")
+	images := flags.String("images", strings.Join(lab.ImageSets(), ","), "")
 	all := flags.Bool("all", false, "")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
@@ -67,7 +71,7 @@ func labctl(ctx context.Context, args []string) error {
 		}
 		return nil
 	case "up":
-		return up(ctx, *name, *hosts)
+		return up(ctx, *name, *hosts, strings.Split(*images, ","))
 	case "cache":
 		return lab.Warm(ctx, note)
 	case "caddy":
@@ -117,8 +121,8 @@ func note(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, time.Now().Format("15:04:05")+" "+format+"\n", args...)
 }
 
-func up(ctx context.Context, name string, count int) (err error) {
-	l, err := lab.New(ctx, lab.Options{Name: name, Keep: true, Log: note})
+func up(ctx context.Context, name string, count int, images []string) (err error) {
+	l, err := lab.New(ctx, lab.Options{Name: name, Keep: true, ImageSets: images, Log: note})
 	if err != nil {
 		return err
 	}
