@@ -13,6 +13,7 @@ from . import bridge_link as link
 from . import lost
 
 KEEP_SECONDS = 600  # how long an exit code waits for a client whose link was lost
+REPORT_SECONDS = 120  # how long who follows a run may take to report its end
 MAX_BACKLOG = 1 << 20  # output beyond this is not kept for a client that does not read
 PR_SET_PDEATHSIG = 1
 
@@ -65,6 +66,10 @@ class Executor:
 
     def live(self):
         return [run for run in self.runs.values() if run.code is None]
+
+    def known(self):
+        """The runs that are nobody's loss. Who follows a run reports how it ended, and has a while for that; where nobody follows, nobody does."""
+        return {run.id for run in self.runs.values() if run.code is None or time.monotonic() - run.ended < REPORT_SECONDS}
 
     # --- one client
 
@@ -257,7 +262,7 @@ async def serve(command):
     except OSError as error:
         return link.fail(71, "cannot listen on %s:%d: %s" % (host, port, error))
     link.say("listening on port %d, at most %d runs at once" % (server.sockets[0].getsockname()[1], limit))
-    sweeping = asyncio.ensure_future(lost.sweep_forever(lambda: set(executor.runs)))
+    sweeping = asyncio.ensure_future(lost.sweep_forever(executor.known))
     await stop.wait()
     sweeping.cancel()
     await executor.drain(drain_seconds, hurry)

@@ -10,6 +10,8 @@ import unittest
 import uuid
 
 from fake import GLUE
+from provision_glue import bridge_serve
+
 TOKEN = "0123456789abcdef" * 4
 
 
@@ -392,6 +394,13 @@ class Ends(Bridge):
         executor.kill()
         executor.wait()
         self.assertTrue(wait_for(lambda: not alive(pid)), "the run outlived its executor")
+
+    def test_a_run_whose_end_nobody_reports_is_lost(self):
+        executor = bridge_serve.Executor(["true"], "token", 1, 1)
+        for name, code, ago in (("runs", None, 0), ("ended now", 137, 1), ("ended long ago", 137, bridge_serve.REPORT_SECONDS + 1)):
+            run = executor.runs[name] = bridge_serve.Run(name, "")
+            run.code, run.ended = code, time.monotonic() - ago
+        self.assertEqual(executor.known(), {"runs", "ended now"})
 
     def test_draining_waits_for_runs(self):
         executor = self.serve("touch ready; while [ ! -e go ]; do sleep 0.05; done; exit 9")

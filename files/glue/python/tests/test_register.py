@@ -183,11 +183,11 @@ class Flows(unittest.TestCase):
         environment = dict(os.environ, PROVISION_PROJECT=directory, PREFECT_HOME=os.path.join(directory, "home"), PYTHONWARNINGS="ignore",
                            PYTHONPATH=os.pathsep.join([os.path.dirname(os.path.dirname(register.__file__)), directory]))
         specification = json.dumps(dict(SPECIFICATION, deployments=list(entries), agents=["a"])).encode()
-        ended = subprocess.run([sys.executable, "-m", "provision_glue.describe"], input=specification, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+        ended = subprocess.run([sys.executable, "-m", "provision_glue.describe"], input=specification, env=environment, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
         return ended.returncode, ended.stdout.decode(), ended.stderr.decode()
 
     def test_what_modules_print_is_not_the_answer(self):
-        code, out, err = self.main(self.entry("loud.py:loud"), loud="from prefect import flow\nimport os\nprint('{}')\nos.system('echo loud')\n@flow\ndef loud(x: str = 'a'):\n    'Text \\ud800.'\n")
+        code, out, err = self.main(self.entry("loud.py:loud"), loud="from prefect import flow\nimport os\nprint('{}')\nos.system('echo loud')\n@flow\ndef loud(x: str = 'a'):\n    'Text%s.'\n" % ("" if prefect.__version__.startswith("3.") else " \\ud800"))
         self.assertEqual(0, code, err)
         self.assertEqual({"loud.py:loud", register.SMOKE}, set(json.loads(out)))
         self.assertIn("loud\n", err)
@@ -201,6 +201,8 @@ class Flows(unittest.TestCase):
         code, out, err = self.main(self.entry("much.py:much"), much="from prefect import flow\n@flow\ndef much(x: str = 'a' * (2 << 20)):\n    pass\n")
         self.assertEqual((65, ""), (code, out))
         self.assertIn("bytes of JSON", err)
+        if prefect.__version__.startswith("3."):
+            return  # it leaves out a default that cannot be written down
         code, out, err = self.main(self.entry("deep.py:deep"), deep="from prefect import flow\nx = []\nfor _ in range(5000): x = [x]\n@flow\ndef deep(x: list = x):\n    pass\n")
         self.assertEqual((65, ""), (code, out))
         self.assertIn("flow deep.py:deep: its parameters cannot be described: ", err)
