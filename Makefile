@@ -40,7 +40,7 @@ test-python: ## the tests of what lands in the images, with the Python of each g
 
 # What generations share, and what is particular to one, with its Python.
 test-glue = if [ -n "$(2)" ]; then export PROVISION_GENERATION=$(1) PYTHONPATH=$(CURDIR)/files/glue/python/tests; \
-	for dir in files/glue/python files/gen$(1)/prefect; do (cd $$dir && $(2) -m unittest discover -s tests) || exit 1; done; \
+	for dir in files/glue/python files/gen$(1)/prefect; do $(2) -W ignore::ResourceWarning -m unittest discover -s $$dir/tests || exit 1; done; \
 	else echo "skipped: the Python of generation $(1) is not here for the tests of files/glue/python and files/gen$(1)/prefect"; fi
 
 # Tests that compare much with other programs, one after the other: there is no race to find, and much to wait for.

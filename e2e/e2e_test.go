@@ -67,13 +67,13 @@ func newSite(t *testing.T, name string, hosts ...lab.HostOptions) (*site, []*lab
 	return s, s.lab.Hosts()
 }
 
-// emptySite is a lab without hosts, and with the mirror that they get images from.
-func emptySite(t *testing.T, name string) *site {
+// emptySite is a lab without hosts, and with the mirror that they get images from: those of generation 2, or of the sets that are named.
+func emptySite(t *testing.T, name string, images ...string) *site {
 	t.Helper()
 	if missing := lab.Missing(); missing != "" {
 		t.Skip(missing)
 	}
-	l, err := lab.New(t.Context(), lab.Options{Name: name, Log: t.Logf})
+	l, err := lab.New(t.Context(), lab.Options{Name: name, Log: t.Logf, ImageSets: images})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func (s *site) hardened(h *lab.Host, n int) {
 		s.Errorf("%s runs %d containers, want %d:\n%s", h.Name, len(lines), n, out)
 	}
 	for _, l := range lines {
-		if !regexp.MustCompile(`^/\S+ (10001:10001|10002:10002|999:999) true \[ALL\] \[\] healthy$`).MatchString(l) {
+		if !regexp.MustCompile(`^/\S+ (10001:10001|10002:10002|10003:10003|999:999) true \[ALL\] \[\] healthy$`).MatchString(l) {
 			s.Errorf("container on %s: %s", h.Name, l)
 		}
 	}
@@ -248,13 +248,13 @@ func (s *site) query(h *lab.Host, sql string) string {
 }
 
 // run creates a flow run of a deployment in the API and waits until it has ended.
-func (s *site) run(server *lab.Host, flow, deployment string) {
+func (s *site) run(server *lab.Host, flow, deployment string) (run string) {
 	s.Helper()
 	id := s.query(server, fmt.Sprintf("select d.id from deployment d join flow f on f.id = d.flow_id where f.name = '%s' and d.name = '%s'", flow, deployment))
 	create := fmt.Sprintf(`import json,urllib.request as u
 r=u.Request("http://127.0.0.1:4200/api/deployments/%s/create_flow_run",b"{}",{"Content-Type":"application/json"})
 print(json.load(u.urlopen(r))["id"])`, id)
-	run := s.on(server, "docker exec prefect-server python -c '"+create+"'")
+	run = s.on(server, "docker exec prefect-server python -c '"+create+"'")
 	state := ""
 	for deadline := time.Now().Add(8 * time.Minute); time.Now().Before(deadline); time.Sleep(2 * time.Second) {
 		state = s.query(server, "select state_type from flow_run where id = '"+run+"'")
@@ -265,6 +265,7 @@ print(json.load(u.urlopen(r))["id"])`, id)
 	if state != "COMPLETED" {
 		s.Errorf("run of %s/%s: %s\n%s", flow, deployment, state, s.query(server, "select message from log where flow_run_id = '"+run+"'"))
 	}
+	return run
 }
 
 func runLocal(name string, args ...string) (string, error) {

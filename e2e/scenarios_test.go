@@ -19,6 +19,7 @@ var scenarios = []struct {
 }{
 	{"split", testSplit, splitSite},
 	{"single", testSingle, singleSite},
+	{"prefect3", testPrefect3, nil},
 	{"killed", testKilled, nil},
 	{"packages", testDockersOwnRepository, nil},
 	{"lived", testLived, nil},

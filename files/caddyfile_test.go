@@ -5,12 +5,11 @@ import (
 	"testing"
 
 	"provision/files/filestest"
-	"provision/files/gen2"
 	"provision/files/generation"
 )
 
 func caddyVariants() map[string]Caddyfile {
-	base := Caddyfile{TLS: generation.TLSInternal, PublicURL: "https://prefect.example.org", UIUser: "admin", Agents: []string{"worker-1", "worker-2"}, Servers: []string{"server:4200"}, Routes: gen2.Generation.Routes, Tokens: gen2.Generation.Routes.Tokens(false, false)}
+	base := Caddyfile{TLS: generation.TLSInternal, PublicURL: "https://prefect.example.org", UIUser: "admin", Agents: []string{"worker-1", "worker-2"}, Servers: []string{"server:4200"}, Routes: Generations[0].Routes, Tokens: Generations[0].Routes.Tokens(false, false)}
 	with := func(change func(*Caddyfile)) Caddyfile {
 		c := base
 		change(&c)
@@ -26,11 +25,19 @@ func caddyVariants() map[string]Caddyfile {
 		"acme-plain": with(func(c *Caddyfile) { c.TLS = generation.TLSACME }),
 		"files":      with(func(c *Caddyfile) { c.TLS = generation.TLSFiles }),
 		"off":        with(func(c *Caddyfile) { c.TLS, c.PublicURL = generation.TLSOff, "http://192.0.2.7:4200" }),
-		"api-all":    with(func(c *Caddyfile) { c.Tokens = gen2.Generation.Routes.Tokens(true, false) }),
-		"serve":      with(func(c *Caddyfile) { c.Tokens = gen2.Generation.Routes.Tokens(false, true) }),
+		"api-all":    with(func(c *Caddyfile) { c.Tokens = Generations[0].Routes.Tokens(true, false) }),
+		"serve":      with(func(c *Caddyfile) { c.Tokens = Generations[0].Routes.Tokens(false, true) }),
 		"replicas":   with(func(c *Caddyfile) { c.Servers = []string{"server:4200", "server-2:4200"} }),
 		"no-agents":  with(func(c *Caddyfile) { c.Agents = nil }),
-		"odd-user":   with(func(c *Caddyfile) { c.UIUser = `o'brien "ops" \` }),
+		"prefect3": with(func(c *Caddyfile) {
+			c.Routes = Generations[1].Routes
+			c.Tokens = c.Routes.Tokens(false, false)
+		}),
+		"prefect3-serve": with(func(c *Caddyfile) {
+			c.Routes = Generations[1].Routes
+			c.Tokens = c.Routes.Tokens(false, true)
+		}),
+		"odd-user": with(func(c *Caddyfile) { c.UIUser = `o'brien "ops" \` }),
 	}
 }
 

@@ -30,7 +30,7 @@ func sources(t *testing.T) map[string]string {
 	for name := range strings.Lines(string(out)) {
 		name = strings.TrimSpace(name)
 		top, _, _ := strings.Cut(name, "/")
-		if !slices.Contains([]string{"cmd", "files", "inventory", "provision", "remote"}, top) || strings.HasSuffix(name, "_test.go") || strings.Contains(name, "/testdata/") || strings.Contains(name, "/prefect/tests/") || strings.Contains(name, "/python/tests/") {
+		if !slices.Contains([]string{"cmd", "files", "inventory", "provision", "remote"}, top) || strings.HasSuffix(name, "_test.go") || strings.Contains(name, "/testdata/") || strings.Contains(name, "/prefect/tests/") || strings.Contains(name, "/python/tests/") || strings.HasSuffix(name, ".lock") {
 			continue
 		}
 		text, err := os.ReadFile(filepath.Join(root, name))

@@ -21,6 +21,7 @@ import (
 
 	"provision/provision"
 	"provision/provision/report"
+	"provision/provision/stack"
 	"provision/remote"
 	"provision/remote/remotetest"
 )
@@ -337,3 +338,6 @@ func (a *attempt) told(err error, results ...any) (texts []string) {
 
 // isCode tells whether the error has that exit code.
 func isCode(err error, codes ...int) bool { return slices.Contains(codes, report.ExitCode(err)) }
+
+// prefect3 is a stack of the generation of Prefect 3.
+var prefect3 = "[prefect]\nversion = \"" + stack.Generations()[1].Prefect + "\"\n"

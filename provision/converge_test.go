@@ -20,6 +20,10 @@ func TestConverge(t *testing.T) {
 		"engine there": {agents: 1, host: func(_ string, o *remotetest.HostOptions) {
 			o.Docker = "running"
 		}},
+		"prefect 3, single":      {stack: prefect3},
+		"prefect 3, split":       {agents: 1, stack: prefect3},
+		"prefect 3, two servers": {agents: 1, stack: prefect3 + "[scale]\nservers = 2\n"},
+		"prefect 3, serve":       {agents: 1, stack: prefect3 + "[business_logic]\nexecution = \"serve\"\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

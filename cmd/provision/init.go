@@ -12,7 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"provision/cmd/provision/ui"
+	"provision/files/generation"
 	"provision/inventory"
+	"provision/inventory/strict"
 	"provision/provision/cloud/clouds"
 	"provision/provision/report"
 	"provision/provision/stack"
@@ -22,21 +24,22 @@ func (c *cli) initVerb() *cobra.Command {
 	layouts := map[string]*bool{}
 	values := map[string]*string{}
 	plaintext := false
-	var files []string
+	var inventories []string
 	examples := ""
 	for _, l := range clouds.Layouts() {
-		files = append(files, l.File+" with --"+l.Name)
+		inventories = append(inventories, l.File+" with --"+l.Name)
 		examples += fmt.Sprintf("\n  provision init --%-14s # %s", l.Name, l.Usage)
 	}
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a commented inventory and stack.toml to start from",
-		Long: `Writes onprem.toml (` + strings.Join(files, ", ") + `) and stack.toml into the current directory. Existing files are left as they are.
+		Long: `Writes onprem.toml (` + strings.Join(inventories, ", ") + `) and stack.toml into the current directory. Existing files are left as they are.
 
 On a terminal and without flags it asks for what it needs to know. With flags it asks nothing: what they do not say
 keeps its example, to be edited.`,
 		Example: "  provision init                  # asks\n  provision init --single         # server and agent on one host\n  provision init --split          # agents on hosts of their own\n" +
-			"  provision init --split --server 10.0.0.11 --agent 10.0.0.21,10.0.0.22 --user ops" + examples,
+			"  provision init --split --server 10.0.0.11 --agent 10.0.0.21,10.0.0.22 --user ops\n" +
+			"  provision init --single --prefect 2   # the original design, for stacks that cannot change yet" + examples,
 	}
 	f := cmd.Flags()
 	for _, layout := range anywhere {
@@ -45,6 +48,7 @@ keeps its example, to be edited.`,
 	for _, i := range items() {
 		values[i.flag] = f.String(i.flag, "", i.usage)
 	}
+	prefect := f.String("prefect", newest().Major(), "`MAJOR` version of Prefect that stack.toml is for: "+generationsInWords())
 	f.BoolVar(&plaintext, "allow-plaintext", false, "with --tls off: yes, in clear")
 	complete(cmd, "tls", cobra.FixedCompletions([]string{inventory.TLSInternal, inventory.TLSACME, inventory.TLSFiles, inventory.TLSOff}, cobra.ShellCompDirectiveNoFileComp))
 	complete(cmd, "ssh-key", filesThatEnd("pub"))
@@ -56,8 +60,9 @@ keeps its example, to be edited.`,
 			}
 		}
 		var a *answers
-		var err error
+		g, err := generationCalled(*prefect)
 		switch {
+		case err != nil:
 		case len(chosen) == 1:
 			a, err = fromFlags(cmd, chosen[0], values, plaintext)
 		case cmd.Flags().NFlag() == 0 && c.capable():
@@ -75,6 +80,9 @@ keeps its example, to be edited.`,
 		}
 		if err != nil {
 			return nil, err
+		}
+		if cmd.Flags().NFlag() > 0 {
+			a.generation = g
 		}
 		wrote, err := scaffold(a)
 		if err == nil {
@@ -154,8 +162,39 @@ func (c *cli) interview(ctx context.Context) (*answers, error) {
 			return nil, err
 		}
 	}
+	var kinds []ui.Choice
+	for _, g := range slices.Backward(stack.Generations()) {
+		kinds = append(kinds, ui.Choice{Value: g.Major(), Title: "Prefect " + g.Prefect + ": " + g.Says})
+	}
+	major, err := c.question(ctx, ui.Question{Title: "Which Prefect?", Default: newest().Major(), Choices: kinds})
+	if err != nil {
+		return nil, err
+	}
+	a.generation, err = generationCalled(major)
 	a.complete = true
-	return a, nil
+	return a, err
+}
+
+// newest is the generation that new stacks get.
+func newest() generation.Generation { return stack.Generations()[len(stack.Generations())-1] }
+
+// generationCalled is the generation with this major version of Prefect.
+func generationCalled(major string) (generation.Generation, error) {
+	for _, g := range stack.Generations() {
+		if g.Major() == major {
+			return g, nil
+		}
+	}
+	return newest(), report.Usage("provision init --help", "--prefect %s: there is no such generation; it is %s", strict.Show(major), generationsInWords())
+}
+
+// generationsInWords names the generations, the newest first.
+func generationsInWords() string {
+	var all []string
+	for _, g := range slices.Backward(stack.Generations()) {
+		all = append(all, fmt.Sprintf("%s (%s)", g.Major(), g.Prefect))
+	}
+	return strings.Join(all, " or ")
 }
 
 // mode asks for the TLS mode, and asks again who chooses none.
@@ -203,12 +242,12 @@ const stackFile = "stack.toml"
 func scaffold(a *answers) (wrote []string, err error) {
 	inv, problems := a.draft.Check()
 	if problems == nil {
-		problems = stack.Check(inv, stack.Default())
+		problems = stack.Check(inv, stack.Of(a.generation))
 	}
 	if problems != nil {
 		return nil, refused(a.layout, problems)
 	}
-	out := []struct{ name, text string }{{a.draft.File, a.draft.Text()}, {stackFile, stack.Template()}}
+	out := []struct{ name, text string }{{a.draft.File, a.draft.Text()}, {stackFile, stack.Template(a.generation)}}
 	if err := absent(out[0].name, out[1].name); err != nil {
 		return nil, err
 	}

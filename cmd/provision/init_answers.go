@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"provision/files/generation"
 	"provision/inventory"
 	"provision/inventory/strict"
 	"provision/provision/cloud/clouds"
@@ -15,14 +16,15 @@ import (
 
 // answers are what is known so far.
 type answers struct {
-	layout   inventory.Layout
-	draft    *inventory.Draft
-	given    map[string]string // by key
-	complete bool              // no example is left
+	layout     inventory.Layout
+	draft      *inventory.Draft
+	generation generation.Generation // of the stack
+	given      map[string]string     // by key
+	complete   bool                  // no example is left
 }
 
 func newAnswers(layout inventory.Layout) *answers {
-	return &answers{layout: layout, draft: inventory.NewDraft(layout, clouds.Declared()...), given: map[string]string{}}
+	return &answers{layout: layout, generation: newest(), draft: inventory.NewDraft(layout, clouds.Declared()...), given: map[string]string{}}
 }
 
 // forgetDomain lets an url be in any domain, until there is one.

@@ -90,6 +90,7 @@ func TestInitAsks(t *testing.T) {
 	s.shows("must begin with https://")
 	s.typed(clear + "https://prefect.example.org" + "\r")
 	s.shows("URL by which browsers and agents reach the server" + "  " + "https://prefect.example.org")
+	s.asks("Which Prefect?", "", "Prefect 3")
 	s.exit(0)
 	if !strings.Contains(s.text(), "next: provision plan -i onprem.toml") {
 		t.Errorf("no next step in\n%s", s.text())
@@ -121,7 +122,13 @@ func TestInitAsksForDroplets(t *testing.T) {
 	s.shows(`missing: mode "acme" needs a public DNS name`)
 	s.asks("URL by which browsers and agents reach the server", "https://prefect.example.com", "https://prefect.example.com")
 	s.asks("Domain that is managed in the account", "", "example.com")
+	s.asks("Which Prefect?", down, "Prefect 2")
 	s.exit(0)
+	stack, err := os.ReadFile(filepath.Join(dir, "stack.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hasLines(t, string(stack), `version = "2.`, `image = "python:3.8-slim"`)
 	text, err := os.ReadFile(filepath.Join(dir, "prod.toml"))
 	if err != nil {
 		t.Fatal(err)
@@ -141,6 +148,7 @@ func TestInitPlaintext(t *testing.T) {
 	s.asks("Where does the server's certificate come from?", down+down+down, "off")
 	s.asks("All the same?", down, "yes")
 	s.asks("URL by which browsers and agents reach the server", "", "-")
+	s.asks("Which Prefect?", "", "Prefect 3")
 	s.exit(0)
 	hasLines(t, valid(t, filepath.Join(s.dir, "onprem.toml")), `mode = "off"`, "allow_plaintext = true", "# url = ")
 }

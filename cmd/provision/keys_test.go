@@ -47,7 +47,7 @@ const secretKeys = "A **secret** is never written into the file, only where it c
 // words for types that have a form of their own in a file.
 var typeWords = map[string]string{
 	"string": "string", "bool": "true or false", "int": "number", "any": "any", "time.Duration": "duration, `\"10s\"`", "netip.Prefix": "network, `\"10.0.0.0/24\"`",
-	"strict.SecretRef": "secret", "GiB": "size, `\"20GiB\"`", "Settings": "table", "Role": "string", "inventory.Role": "string", "map[string]any": "table",
+	"strict.SecretRef": "secret", "Age": "age, `\"90d\"`", "GiB": "size, `\"20GiB\"`", "Settings": "table", "Role": "string", "inventory.Role": "string", "map[string]any": "table",
 }
 
 // types are the Go types of a file's tables, by name, with their comments. The root's fields are tables at the top of the file.

@@ -63,7 +63,7 @@ func kind(t *testing.T, text string) string {
 		return ""
 	case has("hosts", "droplets", "digitalocean", "url", "site", "ssh", "sudo", "tls", "stack"):
 		return "inventory"
-	case has("name", "prefect", "postgres", "caddy", "ui", "agent", "business_logic", "deployments", "docker"):
+	case has("name", "prefect", "postgres", "caddy", "ui", "agent", "business_logic", "deployments", "retention", "scale", "docker"):
 		return "stack"
 	}
 	return ""
@@ -72,14 +72,17 @@ func kind(t *testing.T, text string) string {
 // TestWritten holds what init writes to the schemas: as it is, and with every line that is there as a comment.
 func TestWritten(t *testing.T) {
 	t.Parallel()
-	texts := map[string]string{"stack": stack.Template()}
+	texts := map[string]string{}
+	for _, g := range stack.Generations() {
+		texts["stack of Prefect "+g.Major()] = stack.Template(g)
+	}
 	for _, layout := range layouts() {
 		texts[layout.Name] = layout.Text
 	}
 	for name, text := range texts {
 		schema := "inventory"
-		if name == "stack" {
-			schema = name
+		if strings.HasPrefix(name, "stack") {
+			schema = "stack"
 		}
 		if err := check(t, schema, text); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -180,7 +183,10 @@ func TestExamples(t *testing.T) {
 // TestWrittenNamesEveryKey wants every key of the schemas among what init writes, if only in a comment.
 func TestWrittenNamesEveryKey(t *testing.T) {
 	t.Parallel()
-	texts := map[string]string{"stack": stack.Template()}
+	texts := map[string]string{}
+	for _, g := range stack.Generations() {
+		texts["stack"] += stack.Template(g)
+	}
 	for _, layout := range layouts() {
 		texts["inventory"] += layout.Text
 	}

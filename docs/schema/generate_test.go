@@ -139,7 +139,7 @@ func (f file) make(t *testing.T) *jsonschema.Schema {
 	}
 	if f.into[0] == reflect.TypeFor[stack.Stack]() {
 		var defaults map[string]any
-		if _, err := toml.Decode(stack.Template(), &defaults); err != nil {
+		if _, err := toml.Decode(stack.Template(stack.Default().Generation()), &defaults); err != nil {
 			t.Fatal(err)
 		}
 		give(s, defaults)
@@ -182,6 +182,9 @@ var ownForms = map[reflect.Type]func() *jsonschema.Schema{
 	},
 	reflect.TypeFor[netip.Prefix](): func() *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: `^[0-9a-fA-F:.]+/[0-9]{1,3}$`, Examples: []any{"10.0.0.0/24"}}
+	},
+	reflect.TypeFor[stack.Age](): func() *jsonschema.Schema {
+		return &jsonschema.Schema{Type: "string", Pattern: `^([0-9]{1,5}[dh]|forever)$`, Examples: []any{"90d", "36h", "forever"}}
 	},
 	reflect.TypeFor[declared.GiB](): func() *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: `^[1-9][0-9]{0,4}GiB$`, Examples: []any{"20GiB"}}

@@ -45,7 +45,7 @@ var (
 
 	stackRules = map[string]rule{
 		"name":            pattern(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`),
-		"prefect.version": oneOf(stack.Default().Prefect.Version),
+		"prefect.version": oneOf(versions()...),
 		"prefect.image":   notEmpty,
 		"postgres.image":  notEmpty,
 		"caddy.image":     notEmpty,
@@ -58,6 +58,7 @@ var (
 
 		"business_logic.execution": oneOf(stack.ExecutionBridge, stack.ExecutionServe),
 		"business_logic.api":       oneOf(stack.APIFlows, stack.APIAll),
+		"business_logic.cut_runs":  oneOf(stack.CutCrash, stack.CutRetry),
 
 		"deployments[]":      needs("flow"),
 		"deployments[].flow": pattern(`^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$`),
@@ -65,7 +66,16 @@ var (
 			s.OneOf = []*jsonschema.Schema{{Required: []string{"cron"}}, {Required: []string{"interval"}}}
 		},
 
+		"scale.servers": from("1", "8"),
+
 		"docker.key":    pattern(`^(0[xX])?( *[0-9A-Fa-f]){40} *$`),
 		"docker.source": oneOf(stack.DockerAuto, stack.DockerOfficial, stack.DockerDistro, stack.DockerPresent),
 	}
 )
+
+func versions() (all []any) {
+	for _, v := range stack.Versions() {
+		all = append(all, v)
+	}
+	return all
+}

@@ -15,6 +15,7 @@ const resultBlock = "local-file-system/provision-results"
 // Generation is that of Prefect 2.
 var Generation = generation.Generation{
 	Prefect:  prefectVersion,
+	Says:     "the original design; gets no updates any more",
 	Python:   "python:3.8-slim",
 	Postgres: "postgres:13.3",
 	Ended: []generation.Ended{
@@ -31,4 +32,5 @@ var Generation = generation.Generation{
 	ProjectHint: "the directory of a Poetry project, the one with pyproject.toml",
 	Hello:       "hello.py:hello",
 	Build:       images.Build,
+	Servers:     1,
 }

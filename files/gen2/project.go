@@ -19,7 +19,7 @@ const (
 
 // checkProject checks what can be known of a Poetry project without running Poetry. Only its first mistake is of use to anyone:
 // the command that fixes it writes the lock file anew. The directory is shown as the user wrote it.
-func checkProject(dir, shown string) (problem, hint string) {
+func checkProject(dir, shown, _ string) (problem, hint string) {
 	run := func(command string) string {
 		return fmt.Sprintf("with Poetry %s and a Python 3.8 run: cd %s && poetry %s", poetry, glue.ShellWord(shown), command)
 	}

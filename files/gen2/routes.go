@@ -11,6 +11,7 @@ var routes = generation.Routes{
 	Port:   serverPort,
 	API:    "^/api/",
 	Probes: "^/api/(health|ready)$",
+	Ready:  "/api/ready",
 	Closed: []string{"/api/admin/database", "/api/admin/database/*"},
 	// The graph of a run compiles functions, and blocks have logos on other sites.
 	Foreign: []string{"/docs", "/docs/*", "/redoc"},

@@ -10,6 +10,8 @@ import (
 type Generation struct {
 	// Prefect is the version that the images are locked to, as stack files name it.
 	Prefect string
+	// Says is what speaks for it or against it, in a line.
+	Says string
 	// Python and Postgres are the images of stack files that name no others.
 	Python, Postgres string
 	// Ended are what gets no more updates from its makers.
@@ -23,10 +25,15 @@ type Generation struct {
 	Owned map[string]string
 	// Zones are the time zones that schedules may have.
 	Zones Zones
-	// Project says what is wrong with the project of the user's flows in dir, which is shown as the user wrote it; "" if nothing is.
-	Project func(dir, shown string) (problem, hint string)
+	// Project says what is wrong with the project of the user's flows in dir, which is shown as the user wrote it, where it is installed into
+	// that image of Python; "" if nothing is.
+	Project func(dir, shown, python string) (problem, hint string)
 	// ProjectHint is what such a directory is, and Hello the entrypoint of the flow in the built-in project.
 	ProjectHint, Hello string
+	// Retention says that its server can delete what is old, and CutRuns that a run which is cut off can begin again in the next container.
+	Retention, CutRuns bool
+	// Servers is how many of its servers there can be beside each other.
+	Servers int
 	// Build gives the build context of one of the images that are built on hosts. It reads the user's project.
 	Build func(image string, in BuildInput) (buildcontext.Context, error)
 }

@@ -27,6 +27,9 @@ type Part struct {
 	Volumes  []PartVolume
 	// Secrets is the directory below secrets/ that the container sees as /run/secrets; "" is none.
 	Secrets string
+	// Password is the file in Secrets with a password that is born on the host. Those who call the part find it in their own Secrets, under the
+	// same name.
+	Password string
 	// AtStart says that the container reads secrets and authorities at its start only, so it is replaced when they change.
 	AtStart bool
 	// Calls are the parts that it asks. They start before it and stop after it.
@@ -127,7 +130,14 @@ type Input struct {
 
 	Proxy   string
 	NoProxy []string
+
+	Retention    Retention
+	RetryCutRuns bool // a run that is cut off begins again
+	Servers      int  // of Prefect, that answer beside each other; 0 is one
 }
+
+// Retention says how long things are kept in the database; 0 is for ever.
+type Retention struct{ Runs, Events time.Duration }
 
 // Parts are the rows of one generation, in the way of a request: who asks stands before who answers.
 type Parts []Part
@@ -140,7 +150,11 @@ func (ps Parts) Of(role string, in Input) (out Parts) {
 		}
 		var calls []Call
 		for _, c := range p.Calls {
-			for _, called := range ps.Named(c.Part).replicas(in) {
+			called := ps.Named(c.Part)
+			if called.When != nil && !called.When(in) {
+				continue // it is not there
+			}
+			for _, called := range called.replicas(in) {
 				calls = append(calls, Call{Part: called.Name, Healthy: c.Healthy})
 			}
 		}

@@ -6,6 +6,7 @@ type Routes struct {
 	Port    int      // of it, in its network
 	API     string   // a regular expression that begins the paths of the API
 	Probes  string   // a regular expression of paths that everybody may ask for
+	Ready   string   // the path that a server answers with 200 when it can do its work
 	Closed  []string // paths that nobody may ask for
 	Foreign []string // pages that bring scripts of another site
 	Policy  string   // the content security policy of all other pages

@@ -11,7 +11,7 @@ var Postgres = generation.Part{
 	Name: "postgres", Role: naming.RoleServer, Title: "PostgreSQL", UID: naming.PostgresUID, Image: generation.ImagePostgres,
 	Networks: []naming.Network{naming.DatabaseNetwork},
 	Volumes:  []generation.PartVolume{{Name: naming.PostgresVolume, Target: "/var/lib/postgresql/data"}},
-	Secrets:  "postgres", // not AtStart: the password is taken when the database is made, and changed inside it later
+	Secrets:  "postgres", Password: "password", // not AtStart: the password is taken when the database is made, and changed inside it later
 	CalledAt: ":5432",
 	Timeout:  300, Note: Noted("the database and Prefect are unavailable for a few seconds; agents retry"),
 	Define: func(generation.Input, generation.Site) (compose.Service, error) {

@@ -58,6 +58,17 @@ func Parse(path string, text []byte) (*Document, Problems) {
 	return d, nil
 }
 
+// Text is the string at a path of keys; "" if there is none. It says nothing of mistakes: Decode does.
+func (d *Document) Text(path ...string) string {
+	var value any = d.tree
+	for _, key := range path {
+		table, _ := value.(map[string]any)
+		value = table[key]
+	}
+	text, _ := value.(string)
+	return text
+}
+
 // syntaxProblem is the library's error without what it may quote of a secret's value.
 func syntaxProblem(path, text string, err error) Problem {
 	p := Problem{File: path, Line: 1, Problem: "not TOML"}

@@ -34,9 +34,23 @@ stack.toml:10: prefect.settings: must be a table; for example { PREFECT_LOGGING_
 	{"name empty", "name = \"\"", `stack.toml:1: name: "" is not a stack's name; lower-case letters, digits and dashes, at most 32, with a letter or digit first and last`},
 	{"name of the lock", "name = \"lock\"", `stack.toml:1: name: "lock" is taken on the hosts by something else`},
 
-	{"prefect 3", "[prefect]\nversion = \"3.8.3\"", `stack.toml:2: prefect.version: 3.8.3 is not supported: this provision sets up Prefect 2.20.25; write "2.20.25"`},
-	{"prefect 2.19", "[prefect]\nversion = \"2.19.9\"", `stack.toml:2: prefect.version: 2.19.9 is not supported: this provision sets up Prefect 2.20.25; write "2.20.25"`},
-	{"prefect without all numbers", "[prefect]\nversion = \"2.20\"", `stack.toml:2: prefect.version: "2.20" is not a version; all three numbers, as in "2.20.25"`},
+	{"prefect 3", "[prefect]\nversion = \"3.8.3\"", `stack.toml:2: prefect.version: 3.8.3 is not supported: this provision sets up Prefect 2.20.25 and 3.9.1; write "3.9.1"`},
+	{"prefect 2.19", "[prefect]\nversion = \"2.19.9\"", `stack.toml:2: prefect.version: 2.19.9 is not supported: this provision sets up Prefect 2.20.25 and 3.9.1; write "2.20.25"`},
+	{"prefect 4", "[prefect]\nversion = \"4.0.0\"", `stack.toml:2: prefect.version: 4.0.0 is not supported: this provision sets up Prefect 2.20.25 and 3.9.1; write "3.9.1"`},
+	{"ages", "[prefect]\nversion = \"3.9.1\"\n[retention]\nruns = \"90 days\"\nevents = 7", `
+stack.toml:4: retention.runs: "90 days" is not an age; whole days or hours: "90d", "36h"; or "forever"
+stack.toml:5: retention.events: must be an age, in quotes; for example "90d", "36h" or "forever"`},
+	{"ages that cannot be", "[prefect]\nversion = \"3.9.1\"\n[retention]\nruns = \"0d\"\nevents = \"forever\"", `
+stack.toml:4: retention.runs: must be an hour or more; "forever" keeps everything
+stack.toml:5: retention.events: events cannot be kept for ever: Prefect deletes them; for example "30d"`},
+	{"an age that Prefect refuses", "[prefect]\nversion = \"3.9.1\"\n[retention]\nruns = \"1h\"", `stack.toml:4: retention.runs: must be more than an hour: Prefect deletes none that is younger`},
+	{"too many servers", "[prefect]\nversion = \"3.9.1\"\n[scale]\nservers = 9", `stack.toml:4: scale.servers: must be 8 at most; each of them is one core of the host`},
+	{"no server", "[prefect]\nversion = \"3.9.1\"\n[scale]\nservers = 0", `stack.toml:4: scale.servers: must be 1 or more`},
+	{"several servers of Prefect 2", "[scale]\nservers = 2", `stack.toml:2: scale.servers: Prefect 2.20.25 has one server; write 1`},
+	{"what Prefect 2 has not", "[retention]\nruns = \"90d\"\n[business_logic]\ncut_runs = \"retry\"", `
+stack.toml:2: retention.runs: Prefect 2.20.25 deletes nothing by itself
+stack.toml:4: business_logic.cut_runs: Prefect 2.20.25 has no way to begin a run again that was cut off; write "crash"`},
+	{"prefect without all numbers", "[prefect]\nversion = \"2.20\"", `stack.toml:2: prefect.version: "2.20" is not a version; all three numbers: write "2.20.25"`},
 	{"images", "[prefect]\nimage = \"python\"\n[postgres]\nimage = \"Postgres:13\"\n[caddy]\nimage = \"\"", `
 stack.toml:2: prefect.image: "python" has no tag, so it would be another image every time; write the version behind a colon
 stack.toml:4: postgres.image: "Postgres:13" is not an image; for example "python:3.8-slim" or "registry.example.org/python:3.8-slim"
@@ -190,6 +204,54 @@ func TestProject(t *testing.T) {
 	}
 }
 
+// TestProject3: a project for Prefect 3 has a lock of uv or of Poetry 2.
+func TestProject3(t *testing.T) {
+	t.Parallel()
+	const (
+		project    = "[project]\nname = \"flows\"\nrequires-python = \">=3.12,<3.14\"\n"
+		uvLock     = "version = 1\nrevision = 3\nrequires-python = \">=3.12, <3.14\"\n[[package]]\nname = \"flows\"\nsource = { virtual = \".\" }\n[[package]]\nname = \"prefect\"\nversion = \"3.9.1\"\nsource = { registry = \"https://pypi.org/simple\" }\n"
+		poetryLock = "[[package]]\nname = \"prefect\"\nversion = \"3.9.1\"\n[metadata]\nlock-version = \"2.1\"\npython-versions = \">=3.12,<3.14\"\n"
+		run        = "; run: cd flows && "
+	)
+	for _, c := range []struct {
+		name, file, lock, want string
+	}{
+		{"uv", "uv.lock", uvLock, ""},
+		{"Poetry", "poetry.lock", poetryLock, ""},
+		{"no lock", "none", "", `"flows" has neither uv.lock nor poetry.lock` + run + "uv lock"},
+		{"another Prefect in uv", "uv.lock", strings.Replace(uvLock, "3.9.1", "3.8.0", 1), `uv.lock of "flows" has prefect "3.8.0", the stack has 3.9.1` + run + "uv add prefect==3.9.1"},
+		{"another Prefect in Poetry", "poetry.lock", strings.Replace(poetryLock, "3.9.1", "2.20.25", 1), `poetry.lock of "flows" has prefect "2.20.25", the stack has 3.9.1` + run + "poetry add --lock prefect==3.9.1"},
+		{"no Prefect", "uv.lock", strings.Replace(uvLock, "prefect", "perfect", 1), `uv.lock of "flows" has no prefect` + run + "uv add prefect==3.9.1"},
+		{"lock of Poetry 1", "poetry.lock", strings.Replace(poetryLock, `"2.1"`, `"2.0"`, 1), `poetry.lock of "flows" has the format "2.0", and format 2.1 is read` + run + "poetry lock"},
+		{"another format of uv", "uv.lock", strings.Replace(uvLock, "version = 1\n", "version = 2\n", 1), `uv.lock of "flows" has the format "2", and format 1 is read` + run + "uv lock"},
+		{"an older Python", "uv.lock", strings.Replace(uvLock, ">=3.12, <3.14", ">=3.8, <3.13", 1), `uv.lock of "flows" is for Python ">=3.8, <3.13", the stack's image has 3.13; write a requires-python that takes it into pyproject.toml, then run: cd flows && uv lock`},
+		{
+			"a directory", "uv.lock", uvLock + "[[package]]\nname = \"mine\"\nversion = \"1\"\nsource = { directory = \"mine\" }\n",
+			`uv.lock of "flows" has "mine" from "mine", which no hash vouches for; put it into the project's own directory: flows import what lies beside them, and what lies in src`,
+		},
+		{
+			"git", "poetry.lock", poetryLock + "[[package]]\nname = \"mine\"\nversion = \"1\"\n[package.source]\ntype = \"git\"\nurl = \"https://git.example.org/mine\"\n",
+			`poetry.lock of "flows" has "mine" from "https://git.example.org/mine", which no hash vouches for; put it into the project's own directory: flows import what lies beside them, and what lies in src`,
+		},
+		{"not TOML", "uv.lock", "\n=\n", `uv.lock of "flows": line 2 is not TOML` + run + "uv lock"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			write(t, dir, "flows/hello.py", "")
+			write(t, dir, "flows/pyproject.toml", project)
+			write(t, dir, "flows/"+c.file, c.lock)
+			_, got := loadText(t, dir, "[prefect]\nversion = \"3.9.1\"\n[business_logic]\npath = \"flows\"\n"+hello)
+			if c.want != "" {
+				c.want = "stack.toml:4: business_logic.path: " + c.want
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestLoadBothReportsBothTogether(t *testing.T) {
 	t.Parallel()
 	const hosts = "[hosts.prefect]\naddress = \"10.0.0.11\"\ninternal_address = \"10.210.1.9\"\nroles = [\"server\"]\n[hosts.worker-1]\naddress = \"10.210.2.7\"\nroles = [\"agent\"]\nqueues = [\"heavy\"]\n"
@@ -253,7 +315,9 @@ func FuzzLoad(f *testing.F) {
 		f.Add(c.text, "", uint8(n))
 		f.Add("", c.text, uint8(n))
 	}
-	f.Add(Template(), "", uint8(1))
+	for _, g := range Generations() {
+		f.Add(Template(g), "", uint8(1))
+	}
 	dir := f.TempDir()
 	project(f, dir, "flows")
 	inv := &inventory.Inventory{Hosts: []inventory.Host{{Name: "a", Address: "10.210.1.9", Roles: []inventory.Role{inventory.RoleAgent}}}}

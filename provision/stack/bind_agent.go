@@ -25,7 +25,7 @@ func (b *binder) agentRole(h *inventory.Host) error {
 	if err != nil {
 		return err
 	}
-	b.images(host, naming.RoleAgent)
+	b.images(host, naming.RoleAgent, in)
 	compose := b.project(host, naming.RoleAgent, rendered)
 
 	secret := func(path string, source resource.ID) *resource.SecretFile {

@@ -31,6 +31,7 @@ func (b *binder) input(h *inventory.Host) generation.Input {
 		TLS: b.inv.TLS.Mode, PublicURL: b.inv.URL, Settings: b.stack.Prefect.Settings, AgentHere: h.Has(inventory.RoleServer) && h.Has(inventory.RoleAgent),
 		CA: b.ownCA(), ExtraHosts: extra, Queues: b.stack.Queues(h), Concurrency: b.stack.Concurrency(h), StopGrace: b.stack.BusinessLogic.StopGrace,
 		Serve: b.serve(), APIAll: b.stack.BusinessLogic.API == APIAll, Proxy: b.inv.Site.Proxy, NoProxy: b.inv.Site.NoProxy,
+		Retention: b.stack.Retention.forServer(), RetryCutRuns: b.stack.BusinessLogic.CutRuns == CutRetry, Servers: b.stack.Scale.Servers,
 	}
 }
 
@@ -46,8 +47,8 @@ func (b *binder) acmeRoot() bool {
 func (b *binder) ownCA() bool { return b.inv.TLS.Mode == inventory.TLSInternal || b.acmeRoot() }
 
 // images adds the images of a role's parts.
-func (b *binder) images(host, role string) {
-	for _, image := range b.parts.Roled(role).Images() {
+func (b *binder) images(host, role string, in generation.Input) {
+	for _, image := range b.parts.Of(role, in).Images() {
 		switch image {
 		case generation.ImagePostgres:
 			b.pulled(host, b.stack.Postgres.Image)
@@ -105,6 +106,10 @@ func (b *binder) container(p generation.Part, in generation.Input, rendered comp
 	}
 	for _, v := range p.Volumes {
 		c.After = append(c.After, resource.VolumeID(in.Host, b.names.Volume(v.Name)))
+	}
+	if n := slices.IndexFunc(b.parts.Of(p.Role, in), func(o generation.Part) bool { return o.Name == p.Name }); p.Name != p.Row() {
+		// One after the other, so that there is always one that answers.
+		c.After = append(c.After, resource.ServiceID(in.Host, b.names.Container(b.parts.Of(p.Role, in)[n-1].Name)))
 	}
 	for _, call := range p.Calls {
 		c.After = append(c.After, resource.ServiceID(in.Host, b.names.Container(call.Part)))

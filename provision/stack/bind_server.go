@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"provision/files"
@@ -36,19 +37,17 @@ func (b *binder) caID(host string) resource.ID {
 
 // serverRole adds the database, the Prefect server and Caddy.
 func (b *binder) serverRole(h *inventory.Host) error {
-	host, dir := h.Name, b.names.RoleDir(naming.RoleServer)
-	name := b.stack.Name
+	host, name := h.Name, b.stack.Name
 	identity := []resource.ID{resource.IdentityID(host)}
 	in := b.input(h)
 	rendered, err := b.parts.Render(naming.RoleServer, in)
 	if err != nil {
 		return err
 	}
-	b.images(host, naming.RoleServer)
+	b.images(host, naming.RoleServer, in)
 	b.project(host, naming.RoleServer, rendered)
 
-	password := &resource.SecretFile{Host: host, Path: dir + "/secrets/postgres/password", UID: b.uid("postgres"), Generate: resource.RandomHex, After: identity}
-	serverPassword := &resource.SecretFile{Host: host, Path: dir + "/secrets/server/password", UID: b.uid("server"), Source: password.ID(), After: identity}
+	more := b.passwords(in, identity)
 	data := b.data()
 	// The key is there before the data that it encrypts: a run that is killed between the two must not
 	// leave a volume without its key. Whether there is data is not known before the engine answers.
@@ -56,7 +55,7 @@ func (b *binder) serverRole(h *inventory.Host) error {
 		Host: host, Path: b.encryptionKey(), UID: b.uid("server"), Generate: resource.FernetKey, Precious: data, Stack: name,
 		After: append([]resource.ID{resource.EngineID(host)}, identity...),
 	}
-	b.add(password, serverPassword, encryption)
+	b.add(encryption)
 	for _, v := range naming.Volumes {
 		volume := &resource.Volume{Host: host, Stack: name, Name: b.names.Volume(v)}
 		if v == naming.PostgresVolume {
@@ -73,17 +72,20 @@ func (b *binder) serverRole(h *inventory.Host) error {
 	if b.place != nil {
 		b.add(b.place.Kept)
 	}
-	order, containers := b.containers(naming.RoleServer, in, rendered, map[string]needed{
-		"postgres": {after: []resource.ID{password.ID()}},
-		"server":   {files: []resource.ID{serverPassword.ID(), encryption.ID()}, after: []resource.ID{resource.DatabaseLoginID(host)}},
-		"caddy":    {after: append([]resource.ID{caddyConfig.ID(), caddyFiles.ID(), b.named}, b.allTokens()...)},
-	})
+	database := more["postgres"].after
+	for _, p := range b.parts.Roled(naming.RoleServer) {
+		if p.Secrets == "server" {
+			more[p.Name] = needed{files: append(more[p.Name].files, encryption.ID()), after: append(more[p.Name].after, resource.DatabaseLoginID(host))}
+		}
+	}
+	more["caddy"] = needed{after: append([]resource.ID{caddyConfig.ID(), caddyFiles.ID(), b.named}, b.allTokens()...)}
+	order, containers := b.containers(naming.RoleServer, in, rendered, more)
 	for _, part := range order {
 		c := containers[part]
 		b.add(c)
 		switch part {
 		case "postgres":
-			b.add(&resource.DatabaseLogin{Host: host, Container: c.Container, Password: password.ID()})
+			b.add(&resource.DatabaseLogin{Host: host, Container: c.Container, Password: database[0]})
 		case "server":
 			b.add(&resource.PrefectState{Host: host, Container: c.Container, Stack: name, Pool: naming.Pool, Ask: b.stack.Generation().Glue.Observe}, b.pool(c))
 		case "caddy":
@@ -94,6 +96,43 @@ func (b *binder) serverRole(h *inventory.Host) error {
 		}
 	}
 	return nil
+}
+
+// passwords adds those that parts have for who calls them, and gives what is needed of them by part.
+func (b *binder) passwords(in generation.Input, identity []resource.ID) map[string]needed {
+	more, copied := map[string]needed{}, map[string]bool{}
+	dir := b.names.RoleDir(naming.RoleServer) + "/secrets/"
+	parts := b.parts.Of(naming.RoleServer, in)
+	for _, p := range parts {
+		if p.Password == "" {
+			continue
+		}
+		born := &resource.SecretFile{Host: in.Host, Path: dir + p.Secrets + "/" + p.Password, UID: p.UID, Generate: resource.RandomHex, After: identity}
+		b.add(born)
+		of := more[p.Row()]
+		if p.AtStart {
+			of.files = append(of.files, born.ID())
+		} else {
+			of.after = append(of.after, born.ID())
+		}
+		more[p.Row()] = of
+		for _, caller := range parts {
+			if !slices.ContainsFunc(caller.Calls, func(c generation.Call) bool { return c.Part == p.Name }) || caller.Secrets == "" {
+				continue
+			}
+			copy := &resource.SecretFile{Host: in.Host, Path: dir + caller.Secrets + "/" + p.Password, UID: caller.UID, Source: born.ID(), After: identity}
+			if !copied[copy.Path] {
+				b.add(copy)
+				copied[copy.Path] = true
+			}
+			of := more[caller.Row()]
+			if !slices.Contains(of.files, copy.ID()) {
+				of.files = append(of.files, copy.ID())
+			}
+			more[caller.Row()] = of
+		}
+	}
+	return more
 }
 
 // pool is the work pool with the queues of all hosts.

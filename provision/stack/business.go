@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"fmt"
 	"os"
 	"strings"
 
@@ -12,6 +13,10 @@ func (c checker) businessLogic(s *Stack) bool {
 	b := &s.BusinessLogic
 	c.OneOf("business_logic.execution", b.Execution, ExecutionBridge, ExecutionServe)
 	c.OneOf("business_logic.api", b.API, APIFlows, APIAll)
+	c.OneOf("business_logic.cut_runs", b.CutRuns, CutCrash, CutRetry)
+	if b.CutRuns == CutRetry && !s.Generation().CutRuns {
+		c.Add("business_logic.cut_runs", "Prefect "+s.Prefect.Version+" has no way to begin a run again that was cut off", fmt.Sprintf("write %q", CutCrash))
+	}
 	const key = "business_logic.path"
 	if b.Path == "" {
 		return false
@@ -26,7 +31,7 @@ func (c checker) businessLogic(s *Stack) bool {
 		c.Add(key, strict.Show(shown)+" is not a directory", s.Generation().ProjectHint)
 		return false
 	}
-	if problem, hint := s.Generation().Project(b.Path, shown); problem != "" {
+	if problem, hint := s.Generation().Project(b.Path, shown, s.Prefect.Image); problem != "" {
 		c.Add(key, problem, hint)
 	}
 	return true

@@ -40,6 +40,10 @@ type Stack struct {
 	BusinessLogic BusinessLogic `toml:"business_logic"`
 	// Deployments are the flows that can be run, and when they are.
 	Deployments []Deployment `toml:"deployments"`
+	// Scale says how many of what there is.
+	Scale Scale `toml:"scale"`
+	// Retention says how long things are kept in the database.
+	Retention Retention `toml:"retention"`
 	// Docker says where the engine comes from and which networks it makes.
 	Docker Docker `toml:"docker"`
 
@@ -48,7 +52,7 @@ type Stack struct {
 
 // Prefect is its version, and the base of the images that are built.
 type Prefect struct {
-	// Version of Prefect in server, agent and business logic.
+	// Version of Prefect in server, agent and business logic; it decides what the defaults of images are.
 	Version string `toml:"version"`
 	// Image is the Python image that server, agent and business logic are built on.
 	Image string `toml:"image"`
@@ -86,7 +90,7 @@ type Agent struct {
 
 // BusinessLogic is the user's project with flows.
 type BusinessLogic struct {
-	// Path of a Poetry project; without it the built-in hello project.
+	// Path of a project with a lock of uv or Poetry; without it the built-in hello project.
 	Path string `toml:"path"`
 	// Execution is "bridge" (the agent has runs executed in the business-logic container) or "serve" (that container fetches them itself).
 	Execution string `toml:"execution"`
@@ -94,6 +98,8 @@ type BusinessLogic struct {
 	API string `toml:"api"`
 	// StopGrace is how long running flows may take to end before their container is replaced.
 	StopGrace time.Duration `toml:"stop_grace"`
+	// CutRuns is what becomes of flows that are not ready by then: "crash" or "retry" (they begin again in the next container).
+	CutRuns string `toml:"cut_runs"`
 }
 
 // Deployment makes one flow runnable.
@@ -153,6 +159,12 @@ const (
 	APIAll          = "all"
 )
 
+// What becomes of flows whose time to end is over.
+const (
+	CutCrash = "crash"
+	CutRetry = "retry"
+)
+
 // Where an engine comes from.
 const (
 	DockerAuto     = "auto"
@@ -161,14 +173,22 @@ const (
 	DockerPresent  = "present"
 )
 
+// Scale says how many of what there is.
+type Scale struct {
+	// Servers of Prefect that answer beside each other. More than one bring a container for what is done once, and Valkey, through which they talk.
+	Servers int `toml:"servers"`
+}
+
 // Default is the built-in stack.
-func Default() *Stack {
-	first := files.Generations[0]
-	return &Stack{
+func Default() *Stack { return Of(files.Generations[0]) }
+
+// Of is the stack of a generation with its defaults.
+func Of(g generation.Generation) *Stack {
+	s := &Stack{
 		Dir:      ".",
 		Name:     "prefect",
-		Prefect:  Prefect{Version: first.Prefect, Image: first.Python, Settings: Settings{}},
-		Postgres: Postgres{Image: first.Postgres},
+		Prefect:  Prefect{Version: g.Prefect, Image: g.Python, Settings: Settings{}},
+		Postgres: Postgres{Image: g.Postgres},
 		Caddy:    Caddy{Image: "caddy:2"},
 		UI:       UI{User: "admin"},
 		Agent:    Agent{Concurrency: 10, Queues: []string{defaultQueue}},
@@ -176,7 +196,9 @@ func Default() *Stack {
 			Execution: ExecutionBridge,
 			API:       APIFlows,
 			StopGrace: 2 * time.Minute,
+			CutRuns:   CutCrash,
 		},
+		Scale: Scale{Servers: 1},
 		Docker: Docker{
 			Source: DockerAuto,
 			Subnets: Subnets{
@@ -186,6 +208,21 @@ func Default() *Stack {
 			},
 		},
 	}
+	if g.Retention {
+		s.Retention = Retention{Runs: 90 * 24 * minAge, Events: 7 * 24 * minAge}
+	}
+	return s
+}
+
+// Generations are those that can be set up, the oldest first.
+func Generations() []generation.Generation { return files.Generations }
+
+// Versions are those of Prefect that can be set up.
+func Versions() (all []string) {
+	for _, g := range files.Generations {
+		all = append(all, g.Prefect)
+	}
+	return all
 }
 
 const defaultQueue = "default"
@@ -195,8 +232,17 @@ func (s *Stack) Names() naming.Stack { return naming.Stack(s.Name) }
 
 // Generation is that of the stack's Prefect.
 func (s *Stack) Generation() generation.Generation {
-	n := slices.IndexFunc(files.Generations, func(g generation.Generation) bool { return g.Prefect == s.Prefect.Version })
-	return files.Generations[max(n, 0)] // a version that nobody knows is refused where the file is checked
+	if g := generationOf(s.Prefect.Version); g != nil {
+		return *g
+	}
+	return files.Generations[0] // a version that nobody knows is refused where the file is checked
+}
+
+func generationOf(version string) *generation.Generation {
+	if n := slices.IndexFunc(files.Generations, func(g generation.Generation) bool { return g.Prefect == version }); n >= 0 {
+		return &files.Generations[n]
+	}
+	return nil
 }
 
 // Queues are the shared queues that the host polls: its own list, else the stack's.

@@ -59,24 +59,33 @@ func project(t testing.TB, dir, name string) {
 	write(t, dir, name+"/reports/daily.py", "")
 }
 
+// TestStackFileIsTheDefault: the file at the root is what `provision init` writes, and each generation's says what its defaults are.
 func TestStackFileIsTheDefault(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../stack.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Template(), string(text)); diff != "" {
+	newest := Generations()[len(Generations())-1]
+	if diff := cmp.Diff(Template(newest), string(text)); diff != "" {
 		t.Errorf("stack.toml at the root is not the template: %s", diff)
 	}
-	dir := t.TempDir()
-	got, problems := loadText(t, dir, Template())
-	if problems != "" {
-		t.Fatal(problems)
-	}
-	want := Default()
-	want.File, want.Dir = filepath.Join(dir, "stack.toml"), dir
-	if diff := cmp.Diff(want, got, same); diff != "" {
-		t.Error(diff)
+	for _, g := range Generations() {
+		dir := t.TempDir()
+		got, problems := loadText(t, dir, Template(g))
+		if problems != "" {
+			t.Fatal(problems)
+		}
+		want := Of(g)
+		want.File, want.Dir = filepath.Join(dir, "stack.toml"), dir
+		if diff := cmp.Diff(want, got, same); diff != "" {
+			t.Errorf("Prefect %s: %s", g.Prefect, diff)
+		}
+		// A file that names the version alone is that stack, too.
+		got, _ = loadText(t, dir, "[prefect]\nversion = \""+g.Prefect+"\"")
+		if diff := cmp.Diff(want, got, same); diff != "" {
+			t.Errorf("Prefect %s by its version: %s", g.Prefect, diff)
+		}
 	}
 }
 
@@ -108,7 +117,7 @@ func TestStackFileExplainsEveryKey(t *testing.T) {
 		t.Fatalf("only %d keys: %v", len(all), all)
 	}
 	for _, name := range all {
-		if !regexp.MustCompile(`(?m)(^(# )?|[{,] )` + name + ` = |\[` + name + `\]`).MatchString(Template()) {
+		if !regexp.MustCompile(`(?m)(^(# )?|[{,] )` + name + ` = |\[` + name + `\]`).MatchString(Template(Generations()[len(Generations())-1])) {
 			t.Errorf("%s is not in stack.toml", name)
 		}
 	}
@@ -183,7 +192,7 @@ subnets = { agent = "192.168.50.0/24" }
 	}
 	want.UI.Password.Env = "UI"
 	want.Agent.Queues = []string{"a", "b"}
-	want.BusinessLogic = BusinessLogic{Path: filepath.Join(dir, "my flows"), Execution: ExecutionServe, API: APIAll, StopGrace: 90 * time.Second}
+	want.BusinessLogic = BusinessLogic{Path: filepath.Join(dir, "my flows"), Execution: ExecutionServe, API: APIAll, StopGrace: 90 * time.Second, CutRuns: CutCrash}
 	want.Deployments = []Deployment{
 		{
 			Flow: "reports/daily.py:daily", Name: "default", Queue: "host-worker-1", Schedule: &Schedule{Interval: 15 * time.Minute},
@@ -217,13 +226,15 @@ func TestOwnWorkOverTheStacks(t *testing.T) {
 
 func TestBuiltInProjectHasItsFlow(t *testing.T) {
 	t.Parallel()
-	file, function, _ := strings.Cut(Default().Generation().Hello, ":")
-	text, err := os.ReadFile(filepath.Join("../../files/gen2/prefect/hello", file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(text), "\ndef "+function+"(") {
-		t.Errorf("%s has no function %s", file, function)
+	for _, g := range Generations() {
+		file, function, _ := strings.Cut(g.Hello, ":")
+		text, err := os.ReadFile(filepath.Join("../../files/gen"+g.Major()+"/prefect/hello", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), "\ndef "+function+"(") {
+			t.Errorf("%s has no function %s", file, function)
+		}
 	}
 	if _, problems := loadText(t, t.TempDir(), "[[deployments]]\nflow = \"hello.py:hello\""); problems != "" {
 		t.Error(problems)

@@ -28,6 +28,9 @@ func Load(path string) (*Stack, strict.Problems) {
 
 func load(doc *strict.Document) (*Stack, strict.Problems) {
 	s := Default()
+	if g := generationOf(doc.Text("prefect", "version")); g != nil {
+		s = Of(*g)
+	}
 	s.File, s.Dir, s.doc = doc.File, doc.Dir, doc
 	doc.Decode(s)
 	c := checker{doc}
@@ -42,6 +45,15 @@ func load(doc *strict.Document) (*Stack, strict.Problems) {
 		c.Add("agent.concurrency", "must be 1 or more", "how many flow runs one host executes at once")
 	}
 	inventory.Queues(c.Document, "agent.queues", s.Agent.Queues)
+	c.retention(s)
+	switch most := s.Generation().Servers; {
+	case s.Scale.Servers < 1:
+		c.Add("scale.servers", "must be 1 or more", "")
+	case s.Scale.Servers > most && most == 1:
+		c.Add("scale.servers", "Prefect "+s.Prefect.Version+" has one server", "write 1")
+	case s.Scale.Servers > most:
+		c.Add("scale.servers", fmt.Sprintf("must be %d at most", most), "each of them is one core of the host")
+	}
 	c.deployments(s, c.businessLogic(s))
 	c.docker(&s.Docker)
 	return s, doc.Problems()

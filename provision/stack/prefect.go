@@ -43,14 +43,26 @@ var (
 	settingName = regexp.MustCompile(`^PREFECT_[A-Z0-9_]+$`)
 )
 
+// nearest is what to write in place of a version that is not there: the one that begins as it does, or the newest.
+func nearest(version string) string {
+	all := Versions()
+	major, _, _ := strings.Cut(version, ".")
+	for _, v := range all {
+		if strings.HasPrefix(v, major+".") {
+			return fmt.Sprintf("write %q", v)
+		}
+	}
+	return fmt.Sprintf("write %q", all[len(all)-1])
+}
+
 func (c checker) prefect(s *Stack) {
 	p, known := &s.Prefect, s.Generation()
 	switch {
 	case !version.MatchString(p.Version):
-		c.Add("prefect.version", strict.Show(p.Version)+" is not a version", fmt.Sprintf("all three numbers, as in %q", known.Prefect))
+		c.Add("prefect.version", strict.Show(p.Version)+" is not a version", "all three numbers: "+nearest(p.Version))
 	case p.Version != known.Prefect:
 		// The images' own lock file pins it.
-		c.Add("prefect.version", p.Version+" is not supported: this provision sets up Prefect "+known.Prefect, fmt.Sprintf("write %q", known.Prefect))
+		c.Add("prefect.version", p.Version+" is not supported: this provision sets up Prefect "+strings.Join(Versions(), " and "), nearest(p.Version))
 	}
 	c.image("prefect.image", p.Image)
 	for _, name := range slices.Sorted(maps.Keys(p.Settings)) {

@@ -124,6 +124,7 @@ func (d *docker) run(c *container) {
 	c.stopped = false
 	c.since = time.Now()
 	c.loaded = ""
+	c.password = ""
 	code, stays, text := d.begin(c)
 	for l := range strings.Lines(text) {
 		c.log = append(c.log, strings.TrimRight(l, "\n"))

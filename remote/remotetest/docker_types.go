@@ -227,6 +227,7 @@ type container struct {
 	failures int       // starts in a row that ended at once
 	hash     string    // of compose
 	loaded   string    // what Caddy said on :2020 when it loaded its configuration
+	password string    // that Valkey asks for while it runs
 	agents   []string  // agent hosts whose tokens that configuration knows
 	runPolls bool      // their run tokens may poll
 	runAll   bool      // and do all else

@@ -2,32 +2,27 @@ package remotetest
 
 import "strings"
 
-// generation is what the images of one generation of the stack bring. Each is a file genN.go, with its programs beside it.
+// generation is what the images of one generation of the stack bring beside what all have (glue*.go). Each is a file genN.go.
 type generation struct {
-	programs map[string]func(*proc) int
+	database string                               // begins the names of settings of the server's database
+	token    string                               // the variable with the token for the API
 	modules  map[string]func(*proc, []string) int // of Python
-	polls    string                               // begins the command that asks for runs, with --work-queue NAME for each queue
-	counts   string                               // is in the lines of Dockerfiles that tell how much they have received
+	commands map[string]func(*proc) int           // of Prefect
+	polling  func(words []string) []string        // the queues that a command asks for runs; nil if it does not
+	fetch    func(*proc) int                      // is such a command, where it is one of Prefect
 }
 
-func generations() []generation { return []generation{gen2()} }
+func generations() []generation { return []generation{gen2(), gen3()} }
 
-// polling says whether a container's command asks for runs.
-func polling(words []string) bool {
+// polled are the queues that a container's command asks for runs.
+func polled(words []string) []string {
 	for _, g := range generations() {
-		if strings.Contains(strings.Join(words, " "), g.polls) {
-			return true
+		if queues := g.polling(words); queues != nil {
+			return queues
 		}
 	}
-	return false
+	return nil
 }
 
 // counting says whether a line of a Dockerfile tells how much it has received.
-func counting(line string) bool {
-	for _, g := range generations() {
-		if strings.Contains(line, g.counts) {
-			return true
-		}
-	}
-	return false
-}
+func counting(line string) bool { return strings.Contains(line, glueReceived) }

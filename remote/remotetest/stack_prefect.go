@@ -107,14 +107,11 @@ func (h *Host) SetRunning(agent string, n int) {
 func (f *Fleet) poll(db *database) {
 	for _, h := range f.Hosts() {
 		for _, c := range h.docker.containers {
-			words := c.Config.Cmd
-			if !c.State.Running || c.State.Restarting || !polling(words) {
+			if !c.State.Running || c.State.Restarting || db.pool == "" {
 				continue
 			}
-			for i, w := range words {
-				if w == "--work-queue" && i+1 < len(words) && db.pool != "" {
-					db.asked(words[i+1], h.sys.Now())
-				}
+			for _, q := range polled(c.Config.Cmd) {
+				db.asked(q, h.sys.Now())
 			}
 		}
 	}

@@ -46,7 +46,7 @@ func stackPrograms() map[string]func(*proc) int {
 		"docker-entrypoint.sh": func(p *proc) int { return p.execInside(p.shift(1)) },
 		"postgres":             postgresMain, "psql": psqlMain, "pg_isready": pgIsReadyMain,
 		"python": pythonMain, "python3": pythonMain,
-		"caddy": caddyMain,
+		"caddy": caddyMain, "prefect": prefectMain, "valkey-server": valkeyMain, "valkey-cli": valkeyAsked,
 		"sleep": func(p *proc) int {
 			if p.engine != nil && p.engine.service {
 				return p.stay()
@@ -54,9 +54,7 @@ func stackPrograms() map[string]func(*proc) int {
 			return p.host.sys.Programs["sleep"](p.Proc)
 		},
 	}
-	for _, g := range generations() {
-		maps.Copy(all, g.programs)
-	}
+	all[glueBridge] = bridgeMain
 	return all
 }
 
@@ -188,7 +186,7 @@ func (c *container) neighbour(d *docker, name string) *container {
 
 // openDatabase is the database that a Prefect process gets to with its settings.
 func (p *proc) openDatabase() (*database, string) {
-	where := p.Env["PREFECT_API_DATABASE_CONNECTION_URL"]
+	where := p.databaseSetting("CONNECTION_URL")
 	name := "postgres"
 	if _, rest, ok := strings.Cut(where, "@"); ok {
 		name, _, _ = strings.Cut(rest, ":")
@@ -201,7 +199,7 @@ func (p *proc) openDatabase() (*database, string) {
 	if v == nil || v.database == nil {
 		return nil, "ConnectionRefusedError: [Errno 111] Connect call failed"
 	}
-	if v.database.password != p.Env["PREFECT_API_DATABASE_PASSWORD"] {
+	if v.database.password != p.databaseSetting("PASSWORD") {
 		return nil, `asyncpg.exceptions.InvalidPasswordError: password authentication failed for user "prefect"`
 	}
 	return v.database, ""
@@ -210,7 +208,7 @@ func (p *proc) openDatabase() (*database, string) {
 // api is one request to Prefect's API with the token in the environment: what comes back, and the
 // database behind it if the request is allowed. need is the kind of token that may.
 func (p *proc) api(need string) (status int, db *database, why string) {
-	return p.request(need, p.Env["PREFECT_API_KEY"])
+	return p.request(need, p.token())
 }
 
 func (p *proc) request(need, token string) (status int, db *database, why string) {
@@ -330,6 +328,9 @@ func pythonMain(p *proc) int {
 		})
 		return code
 	case len(args) >= 2 && args[0] == "-m":
+		if f := glueModules()[args[1]]; f != nil {
+			return f(p, args[2:])
+		}
 		for _, g := range generations() {
 			if f := g.modules[args[1]]; f != nil {
 				return f(p, args[2:])

@@ -1,8 +1,9 @@
-from prefect import flow, get_run_logger, variables
+from prefect import flow, get_run_logger
+from prefect.variables import Variable
 
 
 @flow
 def check():
-    limit = int(variables.get("limit", default="100"))
+    limit = int(Variable.get("limit", default=100))
     get_run_logger().info("the limit is %d", limit)
     return limit

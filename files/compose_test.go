@@ -1,4 +1,4 @@
-package gen2
+package files
 
 import (
 	"maps"
@@ -16,17 +16,28 @@ import (
 	"provision/files/naming"
 )
 
+// each runs a test for every generation.
+func each(t *testing.T, test func(*testing.T, generation.Generation)) {
+	t.Helper()
+	for _, g := range Generations {
+		t.Run("prefect "+g.Major(), func(t *testing.T) {
+			t.Parallel()
+			test(t, g)
+		})
+	}
+}
+
 const stackID = "3f0c3c55-8b0f-4b53-9d0e-0f2f3c0f6a11"
 
-func serverProject() generation.Input {
+func serverProject(g generation.Generation) generation.Input {
 	return generation.Input{
 		Stack: "prefect", ID: stackID,
-		Images: map[string]string{generation.ImagePostgres: "postgres:13.3", generation.ImagePrefect: "prefect-prefect:0123456789abcdef", generation.ImageCaddy: "prefect-caddy:fedcba9876543210"},
+		Images: map[string]string{generation.ImagePostgres: g.Postgres, generation.ImagePrefect: "prefect-prefect:0123456789abcdef", generation.ImageCaddy: "prefect-caddy:fedcba9876543210"},
 		TLS:    generation.TLSInternal, PublicURL: "https://prefect.example.org",
 	}
 }
 
-func agentProject() generation.Input {
+func agentProject(g generation.Generation) generation.Input {
 	return generation.Input{
 		Stack: "prefect", ID: stackID, Host: "worker-1",
 		Images: map[string]string{generation.ImagePrefect: "prefect-prefect:0123456789abcdef", generation.ImageBusiness: "prefect-business-logic:0011223344556677"},
@@ -37,56 +48,71 @@ func agentProject() generation.Input {
 
 // variant is a project as one role has it.
 type variant struct {
+	g    generation.Generation
 	role string
 	in   generation.Input
 }
 
-func (v variant) Render() (compose.Rendered, error) { return Generation.Parts.Render(v.role, v.in) }
+func (v variant) Render() (compose.Rendered, error) { return v.g.Parts.Render(v.role, v.in) }
 
-func server(change func(*generation.Input)) variant {
-	in := serverProject()
+func server(g generation.Generation, change func(*generation.Input)) variant {
+	in := serverProject(g)
 	change(&in)
-	return variant{naming.RoleServer, in}
+	return variant{g, naming.RoleServer, in}
 }
 
-func agent(change func(*generation.Input)) variant {
-	in := agentProject()
+func agent(g generation.Generation, change func(*generation.Input)) variant {
+	in := agentProject(g)
 	change(&in)
-	return variant{naming.RoleAgent, in}
+	return variant{g, naming.RoleAgent, in}
 }
 
-func composeVariants() map[string]variant {
-	return map[string]variant{
-		"server": server(func(*generation.Input) {}),
-		"server-single": server(func(s *generation.Input) {
+func composeVariants(g generation.Generation) map[string]variant {
+	all := map[string]variant{
+		"server": server(g, func(*generation.Input) {}),
+		"server-single": server(g, func(s *generation.Input) {
 			s.AgentHere = true
 			s.Stack = "reports"
 		}),
-		"server-off": server(func(s *generation.Input) {
+		"server-off": server(g, func(s *generation.Input) {
 			s.TLS, s.PublicURL, s.AgentHere = generation.TLSOff, "http://192.0.2.7:4200", true
 		}),
-		"server-settings": server(func(s *generation.Input) {
+		"server-settings": server(g, func(s *generation.Input) {
 			s.PublicURL = "https://[2001:db8::7]:9443"
 			s.Settings = map[string]string{"PREFECT_LOGGING_LEVEL": "DEBUG", "PREFECT_API_DATABASE_TIMEOUT": "20", "PREFECT_UI_URL": "$HOME ${X} \"'\n: no"}
 			s.Proxy, s.NoProxy = "http://proxy.example.org:3128", []string{".example.org"}
 		}),
-		"agent":       agent(func(*generation.Input) {}),
-		"agent-serve": agent(func(a *generation.Input) { a.Serve, a.APIAll = true, true }),
-		"agent-public": agent(func(a *generation.Input) {
+		"agent":       agent(g, func(*generation.Input) {}),
+		"agent-serve": agent(g, func(a *generation.Input) { a.Serve, a.APIAll = true, true }),
+		"agent-public": agent(g, func(a *generation.Input) {
 			a.TLS, a.CA, a.ExtraHosts, a.Queues = generation.TLSACME, false, nil, []string{"default", "large jobs"}
 			a.Proxy = "http://proxy.example.org:3128"
 		}),
 	}
+	if g.Servers > 1 {
+		all["server-scaled"] = server(g, func(s *generation.Input) { s.Servers = 2 })
+	}
+	if g.Retention {
+		all["server-retention"] = server(g, func(s *generation.Input) { s.Retention = generation.Retention{Runs: 90 * time.Hour, Events: time.Hour} })
+	}
+	if g.CutRuns {
+		all["agent-retry"] = agent(g, func(a *generation.Input) { a.RetryCutRuns = true })
+	}
+	return all
 }
 
 func TestComposeGolden(t *testing.T) {
 	t.Parallel()
-	for name, p := range composeVariants() {
+	each(t, testComposeGolden)
+}
+
+func testComposeGolden(t *testing.T, g generation.Generation) {
+	for name, p := range composeVariants(g) {
 		c, err := p.Render()
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		filestest.Golden(t, "compose/"+name+".yaml", c.YAML)
+		filestest.Golden(t, "compose/"+g.Major()+"/"+name+".yaml", c.YAML)
 	}
 }
 
@@ -134,7 +160,11 @@ func parse(t *testing.T, c compose.Rendered) composeDocument {
 // TestComposeHardening holds for every service of every variant.
 func TestComposeHardening(t *testing.T) {
 	t.Parallel()
-	for name, p := range composeVariants() {
+	each(t, testComposeHardening)
+}
+
+func testComposeHardening(t *testing.T, g generation.Generation) {
+	for name, p := range composeVariants(g) {
 		c, err := p.Render()
 		if err != nil {
 			t.Fatal(err)
@@ -175,7 +205,11 @@ func TestComposeHardening(t *testing.T) {
 				if m.Target != "/run/secrets" {
 					continue
 				}
-				if other, taken := secrets[m.Source]; taken && (described.Name != "server" || other != "migrate") {
+				of := func(service string) string {
+					parts := g.Parts.Of(p.role, p.in)
+					return parts[slices.IndexFunc(parts, func(o generation.Part) bool { return o.Name == service })].Secrets
+				}
+				if other, taken := secrets[m.Source]; taken && of(other) != of(described.Name) {
 					t.Errorf("%s: shares its secrets with %s", where, other)
 				}
 				secrets[m.Source] = described.Name
@@ -236,6 +270,10 @@ func changed(before, after map[string]string) []string {
 // TestComposeDefinitions names, for each change of what is rendered, the services that it replaces.
 func TestComposeDefinitions(t *testing.T) {
 	t.Parallel()
+	each(t, testComposeDefinitions)
+}
+
+func testComposeDefinitions(t *testing.T, g generation.Generation) {
 	servers := []struct {
 		name   string
 		change func(*generation.Input)
@@ -252,7 +290,7 @@ func TestComposeDefinitions(t *testing.T) {
 		{"an agent on the same host", func(s *generation.Input) { s.AgentHere = true }, []string{"caddy"}},
 	}
 	for _, tt := range servers {
-		if diff := cmp.Diff(tt.want, changed(definitions(t, server(func(*generation.Input) {})), definitions(t, server(tt.change)))); diff != "" {
+		if diff := cmp.Diff(tt.want, changed(definitions(t, server(g, func(*generation.Input) {})), definitions(t, server(g, tt.change)))); diff != "" {
 			t.Errorf("%s: -want +got\n%s", tt.name, diff)
 		}
 	}
@@ -270,7 +308,7 @@ func TestComposeDefinitions(t *testing.T) {
 		{"address of the server", func(a *generation.Input) { a.ExtraHosts = nil }, []string{"agent", "business-logic"}},
 	}
 	for _, tt := range agents {
-		if diff := cmp.Diff(tt.want, changed(definitions(t, agent(func(*generation.Input) {})), definitions(t, agent(tt.change)))); diff != "" {
+		if diff := cmp.Diff(tt.want, changed(definitions(t, agent(g, func(*generation.Input) {})), definitions(t, agent(g, tt.change)))); diff != "" {
 			t.Errorf("%s: -want +got\n%s", tt.name, diff)
 		}
 	}
@@ -279,10 +317,14 @@ func TestComposeDefinitions(t *testing.T) {
 // TestComposeValuesStayValues puts hostile text where a user's text goes, and reads it back as Compose would.
 func TestComposeValuesStayValues(t *testing.T) {
 	t.Parallel()
+	each(t, testComposeValuesStayValues)
+}
+
+func testComposeValuesStayValues(t *testing.T, g generation.Generation) {
 	for _, hostile := range []string{
 		"${PROVISION_MOUNTS_SERVER:-}", "$HOME", "$$", "a: b", "x\n    privileged: true", "#c", "'", `"`, "yes", "0x10", "1e3", "~", "", " ", "- a", "&a", "*a", "!!binary x", "{a: b}", "[", "2001-01-01", "12:30:45", "\u0085", "\u2028", "\ttab", "\x01",
 	} {
-		c, err := server(func(s *generation.Input) { s.Settings = map[string]string{"PREFECT_X": hostile} }).Render()
+		c, err := server(g, func(s *generation.Input) { s.Settings = map[string]string{"PREFECT_X": hostile} }).Render()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -293,12 +335,12 @@ func TestComposeValuesStayValues(t *testing.T) {
 		if strings.Count(string(c.YAML), "${PROVISION") != strings.Count(string(c.YAML), "$${PROVISION")+1 {
 			t.Errorf("setting %q is substituted", hostile)
 		}
-		c, err = agent(func(a *generation.Input) { a.Queues = []string{hostile} }).Render()
+		c, err = agent(g, func(a *generation.Input) { a.Queues = []string{hostile} }).Render()
 		if err != nil {
 			t.Fatal(err)
 		}
 		command := parse(t, c).Services["agent"].Command
-		if i := slices.Index(command, "--work-queue"); i < 0 || strings.ReplaceAll(command[i+1], "$$", "$") != hostile {
+		if !slices.ContainsFunc(command, func(word string) bool { return strings.ReplaceAll(word, "$$", "$") == hostile }) {
 			t.Errorf("queue %q became %q", hostile, command)
 		}
 	}
@@ -306,32 +348,37 @@ func TestComposeValuesStayValues(t *testing.T) {
 
 func TestComposeRefuses(t *testing.T) {
 	t.Parallel()
-	for setting, want := range map[string]string{
-		"LD_PRELOAD":                            "must begin with PREFECT_",
-		"PREFECT_API_DATABASE_CONNECTION_URL":   "cannot be changed",
-		"PREFECT_API_DATABASE_PASSWORD":         "cannot be changed",
-		"PREFECT_SERVER_ENCRYPTION_KEY":         "cannot be changed",
-		"PREFECT_API_DATABASE_MIGRATE_ON_START": "cannot be changed",
-		"PREFECT_HOME":                          "cannot be changed",
-	} {
-		if _, err := server(func(s *generation.Input) { s.Settings = map[string]string{setting: "x"} }).Render(); err == nil || !strings.Contains(err.Error(), want) {
+	each(t, testComposeRefuses)
+}
+
+func testComposeRefuses(t *testing.T, g generation.Generation) {
+	refused := map[string]string{"LD_PRELOAD": "must begin with PREFECT_"}
+	for _, name := range []string{"PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_PASSWORD", "PREFECT_SERVER_ENCRYPTION_KEY", "PREFECT_API_DATABASE_MIGRATE_ON_START", "PREFECT_HOME"} {
+		refused[name] = "cannot be changed"
+	}
+	for setting, want := range refused {
+		if _, err := server(g, func(s *generation.Input) { s.Settings = map[string]string{setting: "x"} }).Render(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", setting, err)
 		}
 	}
-	if _, err := server(func(s *generation.Input) { s.PublicURL = "https://a b" }).Render(); err == nil {
+	if _, err := server(g, func(s *generation.Input) { s.PublicURL = "https://a b" }).Render(); err == nil {
 		t.Error("a bad url is accepted")
 	}
 }
 
 func TestComposeIsDeterministic(t *testing.T) {
 	t.Parallel()
-	for _, name := range slices.Sorted(maps.Keys(composeVariants())) {
-		first, err := composeVariants()[name].Render()
+	each(t, testComposeIsDeterministic)
+}
+
+func testComposeIsDeterministic(t *testing.T, g generation.Generation) {
+	for _, name := range slices.Sorted(maps.Keys(composeVariants(g))) {
+		first, err := composeVariants(g)[name].Render()
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 5 {
-			if again, _ := composeVariants()[name].Render(); string(again.YAML) != string(first.YAML) {
+			if again, _ := composeVariants(g)[name].Render(); string(again.YAML) != string(first.YAML) {
 				t.Fatalf("%s: rendered differently", name)
 			}
 		}
@@ -341,11 +388,13 @@ func TestComposeIsDeterministic(t *testing.T) {
 // TestParts: rows do not contradict each other, and those which do are found.
 func TestParts(t *testing.T) {
 	t.Parallel()
-	if err := Generation.Parts.Check(); err != nil {
-		t.Error(err)
+	for _, g := range Generations {
+		if err := g.Parts.Check(); err != nil {
+			t.Errorf("Prefect %s: %v", g.Prefect, err)
+		}
 	}
 	for want, parts := range map[string]generation.Parts{
-		"two parts are called a":                                     {{Name: "a"}, {Name: "a"}},
+		"two parts are called a": {{Name: "a"}, {Name: "a"}},
 		"a and b have the user id 10003, and are not of one program": {{Name: "a", Title: "A", UID: naming.UID(3)}, {Name: "b", Title: "B", UID: naming.UID(3)}},
 		"a calls b, which is no part of the same role":               {{Name: "a", Role: "server", Calls: []generation.Call{{Part: "b"}}}, {Name: "b", Role: "agent"}},
 		"a calls nobody, which is no part of the same role":          {{Name: "a", Calls: []generation.Call{{Part: "nobody"}}}},

@@ -54,7 +54,7 @@ func checkGlue(p *proc, args []string) int {
 // deepCheck is what the token opens and what it does not: for each attempt the status seen and the
 // one that is right.
 func (p *proc) deepCheck() (deep map[string][2]int, wrong []string) {
-	token := p.Env["PREFECT_API_KEY"]
+	token := p.token()
 	changed := "0" + token[1:]
 	if changed == token {
 		changed = "1" + token[1:]

@@ -1,4 +1,4 @@
-package gen2
+package files
 
 import (
 	"reflect"
@@ -14,8 +14,9 @@ import (
 func TestAgentProjectsAreTheSame(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		shared := generation.AgentProjects{Parts: Generation.Parts}
-		project := agentProject()
+		g := rapid.SampledFrom(Generations).Draw(t, "generation")
+		shared := generation.AgentProjects{Parts: g.Parts}
+		project := agentProject(g)
 		project.Serve = rapid.Bool().Draw(t, "serve")
 		project.Stack = rapid.SampledFrom([]naming.Stack{"prefect", "yes", "zz-provision-stand-in-zz"}).Draw(t, "stack")
 		name := rapid.OneOf(
@@ -25,7 +26,7 @@ func TestAgentProjectsAreTheSame(t *testing.T) {
 		for _, host := range rapid.SliceOfN(name, 1, 4).Draw(t, "hosts") {
 			project.Host = host
 			project.Concurrency = rapid.IntRange(1, 2).Draw(t, "concurrency")
-			want, err := Generation.Parts.Render(naming.RoleAgent, project)
+			want, err := g.Parts.Render(naming.RoleAgent, project)
 			if err != nil {
 				t.Fatal(err)
 			}

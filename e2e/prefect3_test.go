@@ -1,0 +1,292 @@
+//go:build linux && e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"provision/e2e/lab"
+)
+
+// prefect3 is the first table of a stack of Prefect 3.
+const prefect3 = "[prefect]\nversion = \"3.9.1\"\n\n"
+
+// testPrefect3 takes two blank hosts to a stack of Prefect 3, and goes through its life.
+func testPrefect3(t *testing.T) {
+	s := emptySite(t, "e2e-prefect3", "gen3")
+	kept, err := s.lab.Restore(t.Context(), "prefect3", builtFrom())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range splitSite.hosts[len(kept):] {
+		if _, err := s.lab.Host(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.writeInventory()
+	s.edit("stack.toml", "[docker]", prefect3+"[docker]")
+	server, worker := s.lab.Hosts()[0], s.lab.Hosts()[1]
+	if len(kept) == 0 {
+		s.stage("two blank hosts", func(s *site) { s.blank3(server, worker) })
+		s.keep(&siteKind{name: "prefect3"})
+	} else {
+		s.apply()
+	}
+	s.stage("flows of the user's own", func(s *site) { s.flows3(server, "uv.lock") })
+	s.stage("tokens may do nothing else", func(s *site) { s.narrow3(server, worker) })
+	s.stage("the worker is deaf", func(s *site) { s.deaf3(server, worker) })
+	s.stage("killed", func(s *site) { s.killed3(server, worker) })
+	s.stage("cut runs begin again", func(s *site) { s.retried3(server) })
+	s.stage("several servers", func(s *site) { s.scaled3(server, worker) })
+	s.stage("retention", func(s *site) { s.retained3(server) })
+}
+
+func (s *site) blank3(server, worker *lab.Host) {
+	s.apply()
+	s.hardened(server, 3)
+	s.hardened(worker, 2)
+	_, progress := s.provision(0, "verify", "--smoke")
+	s.contains(progress, "Completed in container business-logic-worker-1")
+	s.again(2)
+	s.glue3(worker)
+}
+
+// glue3 runs the tests of the programs in the images with Prefect 3 in its own image, where none is skipped for want of it.
+func (s *site) glue3(worker *lab.Host) {
+	s.Helper()
+	s.pythonTests(worker, []string{"glue/python/tests/fake.py", "glue/python/tests/test_register.py", "gen3/prefect/tests/test_guard.py"})
+}
+
+// flows3 has a project with one of its two locks run, which was made behind another index.
+func (s *site) flows3(server *lab.Host, lock string) {
+	dir := filepath.Join(filepath.Dir(s.inventory), "flows")
+	if err := os.CopyFS(dir, os.DirFS("testdata/flows3")); err != nil {
+		s.Fatal(err)
+	}
+	for _, name := range []string{"uv.lock", "poetry.lock"} {
+		if name != lock {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil {
+				s.Fatal(err)
+			}
+		}
+	}
+	s.add("stack.toml", "\n[business_logic]\npath = \"flows\"\n")
+	for _, flow := range []string{"ping", "report", "busy", "patient"} {
+		s.add("stack.toml", fmt.Sprintf("\n[[deployments]]\nflow = \"desk/%s.py:%s\"\nname = \"default\"\n", flow, flow))
+	}
+	before := s.on(server, "docker ps -q | sort | xargs")
+	s.apply()
+	s.want(server, "docker ps -q | sort | xargs", before)
+	s.api(server, "POST", "/variables/", `{"name":"greeting","value":"good morning"}`)
+	s.api(server, "POST", "/v2/concurrency_limits/", `{"name":"database","limit":1}`)
+	s.on(server, `docker exec -e PREFECT_HOME=/tmp/vault -e PREFECT_API_URL=http://127.0.0.1:4200/api prefect-server /opt/provision/entrypoint python -c 'from prefect.blocks.system import Secret
+Secret(value="`+vaultCanary+`").save("vault")'`)
+	s.run(server, "report", "default")
+	run := s.run(server, "busy", "default")
+	if got, want := s.query(server, "select message from log where message like '%letters%'"), fmt.Sprintf("[2, 4, 6] [0, 1, 2] good morning; %d letters; Completed; 8", len(vaultCanary)); got != want {
+		s.Errorf("the flow said %q, want %q", got, want)
+	}
+	// What comes over websockets: four task runs of the flow, two that stand for its subflow and for the other deployment's run, and its event.
+	s.until("its task runs are recorded", time.Minute, func() bool {
+		return s.query(server, "select count(*) from task_run where flow_run_id = '"+run+"' and state_type = 'COMPLETED'") == "6"
+	})
+	s.until("its event has arrived", time.Minute, func() bool { return s.query(server, "select count(*) from events where event = 'desk.done'") == "1" })
+	if got := s.query(server, "select count(*) from artifact where key = 'proof'"); got != "1" {
+		s.Errorf("%s artifacts of the flow", got)
+	}
+	s.again(2)
+}
+
+// narrow3 tries with both tokens whatever the table of operations does not give them, with the real server behind Caddy.
+func (s *site) narrow3(server, worker *lab.Host) {
+	web := s.outside(server)
+	text, err := os.ReadFile("../files/gen3/prefect/operations.txt")
+	if err != nil {
+		s.Fatal(err)
+	}
+	fill := strings.NewReplacer("{work_pool_name:pool}", "provision", "{name:pool}", "provision").Replace
+	tried := 0
+	for _, kind := range []string{"poll", "run"} {
+		token := s.on(server, "cat /var/lib/provision/prefect/server/secrets/caddy/tokens/worker-1."+kind)
+		before := s.query(server, kept3)
+		for line := range strings.Lines(string(text)) {
+			line, _, _ = strings.Cut(line, "#")
+			words := strings.Fields(line)
+			if len(words) != 3 || words[2] == "all" || strings.Contains(words[2], kind) {
+				continue
+			}
+			method, path := words[0], fill(words[1])
+			if method == "WEBSOCKET" {
+				method = "GET"
+			}
+			for strings.Contains(path, "{") {
+				begin, end := strings.Index(path, "{"), strings.Index(path, "}")
+				value := "greeting"
+				if strings.HasSuffix(path[begin:end], ":uuid") {
+					value = "0b6f5d3e-1c2d-4e5f-8a9b-0c1d2e3f4a5b"
+				}
+				path = path[:begin] + value + path[end+1:]
+			}
+			tried++
+			if code, answer := web.ask(method, "/api"+path, "{}", bearer(token)); code != 403 {
+				s.Errorf("with the %s token %s %s: %d %s", kind, method, path, code, answer)
+			}
+		}
+		if code := web.status("GET", "/api/work_pools/provision", bearer(token)); code != 200 {
+			s.Errorf("with the %s token its own pool: %d", kind, code)
+		}
+		if after := s.query(server, kept3); after != before {
+			s.Errorf("what Prefect holds has changed\nfrom %s\n  to %s", before, after)
+		}
+	}
+	if tried < 200 {
+		s.Errorf("only %d operations were tried", tried)
+	}
+}
+
+// kept3 is what no token may change.
+const kept3 = `select concat_ws(' ', (select count(*) from deployment), (select count(*) from deployment_schedule), (select count(*) from block_document), (select count(*) from block_type),
+(select count(*) from work_pool), (select count(*) from work_queue), (select count(*) from variable), (select count(*) from automation), (select md5(string_agg(base_job_template::text, ',' order by id)) from work_pool))`
+
+// deaf3 has job variables that would run a command come by every way there is, also those that no token has.
+func (s *site) deaf3(server, worker *lab.Host) {
+	const command = `{"command":"touch /tmp/owned","env":{"PATH":"/nowhere","LD_PRELOAD":"/tmp/x"}}`
+	web := s.outside(server)
+	run := s.on(server, "cat /var/lib/provision/prefect/server/secrets/caddy/tokens/worker-1.run")
+	ping := s.deployment(server, "ping", "default")
+	flow := s.query(server, "select id from flow where name = 'ping'")
+	if code, answer := web.ask("POST", "/api/deployments/"+ping+"/create_flow_run", `{"state":{"type":"SCHEDULED"},"job_variables":`+command+`}`, bearer(run)); code != 422 {
+		s.Errorf("create_flow_run with job variables: %d %s", code, answer)
+	}
+	// This route of the server's checks nothing, and subflows need it.
+	code, answer := web.ask("POST", "/api/flow_runs/", fmt.Sprintf(`{"flow_id":%q,"deployment_id":%q,"work_pool_name":"provision","work_queue_name":"default","state":{"type":"SCHEDULED"},"job_variables":%s}`, flow, ping, command), bearer(run))
+	var made struct{ ID string }
+	if err := json.Unmarshal([]byte(answer), &made); err != nil || code != 201 {
+		s.Fatalf("POST flow_runs/ with job variables: %d %s", code, answer)
+	}
+	if got := s.ended(server, made.ID); got != "COMPLETED" {
+		s.Errorf("the run with job variables ended as %s", got)
+	}
+	// The pool's template, written by whoever has the login: nothing of it is looked at, and it is put right.
+	s.api(server, "PATCH", "/work_pools/provision", `{"base_job_template":{"job_configuration":{"command":"touch /tmp/owned"},"variables":{"type":"object","properties":{}}}}`)
+	s.run(server, "ping", "default")
+	for host, container := range map[*lab.Host]string{worker: "prefect-agent", server: "prefect-server"} {
+		s.want(host, "docker exec "+container+" ls /tmp/owned 2>/dev/null || echo none", "none")
+	}
+	s.want(worker, "docker exec prefect-business-logic ls /tmp/owned 2>/dev/null || echo none", "none")
+}
+
+// pulled ends all of a container at once, as the kernel or a power cut would: `docker kill` would have Docker leave it stopped.
+func (s *site) pulled(h *lab.Host, container string) {
+	s.Helper()
+	s.on(h, `kill -KILL "$(docker inspect --format '{{.State.Pid}}' `+container+`)"`)
+}
+
+// killed3 ends what carries runs while one runs.
+func (s *site) killed3(server, worker *lab.Host) {
+	told := func(enough bool) {
+		s.Helper()
+		s.api(server, "POST", "/variables/", fmt.Sprintf(`{"name":"enough","value":%v}`, enough))
+	}
+	run := s.begin(server, "patient", "default", "begun", "{}")
+	s.pulled(worker, "prefect-agent")
+	s.healthy(worker, "prefect-agent", "prefect-business-logic")
+	told(true)
+	if got := s.ended(server, run); got != "COMPLETED" {
+		s.Errorf("the run whose worker was killed ended as %s", got)
+	}
+	if got := s.query(server, "select run_count from flow_run where id = '"+run+"'"); got != "1" {
+		s.Errorf("it was started %s times", got)
+	}
+	s.on(server, `docker exec prefect-server python -c 'import urllib.request as u
+u.urlopen(u.Request("http://127.0.0.1:4200/api/variables/name/enough",method="DELETE"))'`)
+	run = s.begin(server, "patient", "default", "begun", "{}")
+	s.pulled(worker, "prefect-business-logic")
+	if got := s.ended(server, run); got != "CRASHED" {
+		s.Errorf("the run whose business logic was killed ended as %s", got)
+	}
+	s.healthy(worker, "prefect-agent", "prefect-business-logic")
+	s.provision(0, "verify", "--smoke")
+}
+
+// retried3 replaces business logic while a run is in it that does not end in time.
+func (s *site) retried3(server *lab.Host) {
+	s.edit("stack.toml", "[business_logic]\n", "[business_logic]\ncut_runs = \"retry\"\nstop_grace = \"5s\"\n")
+	s.apply()
+	run := s.begin(server, "patient", "default", "begun", "{}")
+	s.edit("stack.toml", "stop_grace = \"5s\"", "stop_grace = \"6s\"")
+	s.apply()
+	s.until("the run has begun again", 4*time.Minute, func() bool {
+		return s.query(server, "select run_count from flow_run where id = '"+run+"' and state_type = 'RUNNING'") == "2"
+	})
+	s.api(server, "POST", "/variables/", `{"name":"enough","value":true}`)
+	if got := s.ended(server, run); got != "COMPLETED" {
+		s.Errorf("the run that was cut off ended as %s", got)
+	}
+}
+
+// scaled3 has two servers, kills what there is twice or talks for them while runs begin, and goes back to one.
+func (s *site) scaled3(server, worker *lab.Host) {
+	s.add("stack.toml", "\n[scale]\nservers = 2\n")
+	s.apply()
+	s.hardened(server, 6)
+	s.again(2)
+	deployment := s.deployment(server, "ping", "default")
+	create := func() string {
+		s.Helper()
+		var run struct{ ID string }
+		if err := json.Unmarshal([]byte(s.api(server, "POST", "/deployments/"+deployment+"/create_flow_run", "{}")), &run); err != nil {
+			s.Fatal(err)
+		}
+		return run.ID
+	}
+	runs := []string{create()}
+	s.pulled(server, "prefect-server-2")
+	runs = append(runs, create(), s.run(server, "busy", "default"))
+	s.on(server, "docker restart prefect-valkey")
+	runs = append(runs, create(), create())
+	s.healthy(server, "prefect-caddy", "prefect-postgres", "prefect-server", "prefect-server-2", "prefect-services", "prefect-valkey")
+	s.edit("stack.toml", "servers = 2", "servers = 1")
+	s.apply()
+	runs = append(runs, create())
+	for _, run := range runs {
+		if got := s.ended(server, run); got != "COMPLETED" {
+			s.Errorf("run %s ended as %s", run, got)
+		}
+	}
+	s.until("the task runs of the flow that ran on two servers are recorded", time.Minute, func() bool {
+		return s.query(server, "select count(*) from task_run where flow_run_id = '"+runs[2]+"' and state_type = 'COMPLETED'") == "6"
+	})
+	s.running(server, "prefect-caddy", "prefect-postgres", "prefect-server")
+	s.again(2)
+}
+
+// retained3 makes runs old, and wants them and what belongs to them deleted, and nothing younger.
+func (s *site) retained3(server *lab.Host) {
+	const all = "select concat_ws(' ', (select count(*) from flow_run), (select count(*) from flow_run_state), (select count(*) from task_run), (select count(*) from log), (select count(*) from artifact))"
+	s.query(server, "update flow_run set end_time = end_time - interval '91 days', start_time = start_time - interval '91 days' where state_type = 'COMPLETED' and flow_id = (select id from flow where name = 'busy')")
+	old := s.query(server, "select string_agg(id::text, ',') from flow_run where end_time < now() - interval '90 days'")
+	young := s.query(server, "select count(*) from flow_run where end_time is null or end_time > now() - interval '90 days'")
+	s.edit("stack.toml", prefect3, prefect3[:len(prefect3)-1]+"settings = { PREFECT_SERVER_SERVICES_DB_VACUUM_LOOP_SECONDS = 5, PREFECT_SERVER_SERVICES_DB_VACUUM_ORPHAN_CLEANUP_LOOP_SECONDS = 60 }\n\n")
+	s.apply()
+	s.until("old runs are gone", 3*time.Minute, func() bool {
+		return s.query(server, "select count(*) from flow_run where end_time < now() - interval '90 days'") == "0"
+	})
+	if got := s.query(server, "select count(*) from flow_run where end_time is null or end_time > now() - interval '90 days'"); got < young {
+		s.Errorf("%s younger runs are left of %s", got, young)
+	}
+	for _, id := range strings.Split(old, ",") {
+		for _, table := range []string{"flow_run_state", "task_run", "log"} {
+			s.until("no "+table+" of an old run is left", 2*time.Minute, func() bool {
+				return s.query(server, fmt.Sprintf("select count(*) from %s where flow_run_id = '%s'", table, id)) == "0"
+			})
+		}
+	}
+	s.Logf("left: %s", s.query(server, all))
+}
