@@ -116,7 +116,9 @@ type built struct {
 // What hosts need, in MiB: memory in all, and room for images before they are there.
 const (
 	serverMemory, agentMemory = 900, 450
-	serverDisk, agentDisk     = 3000, 3000
+	// Of Prefect 3, on a lab host: a further server is two processes with 370 MiB in all, the services and Valkey together 200.
+	furtherServer, betweenServers = 400, 250
+	serverDisk, agentDisk         = 3000, 3000
 )
 
 func (b *binder) add(rs ...resource.Resource) { b.out = append(b.out, rs...) }
@@ -245,6 +247,9 @@ func (b *binder) host(h *inventory.Host) error {
 			sys.Ports = []int{4200}
 		}
 		sys.MinMemory, sys.MinDisk = sys.MinMemory+serverMemory, serverDisk
+		if further := b.stack.Scale.Servers - 1; further > 0 {
+			sys.MinMemory += betweenServers + further*furtherServer
+		}
 	}
 	if agent {
 		sys.MinMemory, sys.MinDisk = sys.MinMemory+agentMemory, max(sys.MinDisk, agentDisk)

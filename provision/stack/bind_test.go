@@ -91,3 +91,26 @@ func TestPasswordThatCannotBeHashed(t *testing.T) {
 		}
 	}
 }
+
+// TestMemory: what hosts need is counted for what runs on them.
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	for scale, want := range map[string]int{"": 1350, "[scale]\nservers = 2\n": 2000, "[scale]\nservers = 3\n": 2400} {
+		dir := t.TempDir()
+		write(t, dir, "onprem.toml", "stack = \"stack.toml\"\n[hosts.prefect]\naddress = \"10.0.0.11\"\nroles = [\"server\", \"agent\"]\n")
+		write(t, dir, "stack.toml", "[prefect]\nversion = \"3.9.1\"\n"+scale)
+		inv, s, problems := LoadBoth(filepath.Join(dir, "onprem.toml"), "")
+		if problems != nil {
+			t.Fatal(problems)
+		}
+		resources, err := Bind(t.Context(), inv, s, clouds.Of(inv))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range resources {
+			if system, ok := r.(*resource.System); ok && system.MinMemory != want {
+				t.Errorf("%q needs %d MiB, want %d", scale, system.MinMemory, want)
+			}
+		}
+	}
+}
