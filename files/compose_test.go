@@ -395,6 +395,7 @@ func TestParts(t *testing.T) {
 	}
 	for want, parts := range map[string]generation.Parts{
 		"two parts are called a": {{Name: "a"}, {Name: "a"}},
+
 		"a and b have the user id 10003, and are not of one program": {{Name: "a", Title: "A", UID: naming.UID(3)}, {Name: "b", Title: "B", UID: naming.UID(3)}},
 		"a calls b, which is no part of the same role":               {{Name: "a", Role: "server", Calls: []generation.Call{{Part: "b"}}}, {Name: "b", Role: "agent"}},
 		"a calls nobody, which is no part of the same role":          {{Name: "a", Calls: []generation.Call{{Part: "nobody"}}}},

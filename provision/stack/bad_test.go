@@ -209,7 +209,7 @@ func TestProject3(t *testing.T) {
 	t.Parallel()
 	const (
 		project    = "[project]\nname = \"flows\"\nrequires-python = \">=3.12,<3.14\"\n"
-		uvLock     = "version = 1\nrevision = 3\nrequires-python = \">=3.12, <3.14\"\n[[package]]\nname = \"flows\"\nsource = { virtual = \".\" }\n[[package]]\nname = \"prefect\"\nversion = \"3.9.1\"\nsource = { registry = \"https://pypi.org/simple\" }\n"
+		uvLock     = "version = 1\nrevision = 3\nrequires-python = \">=3.12, <3.14\"\n[[package]]\nname = \"flows\"\nsource = { virtual = \".\" }\n[[package]]\nname = \"prefect\"\nversion = \"3.9.1\"\nsource = { registry = \"https://index.example.org/simple\" }\n"
 		poetryLock = "[[package]]\nname = \"prefect\"\nversion = \"3.9.1\"\n[metadata]\nlock-version = \"2.1\"\npython-versions = \">=3.12,<3.14\"\n"
 		run        = "; run: cd flows && "
 	)
