@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -278,7 +279,7 @@ func (s *site) retained3(server *lab.Host) {
 	s.until("old runs are gone", 3*time.Minute, func() bool {
 		return s.query(server, "select count(*) from flow_run where end_time < now() - interval '90 days'") == "0"
 	})
-	if got := s.query(server, "select count(*) from flow_run where end_time is null or end_time > now() - interval '90 days'"); got < young {
+	if got := s.query(server, "select count(*) from flow_run where end_time is null or end_time > now() - interval '90 days'"); number(s, got) < number(s, young) {
 		s.Errorf("%s younger runs are left of %s", got, young)
 	}
 	for _, id := range strings.Split(old, ",") {
@@ -289,4 +290,13 @@ func (s *site) retained3(server *lab.Host) {
 		}
 	}
 	s.Logf("left: %s", s.query(server, all))
+}
+
+func number(s *site, text string) int {
+	s.Helper()
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return n
 }

@@ -116,7 +116,7 @@ type built struct {
 // What hosts need, in MiB: memory in all, and room for images before they are there.
 const (
 	serverMemory, agentMemory = 900, 450
-	// Of Prefect 3, on a lab host: a further server is two processes with 370 MiB in all, the services and Valkey together 200.
+	// Of Prefect 3: on a lab host a server is two processes with 370 MiB in all; the services and Valkey had 200 together where they ran without containers.
 	furtherServer, betweenServers = 400, 250
 	serverDisk, agentDisk         = 3000, 3000
 )
