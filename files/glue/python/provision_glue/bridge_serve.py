@@ -5,6 +5,7 @@ import ctypes
 import os
 import secrets
 import signal
+import subprocess
 import sys
 import time
 import uuid
@@ -14,6 +15,7 @@ from . import lost
 
 KEEP_SECONDS = 600  # how long an exit code waits for a client whose link was lost
 REPORT_SECONDS = 120  # how long who follows a run may take to report its end
+MAX_OUTPUT = 16 << 10  # in one frame
 MAX_BACKLOG = 1 << 20  # output beyond this is not kept for a client that does not read
 PR_SET_PDEATHSIG = 1
 
@@ -27,7 +29,7 @@ class Run:
         self.clients = set()
         self.task = None
         self.begun = False  # its process is there or about to be: from here on it is started once and never again
-        self.process = None
+        self.pid = None
         self.pending = None  # a signal for a process that is about to be there
         self.code = None
         self.ended = 0.0
@@ -40,13 +42,37 @@ class Run:
 
     def signal(self, number):
         """To all processes of the run."""
-        if self.process is None:
+        if self.pid is None:
             self.pending = number
         else:
             try:
-                os.killpg(self.process.pid, number)
+                os.killpg(self.pid, number)
             except ProcessLookupError:
                 pass
+
+
+class _End(asyncio.SubprocessProtocol):
+    """Hands a run's output on. The end of its process and the end of its output are two events: asyncio's Process.wait() of Python 3.11 to
+    3.13 waits for both, thus for whatever the run left behind with its output open (python/cpython#119710)."""
+
+    def __init__(self, run):
+        self.run = run
+        self.exited = asyncio.Event()
+        self.silent = asyncio.Event()
+
+    def pipe_data_received(self, fd, data):
+        if self.run.clients:
+            for begin in range(0, len(data), MAX_OUTPUT):
+                self.run.tell(link.OUTPUT, data[begin:begin + MAX_OUTPUT])
+        else:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+
+    def pipe_connection_lost(self, fd, exc):
+        self.silent.set()
+
+    def process_exited(self):
+        self.exited.set()
 
 
 class Executor:
@@ -181,31 +207,21 @@ class Executor:
         run.begun = True
         # Told before it is true: who has not heard of it when this executor is killed would have the run started twice.
         run.tell(link.RUNNING)
-        run.process = await asyncio.create_subprocess_exec(
-            *self.command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        process, end = await asyncio.get_event_loop().subprocess_exec(
+            lambda: _End(run), *self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=environment, start_new_session=True, preexec_fn=_end_with_parent(os.getpid()),
         )
-        link.say("run %s: started, process %d" % (run.id, run.process.pid))
+        run.pid = process.get_pid()
+        link.say("run %s: started, process %d" % (run.id, run.pid))
         if run.pending is not None:
             run.signal(run.pending)
-        output = asyncio.ensure_future(self._output(run))
-        code = await run.process.wait()
+        await end.exited.wait()
         # What the run left behind in its group must not outlive it, and would hold its output open.
         run.signal(signal.SIGKILL)
-        await asyncio.wait([output], timeout=5)
-        output.cancel()
+        await _first(5, end.silent.wait())
+        code = process.get_returncode()
+        process.close()
         return code if code >= 0 else 128 - code
-
-    async def _output(self, run):
-        while True:
-            chunk = await run.process.stdout.read(16 << 10)
-            if not chunk:
-                return
-            if run.clients:
-                run.tell(link.OUTPUT, chunk)
-            else:
-                sys.stdout.buffer.write(chunk)
-                sys.stdout.buffer.flush()
 
     def _end(self, run, code):
         run.code = code

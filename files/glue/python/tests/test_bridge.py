@@ -147,6 +147,16 @@ class Runs(Bridge):
         left = int(self.read("left"))
         self.assertTrue(wait_for(lambda: not alive(left)))
 
+    def test_what_a_longer_run_leaves_behind_ends_with_it(self):
+        """The executor waits for this run's end already when it comes, with the output still open."""
+        self.serve("sleep 300 & echo $! >left; while [ ! -e go ]; do sleep 0.05; done; exit 5")
+        client = self.run_client()
+        self.assertTrue(wait_for(lambda: self.state("running") == 1 and self.exists("left")))
+        self.write("go", "")
+        self.assertEqual(self.finish(client)[0], 5)
+        left = int(self.read("left"))
+        self.assertTrue(wait_for(lambda: not alive(left)))
+
     def test_many_at_once(self):
         self.serve('echo "$PREFECT__FLOW_RUN_ID"; sleep 0.3; exit 4')
         ids = [str(uuid.uuid4()) for _ in range(20)]
