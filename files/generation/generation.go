@@ -34,6 +34,8 @@ type Generation struct {
 	Retention, CutRuns bool
 	// Servers is how many of its servers there can be beside each other.
 	Servers int
+	// FurtherServer is the memory that each of them but the first needs, and BetweenServers what all need together to be several, in MiB.
+	FurtherServer, BetweenServers int
 	// Build gives the build context of one of the images that are built on hosts. It reads the user's project.
 	Build func(image string, in BuildInput) (buildcontext.Context, error)
 }

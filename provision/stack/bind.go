@@ -116,9 +116,7 @@ type built struct {
 // What hosts need, in MiB: memory in all, and room for images before they are there.
 const (
 	serverMemory, agentMemory = 900, 450
-	// Of Prefect 3: on a lab host a server is two processes with 370 MiB in all; the services and Valkey had 200 together where they ran without containers.
-	furtherServer, betweenServers = 400, 250
-	serverDisk, agentDisk         = 3000, 3000
+	serverDisk, agentDisk     = 3000, 3000
 )
 
 func (b *binder) add(rs ...resource.Resource) { b.out = append(b.out, rs...) }
@@ -248,7 +246,8 @@ func (b *binder) host(h *inventory.Host) error {
 		}
 		sys.MinMemory, sys.MinDisk = sys.MinMemory+serverMemory, serverDisk
 		if further := b.stack.Scale.Servers - 1; further > 0 {
-			sys.MinMemory += betweenServers + further*furtherServer
+			g := b.stack.Generation()
+			sys.MinMemory += g.BetweenServers + further*g.FurtherServer
 		}
 	}
 	if agent {
