@@ -31,6 +31,7 @@ func testPrefect3(t *testing.T) {
 		}
 	}
 	s.writeInventory()
+	provider := s.databaseAuthority()
 	s.edit("stack.toml", "[docker]", prefect3+"[docker]")
 	server, worker := s.lab.Hosts()[0], s.lab.Hosts()[1]
 	if len(kept) == 0 {
@@ -46,6 +47,7 @@ func testPrefect3(t *testing.T) {
 	s.stage("cut runs begin again", func(s *site) { s.retried3(server) })
 	s.stage("several servers", func(s *site) { s.scaled3(server, worker) })
 	s.stage("retention", func(s *site) { s.retained3(server) })
+	s.stage("a database elsewhere", func(s *site) { s.elsewhere3(provider, server, worker) })
 }
 
 func (s *site) blank3(server, worker *lab.Host) {

@@ -19,7 +19,7 @@ func TestArchitecture(t *testing.T) {
 		switch {
 		case path == "provision/files/naming", path == "provision/inventory/strict": // for all layers
 			return 0
-		case path == "provision/provision/platform":
+		case path == "provision/provision/platform", path == "provision/provision/database":
 			return 2
 		case strings.HasPrefix(path, "provision/cmd"):
 			return 11
@@ -85,6 +85,9 @@ func TestArchitecture(t *testing.T) {
 			}
 			if p.ImportPath == simulation[0] && !ofBareSystem(i) {
 				t.Errorf("%s imports %s: a bare system has a file tree, processes and programs, and no network", p.ImportPath, i)
+			}
+			if strings.HasPrefix(i, "github.com/jackc/") && p.ImportPath != "provision/provision/database" && !strings.HasPrefix(p.ImportPath, simulation[1]) {
+				t.Errorf("%s imports %s, which is for the folder that speaks with databases", p.ImportPath, i)
 			}
 			if strings.HasPrefix(i, "github.com/digitalocean/godo") && p.ImportPath != cloud+"/digitalocean" {
 				t.Errorf("%s imports %s, which is for the folder of its cloud", p.ImportPath, i)

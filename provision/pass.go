@@ -110,6 +110,11 @@ func (p *Pass) observe(ctx context.Context, hosts []string, into plan.Facts) err
 		if !complete {
 			return &report.Error{Code: report.ExitUnknown, Host: host, Step: "observe", Cause: "the host's answer was cut off", Hint: "run the same command again"}
 		}
+		for _, r := range on[host] {
+			if asker, ok := r.(resource.Asker); ok {
+				facts[r.ID()] = asker.Ask(ctx, p.fleet().DialFrom(host), facts[r.ID()])
+			}
+		}
 		sys := facts[resource.SystemID(host)]
 		if clock, err := strconv.ParseFloat(sys.Fields[resource.ClockField], 64); err == nil {
 			// The host read its clock somewhere between the asking and the answer, so only what is

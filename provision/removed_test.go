@@ -45,8 +45,14 @@ func lines(p *report.Plan) (out []string) {
 // refused wants exit code 40 with these words, and nothing done.
 func (s *site) refused(words ...string) {
 	s.t.Helper()
+	s.refusedWith(report.ExitData, words...)
+}
+
+// refusedWith wants this exit code.
+func (s *site) refusedWith(code int, words ...string) {
+	s.t.Helper()
 	result, err := s.attempt().apply()
-	if report.ExitCode(err) != report.ExitData || len(result.Outcomes) > 0 {
+	if report.ExitCode(err) != code || len(result.Outcomes) > 0 {
 		s.t.Fatalf("exit %d with %d changes made:\n%s", report.ExitCode(err), len(result.Outcomes), explain(err))
 	}
 	for _, w := range words {

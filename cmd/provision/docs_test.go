@@ -24,6 +24,7 @@ import (
 var notRun = map[string]string{
 	"go build -o bin/provision ./cmd/provision": "the program that is tested stands for it",
 	"export DIGITALOCEAN_TOKEN=...":             "the token of the account's fake is there already",
+	"export DATABASE_URL=...":                   "the url of a simulated database is there already",
 }
 
 // howHosts tells how the hosts of a page are, where they are not blank machines that root logs in to.
@@ -141,6 +142,14 @@ func TestDocs(t *testing.T) {
 			}
 			p := settle(t, howHosts[name], text, inventory.LayoutSplit.Text, readText(t, examples+"/flows/onprem.toml"))
 			p.copies(repository + "/examples")
+			if name == "docs/howto/database-elsewhere.md" {
+				db, err := p.fleet.Database()
+				if err != nil {
+					t.Fatal(err)
+				}
+				p.write(filepath.Join(p.dir, "provider.pem"), string(db.CA()))
+				p.env = append(p.env, "DATABASE_URL="+db.URL())
+			}
 			p.write(filepath.Join(p.home, "bin", "pass"), "#!/bin/sh\necho "+sudoPassword+"\n")
 			if err := os.Chmod(filepath.Join(p.home, "bin", "pass"), 0o700); err != nil {
 				t.Fatal(err)

@@ -27,6 +27,8 @@ var Generation = generation.Generation{
 	Retention:   true,
 	CutRuns:     true,
 	Servers:     maxServers,
+	// Of Prefect's documents.
+	OldestDatabase: 140009, DatabaseDriver: "asyncpg",
 	// On a lab host a server is two processes with 370 MiB in all; the services and Valkey had 200 together where they ran without containers.
 	FurtherServer: 400, BetweenServers: 250,
 }

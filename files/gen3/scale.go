@@ -1,6 +1,9 @@
 package gen3
 
 import (
+	"cmp"
+	"strconv"
+
 	"provision/files/compose"
 	"provision/files/generation"
 	"provision/files/glue"
@@ -27,12 +30,13 @@ var servicesPart = generation.Part{
 	Timeout: 180, Note: glue.Noted("nothing is scheduled for a few seconds; what is late is caught up"),
 	Define: func(in generation.Input, site generation.Site) (compose.Service, error) {
 		env, err := serverEnvironment(in, site)
+		database := strconv.Itoa(cmp.Or(in.DatabasePort, 5432))
 		return compose.Service{
 			Entrypoint:  []string{"/opt/provision/entrypoint"},
 			Command:     []string{"prefect", "server", "services", "start"},
 			Environment: compose.Overlay(env, map[string]string{"PREFECT_HOME": "/tmp/prefect"}),
 			HealthCheck: &compose.HealthCheck{
-				Test:     []string{"CMD", "python", "-m", "provision_glue.connected", "5432", "6379"},
+				Test:     []string{"CMD", "python", "-m", "provision_glue.connected", database, "6379"},
 				Interval: "15s", Timeout: "5s", Retries: 4, StartPeriod: "2m", StartInterval: "3s",
 			},
 			StopGrace: "30s",

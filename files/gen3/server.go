@@ -53,7 +53,8 @@ var serverPart = generation.Part{
 var migratePart = generation.Part{
 	Name: "migrate", Role: naming.RoleServer, Title: "Prefect", UID: naming.PrefectUID, Image: generation.ImagePrefect, Once: true,
 	RunsFor: "server", Doing: "bringing the database to this version of Prefect",
-	Networks: []naming.Network{naming.DatabaseNetwork},
+	// The way to a database elsewhere leads over the server's network.
+	Networks: []naming.Network{naming.ServerNetwork, naming.DatabaseNetwork},
 	Secrets:  "server",
 	Calls:    []generation.Call{{Part: "postgres", Healthy: true}},
 	Define: func(in generation.Input, site generation.Site) (compose.Service, error) {
@@ -69,6 +70,20 @@ var migratePart = generation.Part{
 // secretSettings are put into the environment by the entrypoint, out of files.
 var secretSettings = []string{"PREFECT_SERVER_DATABASE_PASSWORD", "PREFECT_SERVER_ENCRYPTION_KEY"}
 
+// database is how the server comes to its database: what its environment says, and the secrets for it.
+func database(in generation.Input) (env map[string]string, secrets string) {
+	if in.DatabasePort == 0 {
+		// Prefect itself puts the password in: the text between the braces is not for Compose.
+		return map[string]string{"PREFECT_SERVER_DATABASE_CONNECTION_URL": "postgresql+asyncpg://prefect:${PREFECT_SERVER_DATABASE_PASSWORD}@postgres:5432/prefect"},
+			secretSettings[0] + "=/run/secrets/password"
+	}
+	return map[string]string{
+		// Host name and authority are checked; the file has those of [site] ca_certificates, too.
+		"PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_TLS_ENABLED": "true",
+		"PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_TLS_CA_FILE": "/etc/ssl/certs/ca-certificates.crt",
+	}, "PREFECT_SERVER_DATABASE_CONNECTION_URL=/run/secrets/" + generation.DatabaseURL
+}
+
 // serverEnvironment refuses settings that would take the server out of the place that provision made for it.
 func serverEnvironment(in generation.Input, site generation.Site) (map[string]string, error) {
 	var beside map[string]string
@@ -76,18 +91,17 @@ func serverEnvironment(in generation.Input, site generation.Site) (map[string]st
 	if scaled(in) {
 		beside, besideSecrets = scaledEnvironment()
 	}
+	reached, reachedBy := database(in)
 	fixed := compose.Overlay(compose.ProxyEnvironment(in.Proxy, in.NoProxy, "postgres", "valkey"), map[string]string{
 		"PROVISION_POOL":    naming.Pool,
 		"PROVISION_TAG":     in.Stack.Tag(),
-		"PROVISION_SECRETS": secretSettings[0] + "=/run/secrets/password " + secretSettings[1] + "=/run/secrets/encryption_key" + besideSecrets,
-		// Prefect itself puts the password in: the text between the braces is not for Compose.
-		"PREFECT_SERVER_DATABASE_CONNECTION_URL":   "postgresql+asyncpg://prefect:${PREFECT_SERVER_DATABASE_PASSWORD}@postgres:5432/prefect",
+		"PROVISION_SECRETS": reachedBy + " " + secretSettings[1] + "=/run/secrets/encryption_key" + besideSecrets,
 		"PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",
 		"PREFECT_HOME":                       "/var/lib/prefect",
 		"PREFECT_SERVER_UI_STATIC_DIRECTORY": "/tmp/ui",
 		"PREFECT_SERVER_UI_API_URL":          "/api",
 		"FORWARDED_ALLOW_IPS":                "*", // only Caddy reaches it, and says who asked over what
-	}, retention(in.Retention), beside)
+	}, retention(in.Retention), reached, beside)
 	usual := map[string]string{
 		"PREFECT_SERVER_ANALYTICS_ENABLED":     "false",
 		"PREFECT_SERVER_CORS_ALLOWED_ORIGINS":  site.Origin(),

@@ -34,6 +34,10 @@ type Generation struct {
 	Retention, CutRuns bool
 	// Servers is how many of its servers there can be beside each other.
 	Servers int
+	// OldestDatabase is the oldest PostgreSQL elsewhere that can hold its data, as PostgreSQL counts (140009 is 14.9), and DatabaseDriver what the server
+	// speaks to it with; 0 says that it has a database of its own only.
+	OldestDatabase int
+	DatabaseDriver string
 	// FurtherServer is the memory that each of them but the first needs, and BetweenServers what all need together to be several, in MiB.
 	FurtherServer, BetweenServers int
 	// Build gives the build context of one of the images that are built on hosts. It reads the user's project.

@@ -134,7 +134,11 @@ type Input struct {
 	Retention    Retention
 	RetryCutRuns bool // a run that is cut off begins again
 	Servers      int  // of Prefect, that answer beside each other; 0 is one
+	DatabasePort int  // of a database elsewhere, whose url is in the server's secrets; 0 is the stack's own
 }
+
+// DatabaseURL is the file in the server's secrets with the url of a database elsewhere.
+const DatabaseURL = "database_url"
 
 // Retention says how long things are kept in the database; 0 is for ever.
 type Retention struct{ Runs, Events time.Duration }

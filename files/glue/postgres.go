@@ -13,6 +13,7 @@ var Postgres = generation.Part{
 	Volumes:  []generation.PartVolume{{Name: naming.PostgresVolume, Target: "/var/lib/postgresql/data"}},
 	Secrets:  "postgres", Password: "password", // not AtStart: the password is taken when the database is made, and changed inside it later
 	CalledAt: ":5432",
+	When:     func(in generation.Input) bool { return in.DatabasePort == 0 },
 	Timeout:  300, Note: Noted("the database and Prefect are unavailable for a few seconds; agents retry"),
 	Define: func(generation.Input, generation.Site) (compose.Service, error) {
 		return compose.Service{

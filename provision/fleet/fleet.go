@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -189,6 +190,17 @@ func (f *Fleet) Run(ctx context.Context, host, step, script string, limit time.D
 	}
 	res, err := c.Run(ctx, remote.Command{Script: script, Root: true})
 	return string(res.Stdout), report.HostError(host, step, report.ExitStep, err)
+}
+
+// DialFrom connects from a host to another place, over the host's connection.
+func (f *Fleet) DialFrom(host string) func(ctx context.Context, address string) (net.Conn, error) {
+	return func(ctx context.Context, address string) (net.Conn, error) {
+		c, err := f.Conn(ctx, host)
+		if err != nil {
+			return nil, err
+		}
+		return c.DialTCP(ctx, address)
+	}
 }
 
 // Wire is what the connection to a host has carried so far.

@@ -114,10 +114,14 @@ func (f *SecretFile) Diff(w World) []Change {
 		case Unknown:
 			return nil // see WhyUnknown
 		case Yes:
+			anew := fmt.Sprintf("To begin with empty data, remove what is there yourself (docker volume rm %s) and say so: provision apply --new-data", f.Precious.Name)
+			if f.Precious.Kind != "volume" {
+				anew = "To begin with empty data, give the stack an empty database"
+			}
 			return []Change{{
 				ID: f.ID(), Act: Refuse, Risk: Data,
 				Why:  fmt.Sprintf("%s, but %s, whose content needs this secret, exists", lost, f.Precious),
-				Hint: fmt.Sprintf("put the file back from a backup; a new one cannot read the existing data. To begin with empty data, remove what is there yourself (docker volume rm %s) and say so: provision apply --new-data", f.Precious.Name),
+				Hint: "put the file back from a backup; a new one cannot read the existing data. " + anew,
 			}}
 		case No:
 		}

@@ -21,6 +21,8 @@ type Volume struct {
 	// disk, so the probe also reports its location.
 	Disk    *Disk
 	Movable bool
+	// Spare says that the stack's data are in a database elsewhere: this volume is looked at, and never made.
+	Spare bool
 }
 
 var _ Resource = (*Volume)(nil)
@@ -40,7 +42,11 @@ func (v *Volume) Probe(s *Script) {
 	s.Once("docker", scripts.With("docker_state"))
 	s.Once("volumes", scripts.With("volumes", "label", LabelStack))
 	s.Once("major", scripts.With("volume_major"))
-	script := scripts.With("volume_probe", "name", v.Name, "born", v.bornPath())
+	elsewhere := ""
+	if v.Birth {
+		elsewhere = ElsewherePath(v.Stack)
+	}
+	script := scripts.With("volume_probe", "name", v.Name, "born", v.bornPath(), "elsewhere", elsewhere)
 	if v.Movable {
 		script += scripts.With("volume_where", "at", v.directory())
 	}
@@ -66,7 +72,15 @@ func (v *Volume) Diff(w World) []Change {
 	have := strings.TrimSpace(rec.Fields["major"])
 	device, placed := rec.Fields["device"]
 	device = strings.TrimSpace(device)
+	elsewhere := remote.Sanitize(strings.TrimSpace(rec.Fields["elsewhere"]))
 	switch {
+	case v.Spare:
+		return nil
+	case elsewhere != "" && !(know == No && w.Option("new-data")):
+		return []Change{{
+			ID: v.ID(), Act: Refuse, Risk: Data, Why: fmt.Sprintf("the stack's data are in the database %s, which the stack file does not name any more", elsewhere),
+			Hint: "put postgres.url back; or start with empty data: provision apply --new-data, and where the volume is still there from before, remove it yourself first (docker volume rm " + v.Name + ")",
+		}}
 	case ofOthers(w, v.ID(), v.Stack):
 		return []Change{{
 			ID: v.ID(), Act: Refuse, Risk: Data,
@@ -113,7 +127,11 @@ func (v *Volume) Do(ctx context.Context, r *Run, c Change) error {
 	if c.Act == Modify {
 		make = "no"
 	}
-	_, err := r.Sh(ctx, v.Host, scripts.With("volume_change", "make", make, "name", v.Name, "stack", v.Stack, "label", LabelStack, "at", v.directory(), "born", v.bornPath()))
+	elsewhere := ""
+	if v.Birth {
+		elsewhere = ElsewherePath(v.Stack)
+	}
+	_, err := r.Sh(ctx, v.Host, scripts.With("volume_change", "make", make, "name", v.Name, "stack", v.Stack, "label", LabelStack, "at", v.directory(), "born", v.bornPath(), "elsewhere", elsewhere))
 	return err
 }
 

@@ -1,4 +1,4 @@
-# name: the volume's, born: the mark that it was made here.
+# name: the volume's, born: the mark that it was made here, elsewhere: the one of data in a database elsewhere; empty where there is none of it.
 case $D$V in
 # Where the engine is gone, what it kept may still be there: that is not known before it is back.
 no*) if [ -e "$born" ]; then unknown 'Docker is not installed, but the volume was made here before'; else no; fi ;;
@@ -8,3 +8,4 @@ yesyes)
 yes*) unknown "$VS" ;;
 *) unknown "$DV" ;;
 esac
+if [ -n "$elsewhere" ] && [ -f "$elsewhere" ]; then v elsewhere "$(head -c 400 "$elsewhere")"; fi

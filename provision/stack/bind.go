@@ -24,6 +24,7 @@ import (
 	"provision/inventory"
 	"provision/inventory/strict"
 	"provision/provision/cloud"
+	"provision/provision/database"
 	"provision/provision/resource"
 )
 
@@ -49,6 +50,9 @@ func Bind(ctx context.Context, inv *inventory.Inventory, s *Stack, at cloud.Prov
 		}
 	}
 	if err := b.contexts(); err != nil {
+		return nil, err
+	}
+	if err := b.readDatabase(); err != nil {
 		return nil, err
 	}
 	for _, p := range b.parts.Stopping() {
@@ -98,6 +102,7 @@ type binder struct {
 	// Names of all hosts but the server's, and of those that are to lose the stack. Resources share all of these lists.
 	others, cleaned []string
 	stopping        []resource.Stopped // the stack's containers in the order in which they end
+	elsewhere       *database.URL      // of the database; nil for the stack's own
 
 	daemon   []byte // the engine's settings
 	projects *generation.AgentProjects
@@ -322,11 +327,6 @@ func (b *binder) port() int {
 func (b *binder) subnet(n naming.Network) netip.Prefix {
 	nets := b.stack.Docker.Subnets
 	return map[naming.Network]netip.Prefix{naming.ServerNetwork: nets.Server, naming.DatabaseNetwork: nets.Database, naming.AgentNetwork: nets.Agent}[n]
-}
-
-// data is the volume with the stack's data, on the server.
-func (b *binder) data() resource.ID {
-	return resource.VolumeID(b.server.Name, b.names.Volume(naming.PostgresVolume))
 }
 
 func (b *binder) encryptionKey() string { return b.base + "/server/secrets/server/encryption_key" }

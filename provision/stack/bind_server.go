@@ -48,17 +48,20 @@ func (b *binder) serverRole(h *inventory.Host) error {
 	b.project(host, naming.RoleServer, rendered)
 
 	more := b.passwords(in, identity)
-	data := b.data()
 	// The key is there before the data that it encrypts: a run that is killed between the two must not
 	// leave a volume without its key. Whether there is data is not known before the engine answers.
 	encryption := &resource.SecretFile{
-		Host: host, Path: b.encryptionKey(), UID: b.uid("server"), Generate: resource.FernetKey, Precious: data, Stack: name,
+		Host: host, Path: b.encryptionKey(), UID: b.uid("server"), Generate: resource.FernetKey, Precious: b.data(), Stack: name,
 		After: append([]resource.ID{resource.EngineID(host)}, identity...),
+	}
+	if b.elsewhere != nil {
+		encryption.After = append(encryption.After, b.data())
 	}
 	b.add(encryption)
 	for _, v := range naming.Volumes {
 		volume := &resource.Volume{Host: host, Stack: name, Name: b.names.Volume(v)}
 		if v == naming.PostgresVolume {
+			volume.Spare = b.elsewhere != nil
 			volume.Birth, volume.Major, volume.Disk, volume.Movable = true, major(b.stack.Postgres.Image), b.place, h.Machine != nil
 		}
 		b.add(volume)
@@ -72,10 +75,14 @@ func (b *binder) serverRole(h *inventory.Host) error {
 	if b.place != nil {
 		b.add(b.place.Kept)
 	}
-	database := more["postgres"].after
+	password := more["postgres"].after
+	database, err := b.database(host, identity)
+	if err != nil {
+		return err
+	}
 	for _, p := range b.parts.Roled(naming.RoleServer) {
 		if p.Secrets == "server" {
-			more[p.Name] = needed{files: append(more[p.Name].files, encryption.ID()), after: append(more[p.Name].after, resource.DatabaseLoginID(host))}
+			more[p.Name] = needed{files: slices.Concat(more[p.Name].files, database.files, []resource.ID{encryption.ID()}), after: append(more[p.Name].after, database.after...)}
 		}
 	}
 	more["caddy"] = needed{after: append([]resource.ID{caddyConfig.ID(), caddyFiles.ID(), b.named}, b.allTokens()...)}
@@ -85,7 +92,7 @@ func (b *binder) serverRole(h *inventory.Host) error {
 		b.add(c)
 		switch part {
 		case "postgres":
-			b.add(&resource.DatabaseLogin{Host: host, Container: c.Container, Password: database[0]})
+			b.add(&resource.DatabaseLogin{Host: host, Container: c.Container, Password: password[0]})
 		case "server":
 			b.add(&resource.PrefectState{Host: host, Container: c.Container, Stack: name, Pool: naming.Pool, Ask: b.stack.Generation().Glue.Observe}, b.pool(c))
 		case "caddy":

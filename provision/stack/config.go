@@ -64,6 +64,8 @@ type Prefect struct {
 type Postgres struct {
 	// Image of PostgreSQL. Another major version does not read the data of this one.
 	Image string `toml:"image"`
+	// URL of a database that is somewhere else, with user and password; then there is no container for it.
+	URL strict.SecretRef `toml:"url"`
 }
 
 // Caddy is the proxy in front of the server.

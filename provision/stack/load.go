@@ -37,6 +37,9 @@ func load(doc *strict.Document) (*Stack, strict.Problems) {
 	c.name(s)
 	c.prefect(s)
 	c.image("postgres.image", s.Postgres.Image)
+	if c.Has("postgres.url") && s.Generation().OldestDatabase == 0 {
+		c.Add("postgres.url", "Prefect "+s.Prefect.Version+" has a database of its own", "")
+	}
 	c.image("caddy.image", s.Caddy.Image)
 	if !userName.MatchString(s.UI.User) {
 		c.Add("ui.user", strict.Show(s.UI.User)+" is not a user's name", "letters, digits, dots, dashes, underscores and @, at most 64, no dash first")

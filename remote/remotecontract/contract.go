@@ -54,6 +54,8 @@ func Run(t *testing.T, open func(t *testing.T) (*remote.Dialer, remote.Target)) 
 		{"terminal", terminal},
 		{"terminal cut", terminalCut},
 		{"terminal stopped", terminalStopped},
+		{"forwards", forwards},
+		{"forwards nowhere", forwardsNowhere},
 		{"upload", upload},
 		{"upload refuses", uploadRefuses},
 		{"sizes and counts", counts},

@@ -39,6 +39,8 @@ type Fleet struct {
 	hosts    map[string]*Host
 	images   map[string]bool // what registries hold; nil: everything that looks like a reference
 	registry error
+
+	databases []*Database // elsewhere
 }
 
 // NewFleet makes an empty fleet with a fresh client key. It panics only if the system has no
@@ -113,4 +115,7 @@ func (f *Fleet) Close() {
 		wg.Go(h.Close)
 	}
 	wg.Wait()
+	for _, d := range f.databases {
+		d.close()
+	}
 }

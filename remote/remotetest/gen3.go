@@ -86,11 +86,11 @@ func servicesMain(p *proc) int {
 }
 
 // connectedGlue tells of connections by the port of who is there.
-func connectedGlue(p *proc, _ []string) int {
+func connectedGlue(p *proc, ports []string) int {
 	code := 0
 	p.locked(func() {
 		// The check knows no secrets, so it asks for no more than this.
-		if p.container.neighbour(p.host.docker, "postgres") == nil || p.container.neighbour(p.host.docker, p.Env["PREFECT_REDIS_MESSAGING_HOST"]) == nil {
+		if ports[0] == "5432" && p.container.neighbour(p.host.docker, "postgres") == nil || p.container.neighbour(p.host.docker, p.Env["PREFECT_REDIS_MESSAGING_HOST"]) == nil {
 			p.Printf("no connection\n")
 			code = 1
 		}

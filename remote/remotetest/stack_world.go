@@ -102,7 +102,7 @@ func postgresMain(p *proc) int {
 			p.Errorf("Error: Database is uninitialized and superuser password is not specified.\n")
 			return 1
 		}
-		v.database = &database{password: password, queues: map[string]time.Time{}, deployments: map[string]Deployment{}, running: map[string]int{}}
+		v.database = newDatabase(password)
 		if disk != nil {
 			disk.database = v.database
 		}
@@ -193,7 +193,7 @@ func (p *proc) openDatabase() (*database, string) {
 	}
 	pg := p.container.neighbour(p.host.docker, name)
 	if pg == nil {
-		return nil, "socket.gaierror: [Errno -2] Name or service not known"
+		return p.host.fleet.managed(where, p.Env["PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_TLS_ENABLED"] == "true")
 	}
 	v := pg.dataVolume(p.host.docker)
 	if v == nil || v.database == nil {
@@ -256,6 +256,10 @@ func (p *proc) request(need, token string) (status int, db *database, why string
 func (c *container) serving(d *docker) *database {
 	pg := c.neighbour(d, "postgres")
 	if pg == nil {
+		where, _ := d.h.sys.Tree.ReadFile(c.inside("/run/secrets/database_url"))
+		if db, _ := d.h.fleet.managed(string(where), true); db != nil && db.migrated {
+			return db
+		}
 		return nil
 	}
 	if v := pg.dataVolume(d); v != nil && v.database != nil && v.database.migrated {
