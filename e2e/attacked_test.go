@@ -16,41 +16,31 @@ import (
 	"provision/e2e/lab"
 )
 
-// testAttacked holds a stack against those who have a part of it: a token, a container, the network,
-// the hosts' process list, what the controller leaves behind.
-func testAttacked(t *testing.T) {
-	s, hosts := newSite(t, "e2e-attacked", lab.HostOptions{
+// attacked is a stack on one host with flows of the user's own, and secrets that are known by sight.
+func attacked(t *testing.T, name string, of *generation, flows ...string) (*site, *lab.Host, certified, *watched) {
+	t.Helper()
+	s, hosts := newSite(t, name, of, lab.HostOptions{
 		Name: "all", Docker: true, Images: true,
 		Users: []lab.User{{Name: "careful", Sudo: "password", Password: sudoCanary}},
 	})
-	host := hosts[0]
 	s.edit("inventory.toml", `user = "root"`, `user = "careful"`)
 	s.edit("inventory.toml", "[ssh]", "[sudo]\npassword = { env = \"LAB_SUDO\" }\n\n[ssh]")
-	s.add("stack.toml", `
-[ui]
-password = { env = "LAB_UI" }
+	s.add("stack.toml", "\n[ui]\npassword = { env = \"LAB_UI\" }\n\n[business_logic]\npath = \""+s.project()+"\"\n")
+	for _, flow := range flows {
+		s.add("stack.toml", fmt.Sprintf("\n[[deployments]]\nflow = \"desk/%s.py:%s\"\nname = \"default\"\n", flow, flow))
+	}
+	authority := s.ownCertificate(hosts[0])
+	secrets := s.secretly(hosts[0])
+	s.hardened(hosts[0], 5)
+	return s, hosts[0], authority, secrets
+}
 
-[business_logic]
-path = "`+s.project()+`"
-
-[[deployments]]
-flow = "desk/ping.py:ping"
-name = "default"
-
-[[deployments]]
-flow = "desk/privileged.py:privileged"
-name = "default"
-
-[[deployments]]
-flow = "desk/kept.py:kept"
-name = "default"
-`)
-	authority := s.ownCertificate(host)
-	secrets := s.secretly(host)
-	s.hardened(host, 5)
-	s.stage("a flow may do what flows need", func(s *site) { s.privileged(host) })
-	s.stage("tokens may do nothing else", func(s *site) { s.narrow(host) })
-	s.stage("a token for flows runs nothing in others", func(s *site) { s.forged(host) })
+// testAttacked holds a stack against those who have a part of it: a token, a container, the network,
+// the hosts' process list, what the controller leaves behind. What a token may do at the API of Prefect 3 is in testSplit3, too.
+func testAttacked(t *testing.T) {
+	s, host, authority, secrets := attacked(t, "e2e-attacked", gen3, "ping", "busy")
+	s.stage("a flow may do what flows need", func(s *site) { s.busy3(host) })
+	s.stage("job variables run nothing", func(s *site) { s.deaf3(host, host) })
 	s.stage("containers hold nothing", func(s *site) { s.confined(host) })
 	s.stage("the proxy lets nobody in", func(s *site) { s.proxied(host) })
 	s.stage("the network sees three ports", func(s *site) { s.exposed(host, 22, 80, 443) })
@@ -60,6 +50,17 @@ name = "default"
 	s.stage("secrets are where they belong", func(s *site) { s.leaks(host, secrets) })
 	s.stage("tls off", func(s *site) { s.tlsOff(host) })
 	s.stage("tls in any order", func(s *site) { s.tlsInAnyOrder(host, authority) })
+}
+
+// testAttacked2 tries what is another thing with Prefect 2: its routes, its pickles, where its secrets are.
+func testAttacked2(t *testing.T) {
+	s, host, authority, secrets := attacked(t, "e2e-attacked2", gen2, "ping", "privileged", "kept")
+	s.stage("a flow may do what flows need", func(s *site) { s.privileged(host) })
+	s.stage("tokens may do nothing else", func(s *site) { s.narrow(host) })
+	s.stage("a token for flows runs nothing in others", func(s *site) { s.forged(host) })
+	s.stage("containers hold nothing", func(s *site) { s.confined(host) })
+	s.stage("tls by files", func(s *site) { secrets.watch(func() { s.tlsFiles(host, authority) }) })
+	s.stage("secrets are where they belong", func(s *site) { s.leaks(host, secrets) })
 }
 
 // privileged runs the flow that loads a variable and a secret, starts another deployment, takes a

@@ -53,11 +53,12 @@ type site struct {
 	inventory string
 	env       []string
 	heard     *bytes.Buffer // all that provision said; nil: nobody wants to know
+	of        *generation
 }
 
-func newSite(t *testing.T, name string, hosts ...lab.HostOptions) (*site, []*lab.Host) {
+func newSite(t *testing.T, name string, of *generation, hosts ...lab.HostOptions) (*site, []*lab.Host) {
 	t.Helper()
-	s := emptySite(t, name)
+	s := emptySite(t, name, of)
 	for _, o := range hosts {
 		if _, err := s.lab.Host(t.Context(), o); err != nil {
 			t.Fatal(err)
@@ -67,13 +68,13 @@ func newSite(t *testing.T, name string, hosts ...lab.HostOptions) (*site, []*lab
 	return s, s.lab.Hosts()
 }
 
-// emptySite is a lab without hosts, and with the mirror that they get images from: those of generation 2, or of the sets that are named.
-func emptySite(t *testing.T, name string, images ...string) *site {
+// emptySite is a lab without hosts, and with the mirror that they get a generation's images from.
+func emptySite(t *testing.T, name string, of *generation) *site {
 	t.Helper()
 	if missing := lab.Missing(); missing != "" {
 		t.Skip(missing)
 	}
-	l, err := lab.New(t.Context(), lab.Options{Name: name, Log: t.Logf, ImageSets: images})
+	l, err := lab.New(t.Context(), lab.Options{Name: name, Log: t.Logf, ImageSets: []string{of.images}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func emptySite(t *testing.T, name string, images ...string) *site {
 	if err := l.StartMirror(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return &site{T: t, lab: l}
+	return &site{T: t, lab: l, of: of}
 }
 
 func (s *site) writeInventory() {
@@ -97,6 +98,7 @@ func (s *site) writeInventory() {
 		s.Fatal(err)
 	}
 	s.inventory = inventory
+	s.edit("stack.toml", "[docker]", s.of.stack+"[docker]")
 }
 
 // provision runs the binary and wants this exit code.

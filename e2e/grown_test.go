@@ -80,11 +80,13 @@ func (s *site) mistaken(server, worker, blank *lab.Host) {
 	s.again(2)
 }
 
-// neighbours is what somebody else has on a host.
-const neighbours = `docker network create neighbours >/dev/null
+// neighbours is what somebody else has on a host, with an image that is there.
+func neighbours(image string) string {
+	return `docker network create neighbours >/dev/null
 docker volume create neighbours >/dev/null
-docker run -d --name neighbour --restart unless-stopped --network neighbours -v neighbours:/data python:3.8-slim sleep infinity >/dev/null
+docker run -d --name neighbour --restart unless-stopped --network neighbours -v neighbours:/data ` + image + ` sleep infinity >/dev/null
 mkdir -p /srv/neighbour /var/lib/neighbour; echo theirs >/srv/neighbour/file; echo theirs >/var/lib/neighbour/file; echo theirs >/etc/neighbour.conf`
+}
 
 // sees what neighbours has left on a host.
 const seesNeighbours = `docker inspect --format '{{.Id}} {{.State.StartedAt}} {{.State.Status}}' neighbour

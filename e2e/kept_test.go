@@ -15,7 +15,7 @@ import (
 )
 
 // siteKind is a kind of site that is brought up from blank hosts once, and from which scenarios that
-// need no blank host begin: the stack of an empty stack.toml runs on it.
+// need no blank host begin: the stack of an empty stack.toml of its generation runs on it.
 type siteKind struct {
 	name  string
 	hosts []lab.HostOptions
@@ -24,10 +24,9 @@ type siteKind struct {
 	once sync.Once
 }
 
-var (
-	singleSite = &siteKind{name: "single", hosts: []lab.HostOptions{{Name: "all"}}}
-	splitSite  = &siteKind{name: "split", hosts: []lab.HostOptions{{Name: "prefect"}, {Name: "worker-1"}}}
-)
+func splitSite(name string) *siteKind {
+	return &siteKind{name: name, hosts: []lab.HostOptions{{Name: "prefect"}, {Name: "worker-1"}}}
+}
 
 func (k *siteKind) begin() { k.made = make(chan struct{}) }
 
@@ -50,11 +49,12 @@ func (k *siteKind) await(t *testing.T) {
 	}
 }
 
-// keptSite is a site of a kind on which the stack runs. Where none is kept it is brought up, and kept.
-func keptSite(t *testing.T, name string, kind *siteKind) (*site, []*lab.Host) {
+// keptSite is a split site of a generation on which the stack runs. Where none is kept it is brought up, and kept.
+func keptSite(t *testing.T, name string, of *generation) (*site, []*lab.Host) {
 	t.Helper()
+	kind := of.split
 	kind.await(t)
-	s := emptySite(t, name)
+	s := emptySite(t, name, of)
 	start := time.Now()
 	hosts, err := s.lab.Restore(t.Context(), kind.name, builtFrom())
 	if err != nil {
@@ -79,7 +79,7 @@ func keptSite(t *testing.T, name string, kind *siteKind) (*site, []*lab.Host) {
 	return s, hosts
 }
 
-// keep has later scenarios begin with what runs on this site, which has to be the stack of an empty stack.toml.
+// keep has later scenarios begin with what runs on this site, which has to be the stack of an empty stack.toml of its generation.
 func (s *site) keep(kind *siteKind) {
 	s.Helper()
 	start := time.Now()

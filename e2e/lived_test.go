@@ -16,7 +16,7 @@ import (
 // testLived gives a split stack that runs flows of its own and then lives with it: small changes, damage, an agent replaced
 // under a running flow, a power cycle.
 func testLived(t *testing.T) {
-	s, hosts := keptSite(t, "e2e-lived", splitSite)
+	s, hosts := keptSite(t, "e2e-lived", gen3)
 	server, worker := hosts[0], hosts[1]
 	flows := s.project()
 	s.add("stack.toml", `
@@ -53,7 +53,7 @@ name = "default"
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.on(second, neighbours)
+	s.on(second, neighbours(s.of.python))
 	s.stage("mistakes that cost data are refused", func(s *site) { s.mistaken(server, worker, second) })
 	s.stage("an agent host is added", func(s *site) { s.grown(server, worker, second) })
 	s.stage("an agent host is taken out", func(s *site) { s.shrunk(server, worker, second) })
@@ -174,12 +174,12 @@ func (s *site) damage(server, worker *lab.Host) {
 	before := s.containers(worker)
 	s.on(worker, "systemctl stop docker docker.socket")
 	s.on(server, `docker stop prefect-caddy
-docker image rm --force postgres:13.3
+docker image rm --force `+s.of.postgres+`
 rm /var/lib/provision/prefect/server/secrets/postgres/password
 echo '# somebody was here' >>/var/lib/provision/prefect/server/compose.yaml`)
 	s.names(
 		"worker-1: change docker: the engine does not answer",
-		"prefect: add image postgres:13.3",
+		"prefect: add image "+s.of.postgres,
 		"prefect: add secret /var/lib/provision/prefect/server/secrets/postgres/password",
 		"prefect: change file /var/lib/provision/prefect/server/compose.yaml",
 		"prefect: change container prefect-caddy: it is not running (state: exited)",
@@ -191,7 +191,7 @@ echo '# somebody was here' >>/var/lib/provision/prefect/server/compose.yaml`)
 	s.onlyReplaced(worker, before)
 	s.healthy(server, "prefect-postgres", "prefect-server", "prefect-caddy")
 	s.healthy(worker, "prefect-agent", "prefect-business-logic")
-	s.want(server, "docker image inspect --format ok postgres:13.3", "ok")
+	s.want(server, "docker image inspect --format ok "+s.of.postgres, "ok")
 	s.want(server, "stat -c '%u %a %s' /var/lib/provision/prefect/server/secrets/postgres/password", "999 400 64")
 	s.want(server, "grep -c 'somebody was here' /var/lib/provision/prefect/server/compose.yaml || true", "0")
 	if s.deployment(server, "ping", "default") == "" {

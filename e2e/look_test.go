@@ -276,8 +276,13 @@ func (s *site) listed(h *lab.Host, filter string, names []string) {
 func (s *site) project() string {
 	s.Helper()
 	dir := filepath.Join(filepath.Dir(s.inventory), "flows")
-	if err := os.CopyFS(dir, os.DirFS("testdata/flows")); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(s.of.flows)); err != nil {
 		s.Fatal(err)
+	}
+	for _, name := range s.of.others {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			s.Fatal(err)
+		}
 	}
 	return dir
 }

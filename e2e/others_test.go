@@ -11,7 +11,7 @@ import (
 // testOthers meets a host on which others have an engine, containers, volumes and routes: what the stack cannot live
 // beside is said by plan, with real dockerd, buildx and kernel, and what it can live beside is not.
 func testOthers(t *testing.T) {
-	s, hosts := newSite(t, "e2e-others", lab.HostOptions{Name: "all", Docker: true})
+	s, hosts := newSite(t, "e2e-others", gen2, lab.HostOptions{Name: "all", Docker: true})
 	host := hosts[0]
 	refused := func(code int, words ...string) {
 		t.Helper()

@@ -27,7 +27,7 @@ func testDockersOwnRepository(t *testing.T) {
 		{"ubuntu", "trixie", `ID=ubuntu\nVERSION_ID="24.04"\nVERSION_CODENAME=noble\nUBUNTU_CODENAME=noble\nPRETTY_NAME="Ubuntu 24.04.3 LTS"\n`, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s, hosts := newSite(t, "e2e-docker-"+tt.name, lab.HostOptions{Name: "all", Suite: tt.suite})
+			s, hosts := newSite(t, "e2e-docker-"+tt.name, gen2, lab.HostOptions{Name: "all", Suite: tt.suite})
 			host := hosts[0]
 			repository, err := s.lab.StartDockerRepository(t.Context())
 			if err != nil {

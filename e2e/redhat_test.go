@@ -22,7 +22,7 @@ dnf -q -y --releasever=9 install rocky-release`
 // mirror of Docker's repository with stand-ins for its packages. What does not work is tried first and leaves the host as it was.
 // The apply is interrupted when Docker is there: below the packages the host is the Debian of the other scenarios.
 func testRedHat(t *testing.T) {
-	s, hosts := newSite(t, "e2e-redhat", lab.HostOptions{Name: "all", Packages: lab.RPMPackages})
+	s, hosts := newSite(t, "e2e-redhat", gen2, lab.HostOptions{Name: "all", Packages: lab.RPMPackages})
 	host := hosts[0]
 	repository, base, err := s.lab.StartRPMRepository(t.Context())
 	if err != nil {

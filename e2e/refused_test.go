@@ -14,7 +14,7 @@ import (
 // testRefused meets a blank host that does not suit: each refusal has its code and its words, and
 // leaves the host as it was.
 func testRefused(t *testing.T) {
-	s, hosts := newSite(t, "e2e-refused", lab.HostOptions{Name: "all"})
+	s, hosts := newSite(t, "e2e-refused", gen2, lab.HostOptions{Name: "all"})
 	host := hosts[0]
 	listing := "find /etc /var/lib -xdev ! -path '/var/lib/systemd/*' ! -path '/etc/apt/sources.list*' -printf '%p %m %s\\n' | sort | sha256sum"
 	before := s.on(host, listing)

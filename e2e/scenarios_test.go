@@ -17,14 +17,15 @@ var scenarios = []struct {
 	// makes is the kind of site that the scenario keeps. Who wants one waits until it is kept, or the scenario has ended.
 	makes *siteKind
 }{
-	{"split", testSplit, splitSite},
-	{"single", testSingle, singleSite},
-	{"prefect3", testPrefect3, nil},
+	{"split3", testSplit3, gen3.split},
+	{"split", testSplit, nil},
+	{"single", testSingle, nil},
 	{"killed", testKilled, nil},
 	{"packages", testDockersOwnRepository, nil},
 	{"lived", testLived, nil},
 	{"production", testProduction, nil},
 	{"attacked", testAttacked, nil},
+	{"attacked2", testAttacked2, nil},
 	{"redhat", testRedHat, nil},
 	{"others", testOthers, nil},
 	{"refused", testRefused, nil},

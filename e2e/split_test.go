@@ -16,7 +16,7 @@ import (
 // testSplit takes two blank hosts to a verified stack, sees that a second apply changes nothing,
 // replaces the hello project by flows of the user's own, and looks at the result in a browser.
 func testSplit(t *testing.T) {
-	s, hosts := newSite(t, "e2e-split", splitSite.hosts...)
+	s, hosts := newSite(t, "e2e-split", gen2, gen2.split.hosts...)
 	server, worker := hosts[0], hosts[1]
 	for _, h := range hosts {
 		s.want(h, "command -v docker python3 || echo blank", "blank")
@@ -41,7 +41,6 @@ func testSplit(t *testing.T) {
 		t.Error("no completed run in the database")
 	}
 	s.again(2)
-	s.keep(splitSite)
 
 	status, _ := s.provision(0, "status")
 	for _, c := range []string{"prefect-postgres", "prefect-server", "prefect-caddy", "prefect-agent", "prefect-business-logic"} {

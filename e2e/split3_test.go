@@ -15,28 +15,24 @@ import (
 	"provision/e2e/lab"
 )
 
-// prefect3 is the first table of a stack of Prefect 3.
-const prefect3 = "[prefect]\nversion = \"3.9.1\"\n\n"
-
-// testPrefect3 takes two blank hosts to a stack of Prefect 3, and goes through its life.
-func testPrefect3(t *testing.T) {
-	s := emptySite(t, "e2e-prefect3", "gen3")
-	kept, err := s.lab.Restore(t.Context(), "prefect3", builtFrom())
+// testSplit3 takes two blank hosts to a stack of Prefect 3, and goes through its life.
+func testSplit3(t *testing.T) {
+	s := emptySite(t, "e2e-split3", gen3)
+	kept, err := s.lab.Restore(t.Context(), gen3.split.name, builtFrom())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range splitSite.hosts[len(kept):] {
+	for _, o := range gen3.split.hosts[len(kept):] {
 		if _, err := s.lab.Host(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s.writeInventory()
 	provider := s.databaseAuthority()
-	s.edit("stack.toml", "[docker]", prefect3+"[docker]")
 	server, worker := s.lab.Hosts()[0], s.lab.Hosts()[1]
 	if len(kept) == 0 {
 		s.stage("two blank hosts", func(s *site) { s.blank3(server, worker) })
-		s.keep(&siteKind{name: "prefect3"})
+		s.keep(gen3.split)
 	} else {
 		s.apply()
 	}
@@ -86,11 +82,17 @@ func (s *site) flows3(server *lab.Host, lock string) {
 	before := s.on(server, "docker ps -q | sort | xargs")
 	s.apply()
 	s.want(server, "docker ps -q | sort | xargs", before)
+	s.run(server, "report", "default")
+	s.busy3(server)
+	s.again(2)
+}
+
+// busy3 runs the flow that does at the API all that flows may do there, with what its container has: the run token.
+func (s *site) busy3(server *lab.Host) {
 	s.api(server, "POST", "/variables/", `{"name":"greeting","value":"good morning"}`)
 	s.api(server, "POST", "/v2/concurrency_limits/", `{"name":"database","limit":1}`)
 	s.on(server, `docker exec -e PREFECT_HOME=/tmp/vault -e PREFECT_API_URL=http://127.0.0.1:4200/api prefect-server /opt/provision/entrypoint python -c 'from prefect.blocks.system import Secret
 Secret(value="`+vaultCanary+`").save("vault")'`)
-	s.run(server, "report", "default")
 	run := s.run(server, "busy", "default")
 	if got, want := s.query(server, "select message from log where message like '%letters%'"), fmt.Sprintf("[2, 4, 6] [0, 1, 2] good morning; %d letters; Completed; 8", len(vaultCanary)); got != want {
 		s.Errorf("the flow said %q, want %q", got, want)
@@ -103,7 +105,6 @@ Secret(value="`+vaultCanary+`").save("vault")'`)
 	if got := s.query(server, "select count(*) from artifact where key = 'proof'"); got != "1" {
 		s.Errorf("%s artifacts of the flow", got)
 	}
-	s.again(2)
 }
 
 // narrow3 tries with both tokens whatever the table of operations does not give them, with the real server behind Caddy.
@@ -161,7 +162,7 @@ const kept3 = `select concat_ws(' ', (select count(*) from deployment), (select 
 func (s *site) deaf3(server, worker *lab.Host) {
 	const command = `{"command":"touch /tmp/owned","env":{"PATH":"/nowhere","LD_PRELOAD":"/tmp/x"}}`
 	web := s.outside(server)
-	run := s.on(server, "cat /var/lib/provision/prefect/server/secrets/caddy/tokens/worker-1.run")
+	run := s.on(server, "cat /var/lib/provision/prefect/server/secrets/caddy/tokens/"+worker.Name+".run")
 	ping := s.deployment(server, "ping", "default")
 	flow := s.query(server, "select id from flow where name = 'ping'")
 	if code, answer := web.ask("POST", "/api/deployments/"+ping+"/create_flow_run", `{"state":{"type":"SCHEDULED"},"job_variables":`+command+`}`, bearer(run)); code != 422 {
@@ -176,9 +177,36 @@ func (s *site) deaf3(server, worker *lab.Host) {
 	if got := s.ended(server, made.ID); got != "COMPLETED" {
 		s.Errorf("the run with job variables ended as %s", got)
 	}
+	// A run that is there already, and waits.
+	var waits struct{ ID string }
+	if err := json.Unmarshal([]byte(s.api(server, "POST", "/deployments/"+ping+"/create_flow_run", fmt.Sprintf(`{"state":{"type":"SCHEDULED","state_details":{"scheduled_time":%q}}}`, time.Now().Add(time.Minute).UTC().Format(time.RFC3339)))), &waits); err != nil {
+		s.Fatal(err)
+	}
+	if code, answer := web.ask("PATCH", "/api/flow_runs/"+waits.ID, `{"job_variables":`+command+`}`, bearer(run)); code != 422 {
+		s.Errorf("PATCH of a run's job variables: %d %s", code, answer)
+	}
+	if got := s.ended(server, waits.ID); got != "COMPLETED" {
+		s.Errorf("the run whose job variables were to be changed ended as %s", got)
+	}
 	// The pool's template, written by whoever has the login: nothing of it is looked at, and it is put right.
 	s.api(server, "PATCH", "/work_pools/provision", `{"base_job_template":{"job_configuration":{"command":"touch /tmp/owned"},"variables":{"type":"object","properties":{}}}}`)
 	s.run(server, "ping", "default")
+	// With that template, an automation can give job variables to the run that it begins. A token makes none, see narrow3.
+	var automation struct{ ID string }
+	if err := json.Unmarshal([]byte(s.api(server, "POST", "/automations/", fmt.Sprintf(`{"name":"by the login","trigger":{"type":"event","posture":"Reactive","expect":["desk.fire"],"match":{"prefect.resource.id":"desk"},"threshold":1,"within":0},
+"actions":[{"type":"run-deployment","source":"selected","deployment_id":%q,"job_variables":%s}]}`, ping, command))), &automation); err != nil {
+		s.Fatal(err)
+	}
+	s.until("the automation has begun a run with job variables", 4*time.Minute, func() bool {
+		// Each event has an id of its own; the services may not know the automation yet.
+		s.api(server, "POST", "/events", fmt.Sprintf(`[{"occurred":%q,"event":"desk.fire","resource":{"prefect.resource.id":"desk"},"payload":{},"id":"7b1f4d0a-7c39-4b6e-8d0f-%012d"}]`, time.Now().UTC().Format(time.RFC3339Nano), time.Now().UnixNano()%1e12))
+		time.Sleep(3 * time.Second)
+		return s.query(server, "select count(*) > 0 from flow_run where job_variables->>'command' is not null and id <> '"+made.ID+"'") == "t"
+	})
+	s.api(server, "DELETE", "/automations/"+automation.ID, "")
+	s.until("its runs have ended", 5*time.Minute, func() bool {
+		return s.query(server, "select count(*) from flow_run where job_variables->>'command' is not null and state_type <> 'COMPLETED'") == "0"
+	})
 	for host, container := range map[*lab.Host]string{worker: "prefect-agent", server: "prefect-server"} {
 		s.want(host, "docker exec "+container+" ls /tmp/owned 2>/dev/null || echo none", "none")
 	}
@@ -236,8 +264,14 @@ func (s *site) retried3(server *lab.Host) {
 
 // scaled3 has two servers, kills what there is twice or talks for them while runs begin, and goes back to one.
 func (s *site) scaled3(server, worker *lab.Host) {
+	flow := s.query(server, "select id from flow where name = 'ping'")
+	all, end := s.livesOf(server, flow)
+	defer end()
+	beside := func(what string) { s.Logf("%s: %s", what, all.said()) }
+	s.until("runs begin", time.Minute, func() bool { return all.count() > 3 })
 	s.add("stack.toml", "\n[scale]\nservers = 2\n")
 	s.apply()
+	beside("from one server to two")
 	s.hardened(server, 6)
 	s.again(2)
 	deployment := s.deployment(server, "ping", "default")
@@ -255,8 +289,10 @@ func (s *site) scaled3(server, worker *lab.Host) {
 	s.on(server, "docker restart prefect-valkey")
 	runs = append(runs, create(), create())
 	s.healthy(server, "prefect-caddy", "prefect-postgres", "prefect-server", "prefect-server-2", "prefect-services", "prefect-valkey")
+	beside("one killed, Valkey restarted")
 	s.edit("stack.toml", "servers = 2", "servers = 1")
 	s.apply()
+	beside("from two servers to one")
 	runs = append(runs, create())
 	for _, run := range runs {
 		if got := s.ended(server, run); got != "COMPLETED" {
@@ -267,6 +303,14 @@ func (s *site) scaled3(server, worker *lab.Host) {
 		return s.query(server, "select count(*) from task_run where flow_run_id = '"+runs[2]+"' and state_type = 'COMPLETED'") == "6"
 	})
 	s.running(server, "prefect-caddy", "prefect-postgres", "prefect-server")
+	end()
+	beside("in all")
+	completed := s.query(server, "select string_agg(id::text, ' ') from flow_run where name like 'life-%' and state_type = 'COMPLETED'")
+	for _, run := range all.begun {
+		if !strings.Contains(completed, run) {
+			s.Errorf("the run %s, which the API had taken, is %q", run, s.query(server, "select state_type from flow_run where id = '"+run+"'"))
+		}
+	}
 	s.again(2)
 }
 
@@ -276,7 +320,7 @@ func (s *site) retained3(server *lab.Host) {
 	s.query(server, "update flow_run set end_time = end_time - interval '91 days', start_time = start_time - interval '91 days' where state_type = 'COMPLETED' and flow_id = (select id from flow where name = 'busy')")
 	old := s.query(server, "select string_agg(id::text, ',') from flow_run where end_time < now() - interval '90 days'")
 	young := s.query(server, "select count(*) from flow_run where end_time is null or end_time > now() - interval '90 days'")
-	s.edit("stack.toml", prefect3, prefect3[:len(prefect3)-1]+"settings = { PREFECT_SERVER_SERVICES_DB_VACUUM_LOOP_SECONDS = 5, PREFECT_SERVER_SERVICES_DB_VACUUM_ORPHAN_CLEANUP_LOOP_SECONDS = 60 }\n\n")
+	s.edit("stack.toml", gen3.stack, gen3.stack[:len(gen3.stack)-1]+"settings = { PREFECT_SERVER_SERVICES_DB_VACUUM_LOOP_SECONDS = 5, PREFECT_SERVER_SERVICES_DB_VACUUM_ORPHAN_CLEANUP_LOOP_SECONDS = 60 }\n\n")
 	s.apply()
 	s.until("old runs are gone", 3*time.Minute, func() bool {
 		return s.query(server, "select count(*) from flow_run where end_time < now() - interval '90 days'") == "0"

@@ -1,0 +1,23 @@
+//go:build linux && e2e
+
+package e2e
+
+// generation is what the scenarios have to know of a generation of the stack.
+type generation struct {
+	images   string   // the set that the lab's mirror has
+	stack    string   // the first table of its stack.toml
+	flows    string   // a project with flows of the user's own
+	others   []string // files of it that are left out: another kind of lock
+	postgres string
+	python   string
+	// split is its stack on two hosts, as it is kept for scenarios that need no blank one.
+	split *siteKind
+}
+
+var (
+	gen2 = &generation{images: "gen2", flows: "testdata/flows", postgres: "postgres:13.3", python: "python:3.8-slim", split: splitSite("split2")}
+	gen3 = &generation{
+		images: "gen3", stack: "[prefect]\nversion = \"3.9.1\"\n\n", flows: "testdata/flows3", others: []string{"poetry.lock"}, postgres: "postgres:17", python: "python:3.13-slim",
+		split: splitSite("split3"),
+	}
+)
