@@ -55,6 +55,9 @@ func testAttacked(t *testing.T) {
 // testAttacked2 tries what is another thing with Prefect 2: its routes, its pickles, where its secrets are.
 func testAttacked2(t *testing.T) {
 	s, host, authority, secrets := attacked(t, "e2e-attacked2", gen2, "ping", "privileged", "kept")
+	_, progress := s.provision(0, "verify", "--smoke=all")
+	s.contains(progress, "Completed in container business-logic-all")
+	s.again(1)
 	s.stage("a flow may do what flows need", func(s *site) { s.privileged(host) })
 	s.stage("tokens may do nothing else", func(s *site) { s.narrow(host) })
 	s.stage("a token for flows runs nothing in others", func(s *site) { s.forged(host) })

@@ -49,7 +49,7 @@ const (
 // with cloud-init, which takes the host key out of their user data; their volumes are loop devices.
 // What is not there: the account's firewalls, the metadata address, udev and the DigitalOcean agent.
 func testProduction(t *testing.T) {
-	s, _ := newSite(t, "e2e-production", gen2)
+	s, _ := newSite(t, "e2e-production", gen3)
 	if err := s.lab.MakeCloudImage(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 // user, whose sudo asks for none, heals what was broken by hand; and one without sudo is told what to do.
 func testSingle(t *testing.T) {
 	const password = "correct horse"
-	s, hosts := newSite(t, "e2e-single", gen2, lab.HostOptions{Name: "all", Users: []lab.User{
+	s, hosts := newSite(t, "e2e-single", gen3, lab.HostOptions{Name: "all", Users: []lab.User{
 		{Name: "careful", Sudo: "password", Password: password}, {Name: "ops", Sudo: "nopasswd"}, {Name: "guest", Sudo: "none"},
 	}})
 	host := hosts[0]
