@@ -329,7 +329,7 @@ func (s *site) retained3(server *lab.Host) {
 		s.Errorf("%s younger runs are left of %s", got, young)
 	}
 	for _, id := range strings.Split(old, ",") {
-		for _, table := range []string{"flow_run_state", "task_run", "log"} {
+		for _, table := range []string{"flow_run_state", "task_run", "log", "artifact"} {
 			s.until("no "+table+" of an old run is left", 2*time.Minute, func() bool {
 				return s.query(server, fmt.Sprintf("select count(*) from %s where flow_run_id = '%s'", table, id)) == "0"
 			})
