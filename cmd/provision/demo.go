@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"provision/cmd/provision/ui"
+	"provision/files/generation"
 	"provision/files/naming"
 	"provision/provision"
 	"provision/provision/stack"
@@ -24,15 +25,20 @@ func (c *cli) demoVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "demo",
 		Short:   "Show the main job on two simulated hosts inside this process",
-		Example: "  provision demo",
+		Example: "  provision demo\n  provision demo --prefect 2",
 		Long: `Plans, applies, applies again, breaks a file and heals it, and shows the status, on two simulated
 hosts: real SSH on loopback and the product's real scripts, but the shell, apt, Docker and Prefect
 behind it are simulated. Needs no root and no Docker, and leaves nothing behind.`,
 	}
+	prefect := prefectFlag(cmd)
 	return plain(c, cmd, func(ctx context.Context, _ []string) (*textResult, error) {
 		ctx, cancel := reading(ctx)
 		defer cancel()
-		return nil, c.demo(ctx)
+		g, err := generationCalled(*prefect)
+		if err != nil {
+			return nil, err
+		}
+		return nil, c.demo(ctx, g)
 	})
 }
 
@@ -40,7 +46,7 @@ behind it are simulated. Needs no root and no Docker, and leaves nothing behind.
 // enough to see what happens.
 const demoSpeed = 12
 
-func (c *cli) demo(ctx context.Context) error {
+func (c *cli) demo(ctx context.Context, g generation.Generation) error {
 	dir, err := os.MkdirTemp("", "provision-demo")
 	if err != nil {
 		return err
@@ -52,7 +58,7 @@ func (c *cli) demo(ctx context.Context) error {
 	}
 	fleet := remotetest.NewFleet(options)
 	defer fleet.Close()
-	inventory, err := demoInventory(fleet, dir)
+	inventory, err := demoInventory(fleet, dir, g)
 	if err != nil {
 		return err
 	}
@@ -93,7 +99,7 @@ func (c *cli) demo(ctx context.Context) error {
 }
 
 // demoInventory makes the hosts and writes the files that reach them.
-func demoInventory(fleet *remotetest.Fleet, dir string) (string, error) {
+func demoInventory(fleet *remotetest.Fleet, dir string, g generation.Generation) (string, error) {
 	var b strings.Builder
 	key, known := filepath.Join(dir, "id_ed25519"), filepath.Join(dir, "known_hosts")
 	// Docker's own repository is not simulated.
@@ -106,7 +112,7 @@ func demoInventory(fleet *remotetest.Fleet, dir string) (string, error) {
 		}
 		fmt.Fprintf(&b, "\n[hosts.%s]\naddress = \"127.0.0.1\"\nport = %d\nroles = [%q]\n", h.name, host.Port(), h.role)
 	}
-	for name, text := range map[string]string{key: string(fleet.ClientKeyPEM()), known: fleet.KnownHosts(), stack: "[docker]\nsource = \"distro\"\n"} {
+	for name, text := range map[string]string{key: string(fleet.ClientKeyPEM()), known: fleet.KnownHosts(), stack: fmt.Sprintf("[prefect]\nversion = %q\n\n[docker]\nsource = \"distro\"\n", g.Prefect)} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			return "", err
 		}

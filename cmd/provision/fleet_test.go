@@ -13,7 +13,7 @@ func bootFleet(t *testing.T, o remotetest.Options) (*remotetest.Fleet, string) {
 	t.Helper()
 	fleet := remotetest.NewFleet(o)
 	t.Cleanup(fleet.Close)
-	inventory, err := demoInventory(fleet, t.TempDir())
+	inventory, err := demoInventory(fleet, t.TempDir(), newest())
 	if err != nil {
 		t.Fatal(err)
 	}

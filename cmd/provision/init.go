@@ -48,7 +48,7 @@ keeps its example, to be edited.`,
 	for _, i := range items() {
 		values[i.flag] = f.String(i.flag, "", i.usage)
 	}
-	prefect := f.String("prefect", newest().Major(), "`MAJOR` version of Prefect that stack.toml is for: "+generationsInWords())
+	prefect := prefectFlag(cmd)
 	f.BoolVar(&plaintext, "allow-plaintext", false, "with --tls off: yes, in clear")
 	complete(cmd, "tls", cobra.FixedCompletions([]string{inventory.TLSInternal, inventory.TLSACME, inventory.TLSFiles, inventory.TLSOff}, cobra.ShellCompDirectiveNoFileComp))
 	complete(cmd, "ssh-key", filesThatEnd("pub"))
@@ -178,6 +178,11 @@ func (c *cli) interview(ctx context.Context) (*answers, error) {
 // newest is the generation that new stacks get.
 func newest() generation.Generation { return stack.Generations()[len(stack.Generations())-1] }
 
+// prefectFlag chooses the generation, the newest if nobody says.
+func prefectFlag(cmd *cobra.Command) *string {
+	return cmd.Flags().String("prefect", newest().Major(), "`MAJOR` version of Prefect that the stack is for: "+generationsInWords())
+}
+
 // generationCalled is the generation with this major version of Prefect.
 func generationCalled(major string) (generation.Generation, error) {
 	for _, g := range stack.Generations() {
@@ -185,7 +190,7 @@ func generationCalled(major string) (generation.Generation, error) {
 			return g, nil
 		}
 	}
-	return newest(), report.Usage("provision init --help", "--prefect %s: there is no such generation; it is %s", strict.Show(major), generationsInWords())
+	return newest(), report.Usage("for example: --prefect "+newest().Major(), "--prefect %s: there is no such generation; it is %s", strict.Show(major), generationsInWords())
 }
 
 // generationsInWords names the generations, the newest first.
