@@ -99,10 +99,9 @@ func (s *site) secretly(host *lab.Host) *watched {
 		s.provision(0, "plan", "--out", file("change.plan"))
 		s.provision(0, "plan", "--json")
 		s.provision(0, "apply", "--yes", "--json", "--verbose", "--report", file("done.html"))
-		const bad = "[prefect]\nsettings = { PREFECT_LOGGING_LEVEL = \"NO_SUCH_LEVEL\" }\n\n"
-		s.edit("stack.toml", "[docker]", bad+"[docker]")
+		good := s.settings("PREFECT_LOGGING_LEVEL = \"NO_SUCH_LEVEL\"")
 		s.provision(20, "apply", "--yes", "--verbose", "--report", file("failed.html"))
-		s.edit("stack.toml", bad, "")
+		good()
 		s.provision(0, "apply", "--yes")
 		s.provision(0, "verify")
 		s.provision(0, "status", "--json")

@@ -2,6 +2,12 @@
 
 package e2e
 
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
 // generation is what the scenarios have to know of a generation of the stack.
 type generation struct {
 	images   string   // the set that the lab's mirror has
@@ -21,3 +27,18 @@ var (
 		split: splitSite("split3"),
 	}
 )
+
+// settings gives the server settings; back takes them away.
+func (s *site) settings(list string) (back func()) {
+	s.Helper()
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(s.inventory), "stack.toml"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	if !strings.Contains(string(text), "[prefect]\n") {
+		s.edit("stack.toml", "[docker]", "[prefect]\n\n[docker]")
+	}
+	line := "settings = { " + list + " }\n"
+	s.edit("stack.toml", "[prefect]\n", "[prefect]\n"+line)
+	return func() { s.edit("stack.toml", line, "") }
+}

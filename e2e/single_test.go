@@ -55,12 +55,12 @@ u.urlopen(u.Request(b+r[0]["id"],method="DELETE"))'`)
 
 	// Settings with which Prefect does not start: its own last lines are shown, the running server is
 	// left alone, and the next good apply heals.
-	s.edit("stack.toml", "[docker]", "[prefect]\nsettings = { PREFECT_LOGGING_LEVEL = \"NO_SUCH_LEVEL\" }\n\n[docker]")
+	good := s.settings("PREFECT_LOGGING_LEVEL = \"NO_SUCH_LEVEL\"")
 	_, said = s.provision(20, "apply", "--yes")
 	s.contains(said, "prefect-server")
 	s.contains(said, "NO_SUCH_LEVEL")
 	s.want(host, "docker inspect --format '{{.State.Health.Status}}' prefect-server", "healthy")
-	s.edit("stack.toml", "[prefect]\nsettings = { PREFECT_LOGGING_LEVEL = \"NO_SUCH_LEVEL\" }\n", "")
+	good()
 	s.apply()
 	s.provision(0, "verify")
 

@@ -320,7 +320,7 @@ func (s *site) retained3(server *lab.Host) {
 	s.query(server, "update flow_run set end_time = end_time - interval '91 days', start_time = start_time - interval '91 days' where state_type = 'COMPLETED' and flow_id = (select id from flow where name = 'busy')")
 	old := s.query(server, "select string_agg(id::text, ',') from flow_run where end_time < now() - interval '90 days'")
 	young := s.query(server, "select count(*) from flow_run where end_time is null or end_time > now() - interval '90 days'")
-	s.edit("stack.toml", gen3.stack, gen3.stack[:len(gen3.stack)-1]+"settings = { PREFECT_SERVER_SERVICES_DB_VACUUM_LOOP_SECONDS = 5, PREFECT_SERVER_SERVICES_DB_VACUUM_ORPHAN_CLEANUP_LOOP_SECONDS = 60 }\n\n")
+	s.settings("PREFECT_SERVER_SERVICES_DB_VACUUM_LOOP_SECONDS = 5, PREFECT_SERVER_SERVICES_DB_VACUUM_ORPHAN_CLEANUP_LOOP_SECONDS = 60")
 	s.apply()
 	s.until("old runs are gone", 3*time.Minute, func() bool {
 		return s.query(server, "select count(*) from flow_run where end_time < now() - interval '90 days'") == "0"
