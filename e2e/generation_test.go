@@ -16,14 +16,16 @@ type generation struct {
 	others   []string // files of it that are left out: another kind of lock
 	postgres string
 	python   string
+	ui       []string // its pages of flow runs: Prefect 3 has two UIs
 	// split is its stack on two hosts, as it is kept for scenarios that need no blank one.
 	split *siteKind
 }
 
 var (
-	gen2 = &generation{images: "gen2", flows: "testdata/flows", postgres: "postgres:13.3", python: "python:3.8-slim", split: splitSite("split2")}
+	gen2 = &generation{images: "gen2", flows: "testdata/flows", postgres: "postgres:13.3", python: "python:3.8-slim", ui: []string{"/flow-runs"}, split: splitSite("split2")}
 	gen3 = &generation{
 		images: "gen3", stack: "[prefect]\nversion = \"3.9.1\"\n\n", flows: "testdata/flows3", others: []string{"poetry.lock"}, postgres: "postgres:17", python: "python:3.13-slim",
+		ui:    []string{"/runs", "/v2/runs"},
 		split: splitSite("split3"),
 	}
 )

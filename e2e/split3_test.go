@@ -36,6 +36,7 @@ func testSplit3(t *testing.T) {
 	} else {
 		s.apply()
 	}
+	s.stage("both UIs in a browser", func(s *site) { s.browser(server) })
 	s.stage("flows of the user's own", func(s *site) { s.flows3(server, "uv.lock") })
 	s.stage("tokens may do nothing else", func(s *site) { s.narrow3(server, worker) })
 	s.stage("the worker is deaf", func(s *site) { s.deaf3(server, worker) })
