@@ -184,7 +184,7 @@ class Zombies(unittest.TestCase):
             if begun < KILLS and len(pending) < 12:
                 run, process = self.run_of(rand.uniform(0.5, 4), nested=begun % 4 == 0)
                 # From before the run is Pending to after it has ended; where the machine computes much, all of it takes longer.
-                pending[process] = (time.monotonic() + rand.choice((rand.uniform(0, 3), rand.uniform(0, 14))), run)
+                pending[process] = (time.monotonic() + rand.choice((rand.uniform(0, 6), rand.uniform(0, 24))), run)
                 begun += 1
             for process, (when, run) in list(pending.items()):
                 if time.monotonic() >= when:
