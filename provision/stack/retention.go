@@ -60,9 +60,9 @@ func (a Age) String() string {
 type Retention struct {
 	// Runs are flow runs that have ended, with their states, task runs, logs and artifacts: "90d", "36h" or "forever".
 	//
-	// Prefect 2 keeps them for ever if nothing is said.
+	// If nothing is said, the older generation keeps them for ever.
 	Runs Age `toml:"runs"`
-	// Events of runs, deployments and agents; Prefect 2 has none.
+	// Events of runs, deployments and agents; the older generation has none.
 	Events Age `toml:"events"`
 }
 
