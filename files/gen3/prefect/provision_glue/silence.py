@@ -24,6 +24,7 @@ from .zombies import NAME
 DEAF = datetime.timedelta(seconds=60)  # Prefect looks every 5 s; what waits longer may have missed whole heartbeats
 DEPTH = 50  # of subflows
 LISTED = 500
+EMPTY = -1000000  # Prefect counts events that it has held back, and drops a window that is full: the state of the run says all of that
 
 
 def install(module):
@@ -58,7 +59,9 @@ class Hearing:
                 return bucket
             verdict = await _look(session, bucket.bucketing_key, trigger.within)
             if verdict == "gone":
-                return await evaluate(session, trigger, bucket, bucket.end, None)
+                await evaluate(session, trigger, bucket, bucket.end, None)
+                # What was fired may be lost on its way; it is fired again as long as the run is what it was.
+                return await self._open(session, trigger, bucket.bucketing_key, bucket.last_event)
             if verdict == "wait":
                 return await self._open(session, trigger, bucket.bucketing_key, bucket.last_event)
             return await self.module.remove_bucket(session, bucket)
@@ -67,7 +70,7 @@ class Hearing:
 
     async def _open(self, session, trigger, key, event):
         now = _now()
-        return await self.module.start_new_bucket(session, trigger, bucketing_key=tuple(key), start=now, end=now + trigger.within, count=0, last_event=event)
+        return await self.module.start_new_bucket(session, trigger, bucketing_key=tuple(key), start=now, end=now + trigger.within, count=EMPTY, last_event=event)
 
     def looking(self, look):
         @functools.wraps(look)
@@ -128,13 +131,13 @@ async def _look(session, key, within):
         return ""
     root = run
     for _ in range(DEPTH):
-        if root is None or root.pool or not root.parent_task_run_id:
+        if root is None or _pool(root) or not root.parent_task_run_id:
             break
         parent = (await session.execute(sa.select(db.TaskRun.flow_run_id).where(db.TaskRun.id == root.parent_task_run_id))).scalar()
         root = await _run(session, db, parent)
-    if root is None or root.pool != os.environ.get("PROVISION_POOL", "provision"):
+    if root is None or _pool(root) != os.environ.get("PROVISION_POOL", "provision"):
         return ""
-    worker = (run.infrastructure_pid or "").rpartition(":")[0]
+    worker = (run.labels or {}).get("prefect.worker.name") or (run.infrastructure_pid or "").rpartition(":")[0]
     if run.state_type == "PENDING" and worker:
         heard = (await session.execute(sa.select(sa.func.max(db.Worker.last_heartbeat_time)).where(db.Worker.name == worker))).scalar()
         if heard is not None and _now() - heard < within:
@@ -142,10 +145,15 @@ async def _look(session, key, within):
     return "gone"
 
 
+def _pool(run):
+    """A queue goes with its host, while a run keeps what the worker wrote of itself."""
+    return run.pool or (run.labels or {}).get("prefect.work-pool.name")
+
+
 async def _run(session, db, run_id):
     import sqlalchemy as sa
     return (await session.execute(
-        sa.select(db.FlowRun.state_type, db.FlowRun.parent_task_run_id, db.FlowRun.infrastructure_pid, db.WorkPool.name.label("pool"))
+        sa.select(db.FlowRun.state_type, db.FlowRun.parent_task_run_id, db.FlowRun.infrastructure_pid, db.FlowRun.labels, db.WorkPool.name.label("pool"))
         .outerjoin(db.WorkQueue, db.FlowRun.work_queue_id == db.WorkQueue.id).outerjoin(db.WorkPool, db.WorkQueue.work_pool_id == db.WorkPool.id)
         .where(db.FlowRun.id == run_id)
     )).first()

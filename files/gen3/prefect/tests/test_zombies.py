@@ -284,6 +284,19 @@ class Zombies(unittest.TestCase):
         self.api.post("/flow_runs/%s/set_state" % run, {"state": {"type": "COMPLETED", "name": "Completed"}})
         self.assertEqual("COMPLETED", self.api.get("/flow_runs/" + run)["state_type"])
 
+    def test_its_queue_is_gone(self):
+        """The host was taken out of the inventory."""
+        self.api.post("/work_pools/provision/queues", {"name": "host-x"})
+        body = {"name": "x", "flow_id": self.flow, "entrypoint": "x.py:zombie", "work_pool_name": "provision", "work_queue_name": "host-x"}
+        deployment = self.api.post("/deployments/", body)["id"]
+        run = self.api.post("/deployments/%s/create_flow_run" % deployment, {"parameters": {"seconds": 1, "nested": False}})["id"]
+        self.api.call("PATCH", "/flow_runs/%s/labels" % run, {"prefect.worker.name": "agent-x", "prefect.work-pool.name": "provision"})
+        for kind in ("PENDING", "RUNNING"):
+            self.api.post("/flow_runs/%s/set_state" % run, {"state": {"type": kind, "name": kind.title()}})
+        self.api.call("DELETE", "/work_pools/provision/queues/host-x")
+        self.assertIsNone(self.api.get("/flow_runs/" + run)["work_pool_name"])
+        self.assertEqual("CRASHED", self.await_state(run, "CRASHED", seconds=WITHIN + SLACK)["type"])
+
     def test_made_and_put_right(self):
         theirs = dict(AUTOMATION, name="theirs", enabled=False)
         theirs_id = self.api.post("/automations/", theirs)["id"]
