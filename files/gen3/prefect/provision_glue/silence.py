@@ -57,20 +57,22 @@ class Hearing:
                 return bucket  # the look at its end sees what became of the run
             if _now() < bucket.end:
                 return bucket
-            verdict = await _look(session, bucket.bucketing_key, trigger.within)
-            if verdict == "gone":
+            gone, heard = await _look(session, bucket.bucketing_key)
+            if not gone:
+                return await self.module.remove_bucket(session, bucket)
+            if heard is None or heard + trigger.within <= _now():
                 await evaluate(session, trigger, bucket, bucket.end, None)
                 # What was fired may be lost on its way; it is fired again as long as the run is what it was.
                 return await self._open(session, trigger, bucket.bucketing_key, bucket.last_event)
-            if verdict == "wait":
-                return await self._open(session, trigger, bucket.bucketing_key, bucket.last_event)
-            return await self.module.remove_bucket(session, bucket)
+            return await self._open(session, trigger, bucket.bucketing_key, bucket.last_event, heard + trigger.within)
 
         return evaluated
 
-    async def _open(self, session, trigger, key, event):
+    async def _open(self, session, trigger, key, event, end=None):
         now = _now()
-        return await self.module.start_new_bucket(session, trigger, bucketing_key=tuple(key), start=now, end=now + trigger.within, count=EMPTY, last_event=event)
+        return await self.module.start_new_bucket(
+            session, trigger, bucketing_key=tuple(key), start=now, end=end or now + trigger.within, count=EMPTY, last_event=event,
+        )
 
     def looking(self, look):
         @functools.wraps(look)
@@ -117,18 +119,18 @@ async def _in_flight(session, wanted):
         after = page[-1]
 
 
-async def _look(session, key, within):
-    """What a window's end means: "gone", "wait" or "" for nothing."""
+async def _look(session, key):
+    """Whether silence of this run means that it is gone, and when its worker was heard, where that counts as well."""
     import uuid
     import sqlalchemy as sa
     db = _database()
     try:
         run_id = uuid.UUID(key[0].rpartition(".")[2])
     except (ValueError, IndexError):
-        return ""
+        return False, None
     run = await _run(session, db, run_id)
     if run is None or run.state_type not in ("RUNNING", "PENDING"):
-        return ""
+        return False, None
     root = run
     for _ in range(DEPTH):
         if root is None or _pool(root) or not root.parent_task_run_id:
@@ -136,13 +138,11 @@ async def _look(session, key, within):
         parent = (await session.execute(sa.select(db.TaskRun.flow_run_id).where(db.TaskRun.id == root.parent_task_run_id))).scalar()
         root = await _run(session, db, parent)
     if root is None or _pool(root) != os.environ.get("PROVISION_POOL", "provision"):
-        return ""
+        return False, None
     worker = (run.labels or {}).get("prefect.worker.name") or (run.infrastructure_pid or "").rpartition(":")[0]
-    if run.state_type == "PENDING" and worker:
-        heard = (await session.execute(sa.select(sa.func.max(db.Worker.last_heartbeat_time)).where(db.Worker.name == worker))).scalar()
-        if heard is not None and _now() - heard < within:
-            return "wait"
-    return "gone"
+    if run.state_type == "RUNNING" or not worker:
+        return True, None
+    return True, (await session.execute(sa.select(sa.func.max(db.Worker.last_heartbeat_time)).where(db.Worker.name == worker))).scalar()
 
 
 def _pool(run):
