@@ -6,7 +6,8 @@ crashed before their next heartbeat arrives. So for this one automation:
 
 - a window is counted by the server's clock, from the arrival of an event, and an event never fires;
 - when it ends, the run itself is looked at: it must be Running or Pending, and one of the stack's pool or a subflow of such a one;
-- a Pending run sends nothing yet, so its worker must be silent as well;
+- its worker must be silent as well, which is asked of the database and not of events: while the host is there, worker and business-logic report what
+  becomes of a run, and events may come late;
 - a server that begins to hear (it has started, its database or Valkey is back, the automation was enabled) gives each such run a window of its own.
 
 ``provision_guard`` installs this in every process that loads Prefect's triggers.
@@ -120,7 +121,7 @@ async def _in_flight(session, wanted):
 
 
 async def _look(session, key):
-    """Whether silence of this run means that it is gone, and when its worker was heard, where that counts as well."""
+    """Whether silence of this run means that it is gone, and when its worker was heard, if it has one."""
     import uuid
     import sqlalchemy as sa
     db = _database()
@@ -139,8 +140,8 @@ async def _look(session, key):
         root = await _run(session, db, parent)
     if root is None or _pool(root) != os.environ.get("PROVISION_POOL", "provision"):
         return False, None
-    worker = (run.labels or {}).get("prefect.worker.name") or (run.infrastructure_pid or "").rpartition(":")[0]
-    if run.state_type == "RUNNING" or not worker:
+    worker = (root.labels or {}).get("prefect.worker.name") or (root.infrastructure_pid or "").rpartition(":")[0]
+    if not worker:
         return True, None
     return True, (await session.execute(sa.select(sa.func.max(db.Worker.last_heartbeat_time)).where(db.Worker.name == worker))).scalar()
 

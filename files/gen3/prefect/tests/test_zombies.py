@@ -256,7 +256,7 @@ class Zombies(unittest.TestCase):
         later = self.api.post(create, dict(body, state={"type": "SCHEDULED", "state_details": {"scheduled_time": tomorrow}}))["id"]
         others = self.api.post("/flow_runs/", {"flow_id": self.flow, "name": "elsewhere"})["id"]
         self.api.post("/flow_runs/%s/set_state" % others, {"state": {"type": "RUNNING", "name": "Running"}})
-        paused, ended, starting = (self.api.post(create, body)["id"] for _ in range(3))
+        paused, ended, starting, quiet = (self.api.post(create, body)["id"] for _ in range(4))
         for run in (paused, ended):
             for kind in ("PENDING", "RUNNING"):
                 self.api.post("/flow_runs/%s/set_state" % run, {"state": {"type": kind, "name": kind.title()}})
@@ -266,14 +266,18 @@ class Zombies(unittest.TestCase):
         self.api.post("/work_pools/provision/workers/heartbeat", {"name": "agent-a"})
         self.api.call("PATCH", "/flow_runs/" + starting, {"infrastructure_pid": "agent-a:7"})
         self.api.post("/flow_runs/%s/set_state" % starting, {"state": {"type": "PENDING", "name": "Pending"}})
-        want = {later: "SCHEDULED", others: "RUNNING", paused: "PAUSED", ended: "COMPLETED", starting: "PENDING"}
+        self.api.call("PATCH", "/flow_runs/%s/labels" % quiet, {"prefect.worker.name": "agent-a", "prefect.work-pool.name": "provision"})
+        for kind in ("PENDING", "RUNNING"):
+            self.api.post("/flow_runs/%s/set_state" % quiet, {"state": {"type": kind, "name": kind.title()}})
+        want = {quiet: "RUNNING", later: "SCHEDULED", others: "RUNNING", paused: "PAUSED", ended: "COMPLETED", starting: "PENDING"}
         for run in want:
             self.heard(run)
         for _ in range(WITHIN + SLACK):
             self.api.post("/work_pools/provision/workers/heartbeat", {"name": "agent-a"})
             time.sleep(1)
         self.assertEqual(want, {run: self.api.get("/flow_runs/" + run)["state_type"] for run in want})
-        self.assertEqual("CRASHED", self.await_state(starting, "CRASHED", seconds=2 * WITHIN + SLACK)["type"], "its worker was silent as well")
+        for run in (starting, quiet):
+            self.assertEqual("CRASHED", self.await_state(run, "CRASHED", seconds=WITHIN + SLACK)["type"], "its worker was silent as well")
 
     def test_a_run_that_was_not_heard_and_lives(self):
         """A host behind a broken network: what it reports in the end is what counts."""
