@@ -79,15 +79,21 @@ class Hearing:
         @functools.wraps(look)
         async def looked():
             await self._listen()
+            # Automations may have been loaded meanwhile, with windows from before.
+            while set(self._ours()) - self.opened:
+                await self._listen()
             return await look()
 
         return looked
+
+    def _ours(self):
+        return {trigger.id: trigger for trigger in list(self.module.triggers.values()) if trigger.automation.name == NAME}
 
     async def _listen(self):
         """Nothing is evaluated before this has succeeded."""
         if self.looked is None or _now() - self.looked > DEAF:
             self.opened.clear()
-        ours = {trigger.id: trigger for trigger in list(self.module.triggers.values()) if trigger.automation.name == NAME}
+        ours = self._ours()
         closed = set(ours) - self.opened
         async with self.module.automations_session(begin_transaction=bool(closed), with_for_update=bool(closed)) as session:
             runs = await _in_flight(session, closed)
