@@ -92,9 +92,7 @@ func composeVariants(g generation.Generation) map[string]variant {
 	if g.Servers > 1 {
 		all["server-scaled"] = server(g, func(s *generation.Input) { s.Servers = 2 })
 	}
-	if g.Retention {
-		all["server-retention"] = server(g, func(s *generation.Input) { s.Retention = generation.Retention{Runs: 90 * time.Hour, Events: time.Hour} })
-	}
+	all["server-retention"] = server(g, func(s *generation.Input) { s.Retention = generation.Retention{Runs: 90 * time.Hour, Events: time.Hour} })
 	if g.CutRuns {
 		all["agent-retry"] = agent(g, func(a *generation.Input) { a.RetryCutRuns = true })
 	}

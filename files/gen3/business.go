@@ -10,6 +10,9 @@ import (
 	"provision/files/naming"
 )
 
+// heartbeat is how often a run is heard, in seconds. The automation in zombies.py waits for three of them.
+const heartbeat = 180
+
 // businessPart executes flows. With Serve it fetches their runs itself.
 var businessPart = generation.Part{
 	Name: "business-logic", Role: naming.RoleAgent, Title: "Prefect", UID: naming.PrefectUID, Image: generation.ImageBusiness,
@@ -34,6 +37,7 @@ var businessPart = generation.Part{
 			"BRIDGE_DRAIN_SECONDS": strconv.Itoa(int(in.StopGrace / time.Second)),
 			// What a flow needs is in the image: nothing is fetched and run when a run starts.
 			"PREFECT_RUNNER_AUTO_INSTALL_DEPENDENCIES": "false",
+			"PREFECT_FLOWS_HEARTBEAT_FREQUENCY":        strconv.Itoa(heartbeat),
 		}
 		if in.RetryCutRuns {
 			env["PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR"] = "reschedule"

@@ -2,6 +2,8 @@
 package gen3
 
 import (
+	"time"
+
 	"provision/files/generation"
 	"provision/files/glue"
 )
@@ -24,7 +26,7 @@ var Generation = generation.Generation{
 	ProjectHint: "the directory of a project of Poetry or uv, the one with pyproject.toml",
 	Hello:       "hello.py:hello",
 	Build:       images.Build,
-	Retention:   true,
+	Retention:   generation.Retention{Runs: 90 * 24 * time.Hour, Events: 7 * 24 * time.Hour},
 	CutRuns:     true,
 	Servers:     maxServers,
 	// Of Prefect's documents.

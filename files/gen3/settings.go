@@ -62,4 +62,10 @@ var owned = map[string]string{
 	"PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD":                 "it follows from [retention]",
 	"PREFECT_SERVER_EVENTS_RETENTION_PERIOD":                             "it follows from [retention]",
 	"PREFECT_EVENTS_RETENTION_PERIOD":                                    "it follows from [retention]",
+	"PREFECT_FLOWS_HEARTBEAT_FREQUENCY":                                  "a run that is not heard is ended",
+	"PREFECT_RUNNER_HEARTBEAT_FREQUENCY":                                 "a run that is not heard is ended",
+	"PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED":                           "a run that is not heard is ended",
+	"PREFECT_API_SERVICES_TRIGGERS_ENABLED":                              "a run that is not heard is ended",
+	"PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY":                        "a run that is not heard is ended",
+	"PREFECT_EVENTS_PROACTIVE_GRANULARITY":                               "a run that is not heard is ended",
 }

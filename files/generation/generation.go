@@ -30,8 +30,10 @@ type Generation struct {
 	Project func(dir, shown, python string) (problem, hint string)
 	// ProjectHint is what such a directory is, and Hello the entrypoint of the flow in the built-in project.
 	ProjectHint, Hello string
-	// Retention says that its server can delete what is old, and CutRuns that a run which is cut off can begin again in the next container.
-	Retention, CutRuns bool
+	// Retention is how long things are kept where a stack does not say; Events is 0 where there are none.
+	Retention Retention
+	// CutRuns says that a run which is cut off can begin again in the next container.
+	CutRuns bool
 	// Servers is how many of its servers there can be beside each other.
 	Servers int
 	// OldestDatabase is the oldest PostgreSQL elsewhere that can hold its data, as PostgreSQL counts (140009 is 14.9), and DatabaseDriver what the server

@@ -171,6 +171,9 @@ func TestPoolDiff(t *testing.T) {
 	json := func(pool, queues string) Fact {
 		return yes("json", `{"pool":`+pool+`,"queues":`+queues+`,"deployments":[],"registration":null}`)
 	}
+	automations := func(differing string) Fact {
+		return yes("json", `{"pool":{"name":"provision"},"queues":[{"name":"default"},{"name":"host-a"}],"deployments":[],"registration":null,"automations":`+differing+`}`)
+	}
 	runDiff(t, p, []diffCase{
 		{Name: "no server yet", Facts: facts{state: no()}, Want: "add: the pool does not exist"},
 		{Name: "the server gives no answer", Facts: facts{state: unknown("x")}},
@@ -181,6 +184,9 @@ func TestPoolDiff(t *testing.T) {
 		{Name: "queues of others stay", Facts: facts{state: json(`{"name":"provision"}`, `[{"name":"default"},{"name":"host-a"},{"name":"theirs"}]`)}},
 		{Name: "missing", Facts: facts{state: json(`{"name":"provision"}`, `[{"name":"host-a"}]`)}, Want: "change: queues are missing: default"},
 		{Name: "gone", Facts: facts{state: json(`{"name":"provision"}`, `[{"name":"default"},{"name":"host-a"},{"name":"host-\u001bb"}]`)}, Want: `change: queues of hosts that are gone: host-\x1bb`},
+		{Name: "no automation differs", Facts: facts{state: automations(`{}`)}},
+		{Name: "an automation", Facts: facts{state: automations(`{"z":"is disabled"}`)}, Want: "change: the automation z is disabled"},
+		{Name: "automations that cannot be read", Facts: facts{state: automations(`{"error":"Refused: 500"}`)}},
 	})
 }
 

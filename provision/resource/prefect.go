@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,6 +47,7 @@ type observed struct {
 	Deployments part   `json:"deployments"`
 	Record      part   `json:"registration"`
 	Runs        part   `json:"runs"`
+	Automations part   `json:"automations"`
 
 	pool *struct {
 		Name string `json:"name"`
@@ -59,6 +61,8 @@ type observed struct {
 		Tags       []string `json:"tags"`
 	}
 	record *string
+	// automations of ours that differ, with why.
+	automations map[string]string
 }
 
 // runs are the flow runs in flight by executor and state; ok is false where that is not known.
@@ -78,7 +82,10 @@ func (o *observed) decode() error {
 		name string
 		from part
 		to   any
-	}{{"pool", o.Pool, &o.pool}, {"queues", o.Queues, &o.queues}, {"deployments", o.Deployments, &o.deployments}, {"registration", o.Record, &o.record}} {
+	}{{"pool", o.Pool, &o.pool}, {"queues", o.Queues, &o.queues}, {"deployments", o.Deployments, &o.deployments}, {"registration", o.Record, &o.record}, {"automations", o.Automations, &o.automations}} {
+		if p.name == "automations" && len(p.from) == 0 {
+			continue // an image of a former version does not say; its successor does
+		}
 		var failed struct{ Error string }
 		if json.Unmarshal(p.from, &failed) == nil && failed.Error != "" {
 			return fmt.Errorf("%s: %s", p.name, remote.Sanitize(failed.Error))
@@ -137,7 +144,7 @@ func (p *PrefectState) Check(w World) []Problem {
 	return nil
 }
 
-// Pool is Prefect's work pool with its queues. It is there before any agent starts: an agent
+// Pool is Prefect's work pool with its queues, and the automations of the stack. It is there before any agent starts: an agent
 // without its pool ends at once.
 type Pool struct {
 	Host, Container string
@@ -186,6 +193,9 @@ func (p *Pool) Diff(w World) []Change {
 	}
 	if len(gone) > 0 {
 		why = append(why, "queues of hosts that are gone: "+strings.Join(gone, ", "))
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.automations)) {
+		why = append(why, "the automation "+remote.Sanitize(name)+" "+remote.Sanitize(o.automations[name]))
 	}
 	if why == nil {
 		return nil

@@ -43,13 +43,14 @@ stack.toml:5: retention.events: must be an age, in quotes; for example "90d", "3
 	{"ages that cannot be", "[prefect]\nversion = \"3.9.1\"\n[retention]\nruns = \"0d\"\nevents = \"forever\"", `
 stack.toml:4: retention.runs: must be an hour or more; "forever" keeps everything
 stack.toml:5: retention.events: events cannot be kept for ever: Prefect deletes them; for example "30d"`},
-	{"an age that Prefect refuses", "[prefect]\nversion = \"3.9.1\"\n[retention]\nruns = \"1h\"", `stack.toml:4: retention.runs: must be more than an hour: Prefect deletes none that is younger`},
+	{"an age that Prefect refuses", "[prefect]\nversion = \"3.9.1\"\n[retention]\nruns = \"1h\"", `stack.toml:4: retention.runs: must be more than an hour: none that is younger is deleted`},
 	{"too many servers", "[prefect]\nversion = \"3.9.1\"\n[scale]\nservers = 9", `stack.toml:4: scale.servers: must be 8 at most; each of them is one core of the host`},
 	{"no server", "[prefect]\nversion = \"3.9.1\"\n[scale]\nservers = 0", `stack.toml:4: scale.servers: must be 1 or more`},
 	{"several servers of Prefect 2", "[scale]\nservers = 2", `stack.toml:2: scale.servers: Prefect 2.20.25 has one server; write 1`},
-	{"what Prefect 2 has not", "[retention]\nruns = \"90d\"\n[business_logic]\ncut_runs = \"retry\"", `
-stack.toml:2: retention.runs: Prefect 2.20.25 deletes nothing by itself
-stack.toml:4: business_logic.cut_runs: Prefect 2.20.25 has no way to begin a run again that was cut off; write "crash"`},
+	{"an age below the least of Prefect 2", "[retention]\nruns = \"1h\"", `stack.toml:2: retention.runs: must be more than an hour: none that is younger is deleted`},
+	{"what Prefect 2 has not", "[retention]\nruns = \"90d\"\nevents = \"7d\"\n[business_logic]\ncut_runs = \"retry\"", `
+stack.toml:3: retention.events: Prefect 2.20.25 has no events
+stack.toml:5: business_logic.cut_runs: Prefect 2.20.25 has no way to begin a run again that was cut off; write "crash"`},
 	{"prefect without all numbers", "[prefect]\nversion = \"2.20\"", `stack.toml:2: prefect.version: "2.20" is not a version; all three numbers: write "2.20.25"`},
 	{"images", "[prefect]\nimage = \"python\"\n[postgres]\nimage = \"Postgres:13\"\n[caddy]\nimage = \"\"", `
 stack.toml:2: prefect.image: "python" has no tag, so it would be another image every time; write the version behind a colon

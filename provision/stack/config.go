@@ -210,9 +210,7 @@ func Of(g generation.Generation) *Stack {
 			},
 		},
 	}
-	if g.Retention {
-		s.Retention = Retention{Runs: 90 * 24 * minAge, Events: 7 * 24 * minAge}
-	}
+	s.Retention = Retention{Runs: Age(g.Retention.Runs), Events: Age(g.Retention.Events)}
 	return s
 }
 

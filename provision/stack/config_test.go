@@ -240,3 +240,24 @@ func TestBuiltInProjectHasItsFlow(t *testing.T) {
 		t.Error(problems)
 	}
 }
+
+// TestRetention: each generation keeps what its Prefect would, and a stack may say otherwise.
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	const three, day = "[prefect]\nversion = \"3.9.1\"\n", Age(24 * time.Hour)
+	for text, want := range map[string]Retention{
+		"":                                      {},
+		"[retention]\nruns = \"90d\"":           {Runs: 90 * day},
+		"[retention]\nruns = \"36h\"":           {Runs: 36 * minAge},
+		"[retention]\nruns = \"forever\"":       {},
+		three:                                   {Runs: 90 * day, Events: 7 * day},
+		three + "[retention]\nruns = \"30d\"":   {Runs: 30 * day, Events: 7 * day},
+		three + "[retention]\nevents = \"30d\"": {Runs: 90 * day, Events: 30 * day},
+		three + "[retention]\nruns=\"forever\"": {Events: 7 * day},
+	} {
+		s, problems := loadText(t, t.TempDir(), text)
+		if problems != "" || s.Retention != want {
+			t.Errorf("%q: %+v, want %+v\n%s", text, s.Retention, want, problems)
+		}
+	}
+}

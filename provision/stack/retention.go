@@ -59,22 +59,23 @@ func (a Age) String() string {
 // Retention says how long things are kept in the database.
 type Retention struct {
 	// Runs are flow runs that have ended, with their states, task runs, logs and artifacts: "90d", "36h" or "forever".
+	//
+	// If nothing is said, the older generation keeps them for ever.
 	Runs Age `toml:"runs"`
-	// Events of runs, deployments and agents.
+	// Events of runs, deployments and agents; the older generation has none.
 	Events Age `toml:"events"`
 }
 
 // retention are the rules of [retention].
 func (c checker) retention(s *Stack) {
-	for _, key := range []string{"runs", "events"} {
-		if full := strict.Key("retention", key); c.Has(full) && !s.Generation().Retention {
-			c.Add(full, "Prefect "+s.Prefect.Version+" deletes nothing by itself", "")
-		}
-	}
 	if s.Retention.Runs > 0 && s.Retention.Runs <= minAge {
-		c.Add("retention.runs", "must be more than an hour: Prefect deletes none that is younger", "")
+		c.Add("retention.runs", "must be more than an hour: none that is younger is deleted", "")
 	}
-	if c.Has("retention.events") && s.Retention.Events == 0 {
+	switch {
+	case !c.Has("retention.events"):
+	case s.Generation().Retention.Events == 0:
+		c.Add("retention.events", "Prefect "+s.Prefect.Version+" has no events", "")
+	case s.Retention.Events == 0:
 		c.Add("retention.events", "events cannot be kept for ever: Prefect deletes them", `for example "30d"`)
 	}
 }

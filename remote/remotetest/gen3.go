@@ -9,10 +9,11 @@ import (
 
 func gen3() generation {
 	return generation{
-		database: "PREFECT_SERVER_DATABASE_",
-		token:    "PROVISION_TOKEN",
-		modules:  map[string]func(*proc, []string) int{"provision_glue.worker": workerGlue, "provision_glue.connected": connectedGlue},
-		commands: map[string]func(*proc) int{"server services start": servicesMain},
+		database:    "PREFECT_SERVER_DATABASE_",
+		token:       "PROVISION_TOKEN",
+		modules:     map[string]func(*proc, []string) int{"provision_glue.worker": workerGlue, "provision_glue.connected": connectedGlue},
+		commands:    map[string]func(*proc) int{"server services start": servicesMain},
+		automations: []string{"provision-zombies"},
 		polling: func(words []string) []string {
 			if !slices.Contains(words, "provision_glue.worker") {
 				return nil

@@ -10,6 +10,8 @@ type generation struct {
 	commands map[string]func(*proc) int           // of Prefect
 	polling  func(words []string) []string        // the queues that a command asks for runs; nil if it does not
 	fetch    func(*proc) int                      // is such a command, where it is one of Prefect
+	// automations are those that the pool's program makes.
+	automations []string
 }
 
 func generations() []generation { return []generation{gen2(), gen3()} }
@@ -19,6 +21,16 @@ func polled(words []string) []string {
 	for _, g := range generations() {
 		if queues := g.polling(words); queues != nil {
 			return queues
+		}
+	}
+	return nil
+}
+
+// automations are those that the process's Prefect should have.
+func (p *proc) automations() []string {
+	for _, g := range generations() {
+		if _, ok := p.Env[g.database+"CONNECTION_URL"]; ok {
+			return g.automations
 		}
 	}
 	return nil

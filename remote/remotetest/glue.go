@@ -42,6 +42,15 @@ func observeGlue(p *proc, args []string) int {
 			}
 		}
 		out["deployments"] = deployments
+		differing := map[string]string{}
+		for _, name := range p.automations() {
+			if wrong, there := db.automations[name]; !there {
+				differing[name] = "does not exist"
+			} else if wrong != "" {
+				differing[name] = wrong
+			}
+		}
+		out["automations"] = differing
 		hosts := map[string]any{}
 		for host, n := range db.running {
 			if n > 0 {
@@ -89,6 +98,15 @@ func poolGlue(p *proc, args []string) int {
 				delete(db.queues, name)
 				p.Printf("queue %s: deleted\n", name)
 			}
+		}
+		for _, name := range p.automations() {
+			if wrong, there := db.automations[name]; !there || wrong != "" {
+				p.Printf("automation %s: put right\n", name)
+			}
+			if db.automations == nil {
+				db.automations = map[string]string{}
+			}
+			db.automations[name] = ""
 		}
 	})
 	return code

@@ -65,6 +65,25 @@ func (h *Host) DeleteQueue(name string) bool {
 	return false
 }
 
+// ChangeAutomation changes an automation of the stack, as a person in the UI would; wrong is how it differs then, and "" removes it.
+func (h *Host) ChangeAutomation(name, wrong string) bool {
+	h.docker.mu.Lock()
+	defer h.docker.mu.Unlock()
+	for _, v := range h.docker.volumes {
+		if v.database == nil {
+			continue
+		}
+		if _, ok := v.database.automations[name]; ok {
+			v.database.automations[name] = wrong
+			if wrong == "" {
+				delete(v.database.automations, name)
+			}
+			return true
+		}
+	}
+	return false
+}
+
 // LoadedCaddyfile is what the Caddy in a container says that it has loaded.
 func (h *Host) LoadedCaddyfile(container string) string {
 	h.docker.mu.Lock()

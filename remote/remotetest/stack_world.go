@@ -23,7 +23,8 @@ type database struct {
 	queues      map[string]time.Time // name to the time of the last poll
 	deployments map[string]Deployment
 	record      *string
-	running     map[string]int // flow runs in flight, by the host name of their agent
+	running     map[string]int    // flow runs in flight, by the host name of their agent
+	automations map[string]string // name to what is wrong with it, "" if nothing is
 }
 
 // Deployment is one deployment in the Prefect of a simulated server host.

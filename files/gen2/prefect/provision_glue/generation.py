@@ -6,6 +6,8 @@ import warnings
 POOL = {"type": "prefect-agent"}
 # Types of pools that former generations made and that do here.
 FORMER = ()
+# They need events, which came later.
+AUTOMATIONS = ()
 
 BLOCK = "provision-bridge"
 COMMAND = ["provision-bridge", "run", "--", "prefect", "flow-run", "execute"]

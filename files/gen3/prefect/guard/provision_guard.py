@@ -118,9 +118,16 @@ def _cannot_be_imported(name):
     return any(module is not None and not hasattr(module, "__path__") for module in modules)
 
 
+def triggers(module):
+    """An automation of ours looks at the run before it ends it. Only the server has this module, and beside it the package."""
+    from provision_glue import silence
+    silence.install(module)
+
+
 GUARDED = {
     "prefect.results": results,
     "prefect.serializers": serializers,
+    "prefect.server.events.triggers": triggers,
 }
 
 

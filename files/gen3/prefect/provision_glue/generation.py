@@ -7,6 +7,8 @@ Prefect would have a worker do, job variables and pull steps, is kept empty, and
 import json
 import os
 
+from . import zombies
+
 # The variables allow none, so that the server refuses job variables in create_flow_run, PATCH flow_runs and new deployments; an empty schema would
 # have it check nothing. The worker does not rely on it. What may not be left out: the server takes no pool without a job configuration.
 POOL = {
@@ -18,6 +20,7 @@ POOL = {
 }
 # The type of a pool cannot be changed. The worker polls a pool that agents had as it does its own; only the template has to be written.
 FORMER = ("prefect-agent",)
+AUTOMATIONS = (zombies.AUTOMATION,)
 
 
 def prepare():

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 
+from . import automations
 from .api import API, Refused, Unreachable
 from .local import URL
 
@@ -24,6 +25,7 @@ def observe(api, tag, pool):
         ("queues", lambda: _queues(api, pool) if there else []),
         ("deployments", lambda: _deployments(api, tag)),
         ("registration", lambda: _registration(api)),
+        ("automations", lambda: automations.differences(api)),
         ("runs", lambda: _runs(api)),
     ):
         try:

@@ -1,4 +1,4 @@
-"""Makes the work pool and its queues as they should be. Run in the server's container, before the first agent starts: one whose pool is missing ends or waits.
+"""Makes the work pool, its queues and the automations of ours as they should be. Run in the server's container, before the first agent starts: one whose pool is missing ends or waits.
 
     python -m provision_glue.pool '{"pool": "provision", "queues": [{"name": "default", "concurrency": 10, "priority": 1}]}'     (or -: read from stdin)
 
@@ -9,6 +9,7 @@ deleted. Other queues that are not listed are somebody's, and stay.
 import json
 import sys
 
+from . import automations
 from .api import API, Refused, Unreachable
 from .generation import FORMER, POOL
 from .local import URL
@@ -49,7 +50,7 @@ def setup(api, wanted):
         if name.startswith(wanted["own_prefix"]) and name not in names:
             api.call("DELETE", path + "/queues/" + name)
             done.append("queue %s: deleted" % name)
-    return done
+    return done + automations.setup(api)
 
 
 def main(arguments):

@@ -8,7 +8,7 @@ import fake
 from provision_glue import observe, pool, smoke
 from provision_glue.api import API, Unreachable
 from provision_glue.clock import age, parse
-from provision_glue.generation import POOL
+from provision_glue.generation import AUTOMATIONS, POOL
 
 
 class Pools:
@@ -20,6 +20,8 @@ class Pools:
 
     def __call__(self, method, path, body, _):
         tail = path.rpartition("/")[2]
+        if path == "/automations/filter":
+            return 200, fake.page([dict(automation, id=automation["name"]) for automation in AUTOMATIONS], body)
         if (method, path) == ("POST", "/work_pools/"):
             self.exists, self.kind, self.template = True, body["type"], body.get("base_job_template")
             self.queues["default"] = {"name": "default", "concurrency_limit": None, "priority": 1}
@@ -85,6 +87,8 @@ class Observe(unittest.TestCase):
             return 500, b"oops"
         if path == "/variables/name/provision_registration":
             return 404, {}
+        if path == "/automations/filter":
+            return 200, []
         if path == "/flow_runs/filter":
             rows = [{"state_type": "RUNNING", "infrastructure_pid": "agent-a:12"}] * 3 + [{"state_type": "PENDING", "infrastructure_pid": None}]
             return 200, fake.page(rows, body)
@@ -96,6 +100,7 @@ class Observe(unittest.TestCase):
         self.assertEqual(got["queues"], [{"name": "host-a"}, {"name": "host-b"}])
         self.assertEqual(got["runs"], {"hosts": {"agent-a": {"RUNNING": 3}}})
         self.assertIsNone(got["registration"])
+        self.assertEqual(got["automations"], {automation["name"]: "does not exist" for automation in AUTOMATIONS})
         self.assertIn("500", got["deployments"]["error"])
 
     def test_deployments(self):
