@@ -311,7 +311,7 @@ func (p *production) created(s *site) {
 	}
 
 	p.want(server, "blkid -s TYPE -o value $(readlink -f /dev/disk/by-id/scsi-0DO_Volume_provision-prod-prefect)", "ext4")
-	p.want(server, "findmnt -n -o FSTYPE "+mount+"; cat "+mount+"/postgres/PG_VERSION; ls "+mount+"/keep", "ext4\n13\nborn\nid\nserver")
+	p.want(server, "findmnt -n -o FSTYPE "+mount+"; cat "+mount+"/postgres/PG_VERSION; ls "+mount+"/keep", "ext4\n"+strings.TrimPrefix(p.of.postgres, "postgres:")+"\nborn\nid\nserver")
 	p.want(server, "docker volume inspect --format '{{.Options.device}}' prefect-postgres", mount+"/postgres")
 	if n := p.query(server, "select count(*) from flow_run where state_type = 'COMPLETED'"); n == "0" {
 		p.Error("no completed run in the database")

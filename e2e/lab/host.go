@@ -49,6 +49,7 @@ type Host struct {
 	Lower    []string // the read-only layers under its disk
 	PID      int      // of the process that holds the machine; 0 when off
 	Started  string   // of that process, so that a reused PID is not mistaken for it
+	Apart    []string // addresses that it does not reach: of the hosts that those of its lab are copies of
 
 	lab *Lab
 	dir string
@@ -187,11 +188,15 @@ func (h *Host) connect() (identity string, err error) {
 		path, content string
 		mode          os.FileMode
 	}
+	apart := ""
+	for _, address := range h.Apart {
+		apart += "\n[Route]\nDestination=" + address + "/32\nType=blackhole\n"
+	}
 	for _, f := range []file{
 		{"etc/hostname", h.Name + "\n", 0o644},
 		{"etc/hosts", "127.0.0.1 localhost\n127.0.1.1 " + h.Name + "\n::1 localhost ip6-localhost ip6-loopback\n", 0o644},
 		{"etc/resolv.conf", string(resolv), 0o644},
-		{"etc/systemd/network/10-host0.network", "[Match]\nName=host0\n\n[Network]\nAddress=" + h.Address + "/24\nGateway=" + gateway + "\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n", 0o644},
+		{"etc/systemd/network/10-host0.network", "[Match]\nName=host0\n\n[Network]\nAddress=" + h.Address + "/24\nGateway=" + gateway + "\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n" + apart, 0o644},
 		// A site that has a mirror of its own makes it known so.
 		{"etc/docker/certs.d/" + h.lab.mirrorAddress() + "/ca.crt", string(mirrorCA), 0o644},
 		{"root/.ssh/authorized_keys", string(key), 0o600},

@@ -351,6 +351,9 @@ func (l *Lab) reserve(ctx context.Context, h *Host) error {
 			return fmt.Errorf("reading %s: %w", path, err)
 		}
 		taken[other.Address] = true
+		for _, address := range other.Apart {
+			taken[address] = true
+		}
 	}
 	for octet := 11; h.Address == "" || taken[h.Address]; octet++ {
 		if octet == 255 {

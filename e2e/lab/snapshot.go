@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -61,8 +62,9 @@ func (h *Host) copyTo(ctx context.Context, dir string) error {
 }
 
 // Restore boots hosts with the disks of a snapshot, which are all of this lab's hosts then, in the order
-// in which they were made. Each has the address it had, if that is free, or else another. It returns
-// none if there is no such snapshot.
+// in which they were made. Each has the address it had, if that is free, or else another: then its services
+// still know the address of the host that it is a copy of, and must not reach that one. It returns none if
+// there is no such snapshot.
 func (l *Lab) Restore(ctx context.Context, kind, key string) ([]*Host, error) {
 	paths, err := filepath.Glob(filepath.Join(cacheDir(), snapshotKind(kind)+"-"+key, "*/host.json"))
 	if err != nil || len(paths) == 0 {
@@ -87,8 +89,17 @@ func (l *Lab) Restore(ctx context.Context, kind, key string) ([]*Host, error) {
 		hosts = append(hosts, h)
 	}
 	byAddress(hosts)
+	var before, now []string
 	for _, h := range hosts {
-		h.PID, h.Started = 0, ""
+		before = append(before, h.Address)
+		if err := l.reserve(ctx, h); err != nil {
+			return nil, err
+		}
+		now = append(now, h.Address)
+	}
+	apart := slices.DeleteFunc(before, func(address string) bool { return slices.Contains(now, address) })
+	for _, h := range hosts {
+		h.PID, h.Started, h.Apart = 0, "", apart
 		if err := h.restore(ctx, filepath.Join(cacheDir(), snapshotKind(kind)+"-"+key, h.Name)); err != nil {
 			return nil, fmt.Errorf("restoring %s: %w", h.Name, err)
 		}
@@ -97,9 +108,6 @@ func (l *Lab) Restore(ctx context.Context, kind, key string) ([]*Host, error) {
 }
 
 func (h *Host) restore(ctx context.Context, from string) error {
-	if err := h.lab.reserve(ctx, h); err != nil {
-		return err
-	}
 	h.lab.mu.Lock()
 	h.lab.hosts = append(h.lab.hosts, h)
 	h.lab.mu.Unlock()
