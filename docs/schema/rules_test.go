@@ -51,6 +51,7 @@ var (
 		"caddy.image":     notEmpty,
 
 		"ui.user":           pattern(`^[A-Za-z0-9._@][A-Za-z0-9._@-]{0,63}$`),
+		"postgres.url":      oneForm,
 		"ui.password":       oneForm,
 		"agent.concurrency": from("1", ""),
 		"agent.queues":      different,
