@@ -114,9 +114,40 @@ name = "default"
 	s.apply()
 	s.scheduled(server)
 	s.provision(0, "verify")
+	s.stage("retention", func(s *site) { s.retained2(server) })
 
 	s.exposed(server, 22, 80, 443)
 	s.exposed(worker, 22)
+}
+
+// retained2 makes a run old, and wants it deleted with all that belongs to it, and nothing younger, by a container that is there for that alone.
+func (s *site) retained2(server *lab.Host) {
+	const of = "flow_id = (select id from flow where name = 'report') and state_type = 'COMPLETED'"
+	old := s.query(server, "update flow_run set end_time = end_time - interval '91 days', start_time = start_time - interval '91 days' where id = (select id from flow_run where "+of+" limit 1) returning id")
+	if got := s.query(server, "select count(*) > 0 from log where flow_run_id = '"+old+"'"); got != "t" {
+		s.Fatalf("the run %q has said nothing", old)
+	}
+	young := "select string_agg(id::text, ' ' order by id) from flow_run where end_time > now() - interval '90 days'"
+	before := s.query(server, young)
+	onServer := s.containers(server)
+	s.add("stack.toml", "\n[retention]\nruns = \"90d\"\n")
+	s.apply()
+	s.onlyReplaced(server, onServer, "prefect-retention")
+	s.hardened(server, 4)
+	for _, table := range []string{"flow_run where id", "flow_run_state where flow_run_id", "task_run where flow_run_id", "log where flow_run_id", "artifact where flow_run_id"} {
+		s.until("none is left: "+table, 2*time.Minute, func() bool {
+			return s.query(server, "select count(*) from "+table+" = '"+old+"'") == "0"
+		})
+	}
+	s.want(server, "docker logs prefect-retention 2>&1 | grep -c 'deleted 1 flow runs'", "1")
+	if got := s.query(server, young); got != before {
+		s.Errorf("younger runs are %q, were %q", got, before)
+	}
+	s.again(2)
+	s.edit("stack.toml", "\n[retention]\nruns = \"90d\"\n", "")
+	s.apply()
+	s.running(server, "prefect-caddy", "prefect-postgres", "prefect-server")
+	s.again(2)
 }
 
 // scheduled wants the one schedule of the stack file, once and as it is there, and runs planned by it.
