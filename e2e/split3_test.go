@@ -43,6 +43,7 @@ func testSplit3(t *testing.T) {
 	s.stage("killed", func(s *site) { s.killed3(server, worker) })
 	s.stage("cut runs begin again", func(s *site) { s.retried3(server) })
 	s.stage("several servers", func(s *site) { s.scaled3(server, worker) })
+	s.stage("runs whose host never comes back", func(s *site) { s.zombies3(server) })
 	s.stage("retention", func(s *site) { s.retained3(server) })
 	s.stage("a database elsewhere", func(s *site) { s.elsewhere3(provider, server, worker) })
 }
