@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -74,7 +76,14 @@ func (s *site) mistaken(server, worker, blank *lab.Host) {
 	s.edit("inventory.toml", `roles = ["moving"]`, `roles = ["server"]`)
 
 	// Another stack on the same hosts.
-	s.edit("stack.toml", "[docker]", "name = \"other\"\n\n[docker]")
+	stack := filepath.Join(filepath.Dir(s.inventory), "stack.toml")
+	text, err := os.ReadFile(stack)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if err := os.WriteFile(stack, append([]byte("name = \"other\"\n\n"), text...), 0o600); err != nil {
+		s.Fatal(err)
+	}
 	refused("another stack lives on this host", "/var/lib/provision/prefect")
 	s.edit("stack.toml", "name = \"other\"\n\n", "")
 	s.again(2)
