@@ -18,6 +18,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"mvdan.cc/sh/v3/syntax"
 
+	"provision/files"
 	"provision/provision/platform"
 	"provision/provision/resource"
 	"provision/remote"
@@ -63,7 +64,7 @@ func (s *sent) Stage(context.Context, string, []byte) (string, error) {
 func allScripts(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, inventory := range []string{"../examples/single/onprem.toml", "../examples/split/onprem.toml", droplets(t)} {
+	for _, inventory := range []string{"../examples/single/onprem.toml", "../examples/split/onprem.toml", droplets(t), databaseElsewhere(t)} {
 		s, err := Load(t.Context(), inventory, "")
 		if err != nil {
 			t.Fatal(err)
@@ -144,6 +145,22 @@ func observing(t *testing.T, look string) string {
 	return s.String()
 }
 
+// databaseElsewhere writes the files of a stack whose database is not its own.
+func databaseElsewhere(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"onprem.toml":  "stack = \"stack.toml\"\n[hosts.prefect]\naddress = \"192.0.2.11\"\nroles = [\"server\", \"agent\"]\n",
+		"stack.toml":   fmt.Sprintf("[prefect]\nversion = %q\n", files.Generations[1].Prefect) + "[postgres]\nurl = { file = \"database-url\" }\n",
+		"database-url": "postgresql://user:password@db.example.org/prefect",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "onprem.toml")
+}
+
 // droplets writes the example with droplets where its files are.
 func droplets(t *testing.T) string {
 	t.Helper()
@@ -214,7 +231,7 @@ func TestShellFiles(t *testing.T) {
 			t.Errorf("%s means something else without its comments and indentation:\n%s", path, got)
 		}
 		if !strings.Contains(rendered.String(), strings.TrimSpace(stripped)) && !strings.Contains(rendered.String(), quoted[1:len(quoted)-1]) {
-			t.Errorf("%s is in no script that was rendered", path)
+			t.Errorf("%s is in no script that was rendered: a resource's is if one of the inventories in allScripts has the resource; any other is added there", path)
 		}
 	}
 }
