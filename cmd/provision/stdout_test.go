@@ -23,7 +23,7 @@ var resultLines = []string{
 	"validate -i $I --stack none.toml --json", "plan -i $I --limit nobody --json",
 }
 
-// TestOutputFails: a command whose standard output cannot be resultLines does not end with 0, and says so
+// TestOutputFails: a command whose standard output cannot be written does not end with 0, and says so
 // once, whatever it was that wrote.
 func TestOutputFails(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 
 func TestFamilies(t *testing.T) {
 	t.Parallel()
+	var seen []string
 	for _, tt := range []struct{ os, release, url, suite string }{
 		{"ID=debian\nVERSION_ID=\"13\"\nVERSION_CODENAME=trixie\n", "13", "http://m/debian", "trixie"},
 		{"ID=ubuntu\nVERSION_ID=\"24.04\"\nVERSION_CODENAME=noble\nUBUNTU_CODENAME=noble\n", "24.04", "http://m/ubuntu", "noble"},
@@ -19,9 +20,15 @@ func TestFamilies(t *testing.T) {
 		{"ID=fedora\nVERSION_ID=42\n", "42", "http://m/fedora", "42"},
 	} {
 		os := OSRelease(tt.os)
+		seen = append(seen, os["ID"])
 		f, ok := Find(os["ID"])
 		if got := f.Repository("http://m/", os); !ok || f.Release(os) != tt.release || got != (Repository{tt.url, tt.suite}) || !slices.Contains(f.Releases(), tt.release) {
 			t.Errorf("%q: %v %s %v", tt.os, ok, f.Release(os), got)
+		}
+	}
+	for _, f := range families {
+		if !slices.Contains(seen, f.ID) {
+			t.Errorf("the family %s has no row here", f.ID)
 		}
 	}
 	if _, ok := Find("alpine"); ok {
