@@ -11,10 +11,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"provision/files"
 )
 
 func TestMirrors(t *testing.T) {
@@ -188,6 +191,14 @@ func TestImageSets(t *testing.T) {
 		"gen3": {"python:3.13-slim", "postgres:17", "valkey/valkey:8", "caddy:2"},
 	}, got); diff != "" {
 		t.Errorf("images (-want +got):\n%s", diff)
+	}
+	// Whatever a stack has hosts pull is there.
+	for _, g := range files.Generations {
+		for _, image := range append(g.Parts.Images(), g.Python, g.Postgres) {
+			if strings.Contains(image, ":") && !slices.Contains(got["gen"+g.Major()], image) {
+				t.Errorf("Prefect %s pulls %s, which has no row in imageTable of images.go", g.Prefect, image)
+			}
+		}
 	}
 	for _, tc := range []struct{ names, want []string }{
 		{nil, []string{"gen2"}},
