@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -77,8 +78,9 @@ func paths(h *remotetest.Host, dir string) string {
 func TestRemovedAgentHost(t *testing.T) {
 	t.Parallel()
 	s := arrange(t, layout{agents: 2})
-	s.converge()
 	worker := s.hosts[2]
+	blank := paths(worker, "/")
+	s.converge()
 	neighbour(t, worker)
 	table := s.cut("worker-2")
 
@@ -125,6 +127,20 @@ func TestRemovedAgentHost(t *testing.T) {
 		t.Errorf("left behind:\n%s", got)
 	}
 	untouched(t, worker)
+	// Whatever is on it now and was not there before is known: what a kind of resource makes, it has removed by Leftovers, or it is named here.
+	for path := range strings.Lines(paths(worker, "/")) {
+		path = strings.TrimSpace(path)
+		if !strings.Contains(blank+"\n", path+"\n") && !slices.ContainsFunc(staysClean, func(r *regexp.Regexp) bool { return r.MatchString(path) }) {
+			t.Errorf("left behind: %s", path)
+		}
+	}
+}
+
+// staysClean are the files that may stay on a host without the stack: Docker, its packages and its data, and locks, which belong to no stack.
+var staysClean = []*regexp.Regexp{
+	regexp.MustCompile(`^/etc/docker/daemon\.json$|^/run/docker\.sock$|^/usr/s?bin/(containerd|docker|dockerd)$|^/var/lib/docker/`),
+	regexp.MustCompile(`^/var/lib/provision/(engine|lock)$`),
+	regexp.MustCompile(`^/var/lib/provision\.conf$`), // the neighbour's
 }
 
 // neighbour plants foreign things on a host, and untouched wants them as they were.
