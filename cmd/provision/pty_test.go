@@ -52,7 +52,7 @@ func TestInterrupt(t *testing.T) {
 	reached()
 	s.typed("\x03")
 	s.wait("finishing ")
-	s.wait("add image postgres:13.3 on prefect")
+	s.wait("add image " + newest().Postgres + " on prefect")
 	end()
 	s.exit(130)
 	for _, want := range []string{"interrupted after ", "skipped", "run the same command again to continue"} {
@@ -75,7 +75,7 @@ func TestInterruptTwice(t *testing.T) {
 	s.wait("press Ctrl-C again to abandon")
 	s.typed("\x03")
 	s.exit(130)
-	for _, want := range []string{"abandoning; this may still be running: ", "add image postgres:13.3 on prefect", "it may still be running there", "run the same command again"} {
+	for _, want := range []string{"abandoning; this may still be running: ", "add image " + newest().Postgres + " on prefect", "it may still be running there", "run the same command again"} {
 		if !strings.Contains(s.text(), want) {
 			t.Errorf("not shown: %q in\n%s", want, s.text())
 		}
