@@ -38,7 +38,9 @@ func attacked(t *testing.T, name string, of *generation, flows ...string) (*site
 // testAttacked holds a stack against those who have a part of it: a token, a container, the network,
 // the hosts' process list, what the controller leaves behind. What a token may do at the API of Prefect 3 is in testSplit3, too.
 func testAttacked(t *testing.T) {
-	s, host, authority, secrets := attacked(t, "e2e-attacked", gen3, "ping", "busy")
+	poetry := *gen3 // its flows come by the other kind of lock here
+	poetry.others = []string{"uv.lock"}
+	s, host, authority, secrets := attacked(t, "e2e-attacked", &poetry, "ping", "busy")
 	s.stage("a flow may do what flows need", func(s *site) { s.busy3(host) })
 	s.stage("job variables run nothing", func(s *site) { s.deaf3(host, host) })
 	s.stage("containers hold nothing", func(s *site) { s.confined(host) })

@@ -137,7 +137,7 @@ func (s *site) elsewhere3(a databaseAuthority, server, worker *lab.Host) {
 	const rows = "select concat_ws(' ', (select count(*) from flow_run), (select count(*) from log), (select count(*) from deployment))"
 	s.on(server, "docker stop prefect-caddy prefect-server >/dev/null")
 	before := s.query(server, rows)
-	s.on(server, "docker exec prefect-postgres pg_dump -U prefect --no-owner -Fc prefect | docker run --rm -i --network host -e PGSSLMODE=require -e PGPASSWORD="+quote(canary)+
+	s.on(server, "docker exec prefect-postgres pg_dump -U prefect --no-owner -Fc prefect | docker run --rm -i --network host -e PGSSLMODE=require -e PGCHANNELBINDING=disable -e PGPASSWORD="+quote(canary)+
 		` "$(docker inspect --format '{{.Config.Image}}' prefect-postgres)" pg_restore --no-owner --exit-on-error --no-comments -h `+worker.Address+" -U flows -d flows")
 	if got := there("flows", rows); got != before {
 		s.Fatalf("%s rows there, %s here", got, before)

@@ -73,6 +73,8 @@ func Ask(ctx context.Context, dial func(ctx context.Context, address string) (ne
 	}
 	config.Host, config.Port, config.Database, config.User, config.Password = u.Host, 0, u.Name, u.User, u.password
 	config.Fallbacks, config.RuntimeParams = nil, map[string]string{"application_name": "provision"}
+	// The certificate is verified. For one without a hash of its own (Ed25519) pgx would claim that the server cannot bind, which servers that can refuse.
+	config.ChannelBinding = "disable"
 	config.TLSConfig = &tls.Config{ServerName: u.Host, RootCAs: roots, MinVersion: tls.VersionTLS12}
 	config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	var dialled error
