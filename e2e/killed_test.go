@@ -21,7 +21,7 @@ import (
 // gone. What they started on the host goes on; the next apply is started at once, waits for the end of
 // that, and goes on from there.
 func testKilled(t *testing.T) {
-	s, hosts := newSite(t, "e2e-killed", gen2, lab.HostOptions{Name: "all"})
+	s, hosts := newSite(t, "e2e-killed", gen3, lab.HostOptions{Name: "all"})
 	host := hosts[0]
 
 	p, left := s.working(host, "apt-get .* install ")
