@@ -54,6 +54,7 @@ type site struct {
 	env       []string
 	heard     *bytes.Buffer // all that provision said; nil: nobody wants to know
 	of        *generation
+	elsewhere func(sql string) string // asks a database that is not the stack's own; nil: it is
 }
 
 func newSite(t *testing.T, name string, of *generation, hosts ...lab.HostOptions) (*site, []*lab.Host) {
@@ -246,6 +247,9 @@ func (s *site) hardened(h *lab.Host, n int) {
 // query asks the database, not the API.
 func (s *site) query(h *lab.Host, sql string) string {
 	s.Helper()
+	if s.elsewhere != nil {
+		return s.elsewhere(sql)
+	}
 	return s.on(h, "docker exec prefect-postgres psql -U prefect -d prefect -Atqc "+"'"+strings.ReplaceAll(sql, "'", `'\''`)+"'")
 }
 

@@ -143,6 +143,7 @@ func (s *site) elsewhere3(a databaseAuthority, server, worker *lab.Host) {
 		s.Fatalf("%s rows there, %s here", got, before)
 	}
 	s.apply()
+	s.elsewhere = func(sql string) string { return there("flows", sql) }
 	s.running(server, "prefect-caddy", "prefect-server")
 	s.want(server, "docker volume inspect --format '{{.Name}}' prefect-postgres", "prefect-postgres")
 	s.run(server, "ping", "default")
