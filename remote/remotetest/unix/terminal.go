@@ -16,9 +16,12 @@ func scriptMain(p *Proc) int {
 	}
 	c := p.Fork()
 	c.Terminal = true
-	out := p.Stdout()
-	terminal := newDesc(&Desc{write: func(_ context.Context, b []byte) (int, error) {
-		if _, err := out.Write(bytes.ReplaceAll(b, []byte("\n"), []byte("\r\n"))); err != nil {
+	out := p.FDs[1] // the command may write for a moment longer than this process has descriptors
+	terminal := newDesc(&Desc{write: func(ctx context.Context, b []byte) (int, error) {
+		if out == nil || out.write == nil {
+			return 0, syscall.EBADF
+		}
+		if _, err := out.write(ctx, bytes.ReplaceAll(b, []byte("\n"), []byte("\r\n"))); err != nil {
 			return 0, err
 		}
 		return len(b), nil
