@@ -12,13 +12,7 @@ func TestScale(t *testing.T) {
 	s := arrange(t, layout{agents: 1, stack: prefect3})
 	s.converge()
 	server := s.hosts[0]
-	containers := func() (names []string) {
-		for _, c := range server.Containers() {
-			names = append(names, strings.TrimPrefix(c.Name, "/"))
-		}
-		slices.Sort(names)
-		return names
-	}
+	containers := func() []string { return running(server) }
 	one := []string{"prefect-caddy", "prefect-postgres", "prefect-server"}
 	if got := containers(); !slices.Equal(got, one) {
 		t.Fatalf("%q", got)

@@ -42,11 +42,7 @@ func (v *Volume) Probe(s *Script) {
 	s.Once("docker", scripts.With("docker_state"))
 	s.Once("volumes", scripts.With("volumes", "label", LabelStack))
 	s.Once("major", scripts.With("volume_major"))
-	elsewhere := ""
-	if v.Birth {
-		elsewhere = ElsewherePath(v.Stack)
-	}
-	script := scripts.With("volume_probe", "name", v.Name, "born", v.bornPath(), "elsewhere", elsewhere)
+	script := scripts.With("volume_probe", "name", v.Name, "born", v.bornPath(), "elsewhere", v.elsewherePath())
 	if v.Movable {
 		script += scripts.With("volume_where", "at", v.directory())
 	}
@@ -63,6 +59,14 @@ func (v *Volume) directory() string {
 
 // bornPath marks that the volume was made on this host once.
 func (v *Volume) bornPath() string { return Root + "/" + v.Stack + "/volume." + v.Name }
+
+// elsewherePath is the mark that the data are in a database elsewhere; "" where this volume is none of a database.
+func (v *Volume) elsewherePath() string {
+	if !v.Birth {
+		return ""
+	}
+	return ElsewherePath(v.Stack)
+}
 
 // Paths is the mark.
 func (v *Volume) Paths() []string { return []string{v.bornPath()} }
@@ -127,11 +131,7 @@ func (v *Volume) Do(ctx context.Context, r *Run, c Change) error {
 	if c.Act == Modify {
 		make = "no"
 	}
-	elsewhere := ""
-	if v.Birth {
-		elsewhere = ElsewherePath(v.Stack)
-	}
-	_, err := r.Sh(ctx, v.Host, scripts.With("volume_change", "make", make, "name", v.Name, "stack", v.Stack, "label", LabelStack, "at", v.directory(), "born", v.bornPath(), "elsewhere", elsewhere))
+	_, err := r.Sh(ctx, v.Host, scripts.With("volume_change", "make", make, "name", v.Name, "stack", v.Stack, "label", LabelStack, "at", v.directory(), "born", v.bornPath(), "elsewhere", v.elsewherePath()))
 	return err
 }
 

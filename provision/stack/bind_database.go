@@ -27,7 +27,7 @@ func (b *binder) readDatabase() error {
 	}
 	url, err := database.Parse(text)
 	if err != nil {
-		return bad("what it names "+err.Error(), database.Form)
+		return bad("what it names "+err.Error(), "write it as "+database.Form)
 	}
 	if b.cloud != nil && b.cloud.Disk(b.server) != nil {
 		return bad("the inventory gives "+b.server.Name+" a volume for the database, which is elsewhere", "remove the volume there, or postgres.url here")
