@@ -44,7 +44,13 @@ func (b *imageBuilder) image(ctx context.Context, im image) error {
 			if err := b.install(ctx, parts, im); err != nil {
 				return err
 			}
-			return caddyRoot(ctx, parts, root)
+			if im.goModule == caddyModule {
+				return caddyRoot(ctx, parts, root)
+			}
+			if err := busyboxRoot(ctx, parts, root); err != nil {
+				return err
+			}
+			return goInstall(ctx, filepath.Join(root, "usr/bin"), im.goModule, "")
 		})
 		if err != nil {
 			return err
@@ -311,10 +317,10 @@ func installCPython(ctx context.Context, root, line, from string) error {
 	return nil
 }
 
-// caddyRoot is Caddy over busybox, as upstream's is over Alpine's. parts is a
-// Debian that has what it needs.
-func caddyRoot(ctx context.Context, parts, root string) error {
-	for _, dir := range []string{"bin", "sbin", "usr/bin", "usr/sbin", "etc", "proc", "sys", "dev", "run", "root", "home", "var", "config/caddy", "data/caddy", "srv", "usr/share/caddy"} {
+// busyboxRoot is what images of one Go program are over, as upstream's are over
+// Alpine. parts is a Debian that has what it needs.
+func busyboxRoot(ctx context.Context, parts, root string) error {
+	for _, dir := range []string{"bin", "sbin", "usr/bin", "usr/sbin", "etc", "proc", "sys", "dev", "run", "root", "home", "var"} {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			return err
 		}
@@ -336,8 +342,6 @@ func caddyRoot(ctx context.Context, parts, root string) error {
 		"etc/group":                         "root:x:0:\nnobody:x:65534:\n",
 		"etc/nsswitch.conf":                 "hosts: files dns\n",
 		"etc/ssl/certs/ca-certificates.crt": string(roots),
-		"etc/caddy/Caddyfile":               ":80\nroot * /usr/share/caddy\nfile_server\n",
-		"usr/share/caddy/index.html":        "<!doctype html><title>Caddy works</title>\n",
 	} {
 		if err := writeFile(filepath.Join(root, path), content, 0o644); err != nil {
 			return err
@@ -347,12 +351,31 @@ func caddyRoot(ctx context.Context, parts, root string) error {
 	if _, err := run(ctx, "cp", filepath.Join(parts, "usr/bin/busybox"), filepath.Join(root, "bin/busybox")); err != nil {
 		return err
 	}
-	if _, err := run(ctx, "chroot", root, "/bin/busybox", "--install", "-s"); err != nil {
+	_, err = run(ctx, "chroot", root, "/bin/busybox", "--install", "-s")
+	return err
+}
+
+// caddyRoot is Caddy over it.
+func caddyRoot(ctx context.Context, parts, root string) error {
+	if err := busyboxRoot(ctx, parts, root); err != nil {
 		return err
+	}
+	for _, dir := range []string{"config/caddy", "data/caddy", "srv"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			return err
+		}
+	}
+	for path, content := range map[string]string{
+		"etc/caddy/Caddyfile":        ":80\nroot * /usr/share/caddy\nfile_server\n",
+		"usr/share/caddy/index.html": "<!doctype html><title>Caddy works</title>\n",
+	} {
+		if err := writeFile(filepath.Join(root, path), content, 0o644); err != nil {
+			return err
+		}
 	}
 	if err := BuildCaddy(ctx, filepath.Join(root, "usr/bin")); err != nil {
 		return err
 	}
-	_, err = run(ctx, "setcap", "cap_net_bind_service=+ep", filepath.Join(root, "usr/bin/caddy"))
+	_, err := run(ctx, "setcap", "cap_net_bind_service=+ep", filepath.Join(root, "usr/bin/caddy"))
 	return err
 }

@@ -81,8 +81,10 @@ type (
 		Init          bool                  `yaml:"init"`
 		ReadOnly      bool                  `yaml:"read_only"`
 		CapDrop       []string              `yaml:"cap_drop"`
+		CapAdd        []string              `yaml:"cap_add,omitempty"`
 		SecurityOpt   []string              `yaml:"security_opt"`
 		PidsLimit     int                   `yaml:"pids_limit"`
+		CPUShares     int                   `yaml:"cpu_shares,omitempty"`
 		Ulimits       map[string]int        `yaml:"ulimits"`
 		Logging       logging               `yaml:"logging"`
 		Labels        map[string]string     `yaml:"labels,omitempty"`
@@ -148,6 +150,11 @@ func Harden(s Service) *Service {
 // Bind mounts a directory of the host. One that is missing is an error: made by the engine, it would be empty and owned by root.
 func Bind(source, target string) Mount {
 	return Mount{Type: "bind", Source: source, Target: target, ReadOnly: true, Bind: &bindRule{}}
+}
+
+// WritableBind is Bind, and the container may write there.
+func WritableBind(source, target string) Mount {
+	return Mount{Type: "bind", Source: source, Target: target, Bind: &bindRule{}}
 }
 
 // Volume mounts a volume.

@@ -23,7 +23,7 @@ var Generation = generation.Generation{
 		{Name: "Python 3.8", Image: "python:3.8"},
 		{Name: "PostgreSQL 13", Image: "postgres:13"},
 	},
-	Parts:       generation.Parts{glue.Caddy, retentionPart, serverPart, glue.Postgres, migratePart, agentPart, businessPart, glue.Describe},
+	Parts:       generation.Parts{glue.Caddy, retentionPart, serverPart, glue.Postgres, migratePart, glue.BackupDump, glue.BackupStore, glue.BackupProve, agentPart, businessPart, glue.Describe},
 	Glue:        glue.Programs,
 	Routes:      routes,
 	Owned:       owned,

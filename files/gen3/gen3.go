@@ -17,7 +17,7 @@ var Generation = generation.Generation{
 	Says:        "workers, events, automations; gets updates",
 	Python:      "python:3.13-slim",
 	Postgres:    "postgres:17",
-	Parts:       generation.Parts{glue.Caddy, servicesPart, serverPart, glue.Postgres, valkeyPart, migratePart, agentPart, businessPart, glue.Describe},
+	Parts:       generation.Parts{glue.Caddy, servicesPart, serverPart, glue.Postgres, valkeyPart, migratePart, glue.BackupDump, glue.BackupStore, glue.BackupProve, agentPart, businessPart, glue.Describe},
 	Glue:        glue.Programs,
 	Routes:      routes,
 	Owned:       owned,

@@ -80,6 +80,8 @@ type Zones struct {
 type BuildInput struct {
 	Base           string // a Python image, under the name by which the host has it: a mirror is no part of it
 	Caddy          string // the image of Caddy
+	Postgres       string // the image of PostgreSQL
+	Restic         string // the image of restic
 	CACertificates []byte // PEM, trusted in the build and in the image beside the base's own
 	Project        string // directory of the flows' project; "" is the built-in one
 }

@@ -102,6 +102,7 @@ const (
 	ImagePrefect  = "prefect"
 	ImageBusiness = "business-logic"
 	ImageCaddy    = "caddy"
+	ImageBackup   = "backup"
 )
 
 // Input is what the projects of one host are rendered from.
@@ -135,7 +136,18 @@ type Input struct {
 	RetryCutRuns bool // a run that is cut off begins again
 	Servers      int  // of Prefect, that answer beside each other; 0 is one
 	DatabasePort int  // of a database elsewhere, whose url is in the server's secrets; 0 is the stack's own
+
+	Backup *Backup // nil for none
 }
+
+// Backup says what becomes of the stack's backups.
+type Backup struct {
+	Repository string // directory on the server host
+	Keep       Keep
+}
+
+// Keep says of how many days, weeks and months the newest backup stays.
+type Keep struct{ Daily, Weekly, Monthly int }
 
 // DatabaseURL is the file in the server's secrets with the url of a database elsewhere.
 const DatabaseURL = "database_url"
@@ -207,7 +219,7 @@ func (ps Parts) Networks() (kinds []naming.Network) {
 
 // Images are the images that the parts run, in the order in which they come to a host: the named ones, then those of one part.
 func (ps Parts) Images() (images []string) {
-	named := []string{ImagePostgres, ImagePrefect, ImageBusiness, ImageCaddy}
+	named := []string{ImagePostgres, ImagePrefect, ImageBusiness, ImageCaddy, ImageBackup}
 	for _, image := range named {
 		if slices.ContainsFunc(ps, func(p Part) bool { return p.Image == image }) {
 			images = append(images, image)

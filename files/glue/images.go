@@ -12,7 +12,7 @@ import (
 	"provision/files/naming"
 )
 
-//go:embed caddy.Dockerfile.tmpl python/received.py python/entrypoint python/bin python/provision_glue/*.py
+//go:embed caddy.Dockerfile.tmpl backup.Dockerfile.tmpl backup python/received.py python/entrypoint python/bin python/provision_glue/*.py
 var shared embed.FS
 
 // Images builds the images of a generation.
@@ -37,10 +37,10 @@ type Locked struct {
 
 // recipe is what the Dockerfiles depend on.
 type recipe struct {
-	Base, Caddy string
-	UID         string // of who runs in it, and of the group
-	CA          bool
-	Business    bool
+	Base, Caddy, Restic string
+	UID                 string // of who runs in it, and of the group
+	CA                  bool
+	Business            bool
 	Locked
 }
 
@@ -59,6 +59,8 @@ func (i Images) Build(image string, in generation.BuildInput) (buildcontext.Cont
 		return i.business(r, in)
 	case generation.ImageCaddy:
 		return caddyContext(in)
+	case generation.ImageBackup:
+		return backupContext(in)
 	}
 	return buildcontext.Context{}, fmt.Errorf("the image %s is not built", image)
 }

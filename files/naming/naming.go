@@ -21,6 +21,7 @@ const (
 	PrefectUID  = "10001"
 	CaddyUID    = "10002"
 	PostgresUID = "999"
+	RootUID     = "0"
 )
 
 // UID is the user of a container that is of none of these programs: 3 and higher, each number for one program.
@@ -88,6 +89,10 @@ func (s Stack) Dir() string { return Root + "/" + string(s) }
 
 // RoleDir is the directory of a role's Compose project, and of all that it mounts.
 func (s Stack) RoleDir(role string) string { return s.Dir() + "/" + role }
+
+// Backups is the directory of the stack's backups on the server host. It lies outside of the stack's own, so that nothing that cleans up there
+// takes the backups along, whatever its version.
+func (s Stack) Backups() string { return "/var/backups/provision-" + string(s) }
 
 // Project is the Compose project of a role.
 func (s Stack) Project(role string) string { return string(s) + "-" + role }

@@ -8,6 +8,8 @@ type Init interface {
 	Enable(unit string) string
 	Disable(unit string) string
 	Enabled(unit string) string
+	// Active prints "active" if a unit runs, or waits for its time.
+	Active(unit string) string
 	// Start starts a unit and has it start at boot, Restart ends and starts it, Status says how it is.
 	Start(unit string) string
 	Restart(unit string) string
@@ -23,6 +25,7 @@ func (systemd) Reread() string             { return "systemctl daemon-reload" }
 func (systemd) Enable(unit string) string  { return "systemctl enable " + unit }
 func (systemd) Disable(unit string) string { return "systemctl disable " + unit }
 func (systemd) Enabled(unit string) string { return "systemctl is-enabled " + unit }
+func (systemd) Active(unit string) string  { return "systemctl is-active " + unit }
 func (systemd) Start(unit string) string   { return "systemctl enable --now " + unit }
 func (systemd) Restart(unit string) string { return "systemctl restart " + unit }
 func (systemd) Status(unit string) string  { return "systemctl status --no-pager --lines 20 " + unit }

@@ -33,6 +33,8 @@ type Leftovers struct {
 	Order []Stopped
 	// Guarded says that the host has networks of the stack, and with them the rules that close these.
 	Guarded bool
+	// BackedUp says that the host makes backups.
+	BackedUp bool
 	// Readers are those who read a directory as a whole, and so see that files in it are removed.
 	Readers map[string][]ID
 	After   []ID // all other resources of the host: what is wanted is there before anything is removed
@@ -54,7 +56,7 @@ func (l *Leftovers) Needs() []ID  { return append([]ID{EngineID(l.Host)}, l.Afte
 func (l *Leftovers) base() string { return naming.Stack(l.Stack).Dir() }
 
 func (l *Leftovers) Probe(s *Script) {
-	s.Record(l.ID(), scripts.With("leftovers_probe", "b", l.base(), "unit", guardUnit))
+	s.Record(l.ID(), scripts.With("leftovers_probe", "b", l.base(), "unit", guardUnit, "timer", backupTimer))
 }
 
 // ownName is every name that provision gives to a file; nothing else is removed.
@@ -101,6 +103,9 @@ func (l *Leftovers) Diff(w World) []Change {
 	rec, filesKnow := w.Fact(l.ID())
 	if guard := NetworkGuardID(l.Host); !l.Guarded && rec.Fields["guard"] != "" {
 		remove(guard.Kind, guard.Name, "no network of the stack is wanted here any more", "")
+	}
+	if backups := BackupsID(l.Host); !l.BackedUp && rec.Fields["backups"] != "" {
+		remove(backups.Kind, backups.Name, "no backups of the stack are made here any more; those that there are stay", "")
 	}
 	for _, ref := range l.oldImages(d) {
 		remove("image", ref, "it is no longer used", "")
@@ -200,6 +205,8 @@ func (l *Leftovers) Do(ctx context.Context, r *Run, c Change) error {
 		script = scripts.With("leftovers_remove", "kind", c.ID.Kind, "n", c.ID.Name)
 	case "networks":
 		script = removeGuard()
+	case "backups":
+		script = removeBackups()
 	default:
 		script = remote.Args(removals(c.Diff)...) + scripts.With("leftovers_files", "root", Root, "b", l.base())
 	}

@@ -115,7 +115,11 @@ func (f *SecretFile) Diff(w World) []Change {
 			return nil // see WhyUnknown
 		case Yes:
 			anew := fmt.Sprintf("To begin with empty data, remove what is there yourself (docker volume rm %s) and say so: provision apply --new-data", f.Precious.Name)
-			if f.Precious.Kind != "volume" {
+			switch f.Precious.Kind {
+			case "volume":
+			case "repository":
+				anew = fmt.Sprintf("To begin with an empty repository, move %s away yourself", f.Precious.Name)
+			default:
 				anew = "To begin with empty data, give the stack an empty database"
 			}
 			return []Change{{

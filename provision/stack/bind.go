@@ -150,8 +150,8 @@ func (b *binder) contexts() error {
 		}
 		return built{b.names.Image(kind) + ":" + c.Hash, c}, nil
 	}
-	in := generation.BuildInput{Base: b.stack.Prefect.Image, Caddy: b.stack.Caddy.Image, CACertificates: cas, Project: b.stack.BusinessLogic.Path}
-	for _, image := range []string{generation.ImagePrefect, generation.ImageBusiness, generation.ImageCaddy} {
+	in := generation.BuildInput{Base: b.stack.Prefect.Image, Caddy: b.stack.Caddy.Image, Postgres: b.stack.Postgres.Image, Restic: b.stack.Backup.Image, CACertificates: cas, Project: b.stack.BusinessLogic.Path}
+	for _, image := range []string{generation.ImagePrefect, generation.ImageBusiness, generation.ImageCaddy, generation.ImageBackup} {
 		c, err := b.stack.Generation().Build(image, in)
 		made, err := name(image, c, err)
 		if err != nil {
@@ -306,7 +306,9 @@ func (b *binder) accounts(h *inventory.Host) *resource.Accounts {
 	of := map[string]string{}
 	for _, role := range h.Roles {
 		for _, p := range b.parts.Roled(string(role)) {
-			of[p.UID] = p.Title
+			if p.UID != naming.RootUID {
+				of[p.UID] = p.Title
+			}
 		}
 	}
 	return &resource.Accounts{Host: h.Name, Of: of}
@@ -329,11 +331,15 @@ func (b *binder) subnet(n naming.Network) netip.Prefix {
 	return map[naming.Network]netip.Prefix{naming.ServerNetwork: nets.Server, naming.DatabaseNetwork: nets.Database, naming.AgentNetwork: nets.Agent}[n]
 }
 
+func (b *binder) repositoryPassword() string {
+	return b.base + "/server/secrets/backup/repository_password"
+}
+
 func (b *binder) encryptionKey() string { return b.base + "/server/secrets/server/encryption_key" }
 
 // leftovers adds what looks for things that nothing else on the host stands for.
 func (b *binder) leftovers(h *inventory.Host) {
-	l := &resource.Leftovers{Host: h.Name, Stack: b.stack.Name, Agents: b.agents, Cleaned: b.cleaned, Order: b.stopping, Keep: []string{b.base + "/id", b.base + "/salt", b.base + "/born", b.encryptionKey()}}
+	l := &resource.Leftovers{Host: h.Name, Stack: b.stack.Name, Agents: b.agents, Cleaned: b.cleaned, Order: b.stopping, Keep: []string{b.base + "/id", b.base + "/salt", b.base + "/born", b.encryptionKey(), b.repositoryPassword()}}
 	for _, v := range naming.Volumes {
 		l.Keep = append(l.Keep, b.base+"/volume."+b.names.Volume(v))
 	}
@@ -341,6 +347,8 @@ func (b *binder) leftovers(h *inventory.Host) {
 		id := r.ID()
 		l.After = append(l.After, id)
 		switch r := r.(type) {
+		case *resource.Backups:
+			l.BackedUp = true
 		case *resource.CaddyFiles:
 			l.Readers = map[string][]resource.ID{r.Dir: {id}}
 		case *resource.CaddyLoaded:
@@ -350,6 +358,8 @@ func (b *binder) leftovers(h *inventory.Host) {
 			l.Files = append(l.Files, p.Paths()...)
 		}
 		switch id.Kind {
+		case "backups":
+			l.Containers = append(l.Containers, b.names.Container("backup"))
 		case "container":
 			l.Containers = append(l.Containers, id.Name)
 		case "network":

@@ -32,6 +32,7 @@ func (b *binder) input(h *inventory.Host) generation.Input {
 		CA: b.ownCA(), ExtraHosts: extra, Queues: b.stack.Queues(h), Concurrency: b.stack.Concurrency(h), StopGrace: b.stack.BusinessLogic.StopGrace,
 		Serve: b.serve(), APIAll: b.stack.BusinessLogic.API == APIAll, Proxy: b.inv.Site.Proxy, NoProxy: b.inv.Site.NoProxy,
 		Retention: b.stack.Retention.forServer(), RetryCutRuns: b.stack.BusinessLogic.CutRuns == CutRetry, Servers: b.stack.Scale.Servers, DatabasePort: b.databasePort(),
+		Backup: b.stack.backups(),
 	}
 }
 
@@ -56,6 +57,8 @@ func (b *binder) images(host, role string, in generation.Input) {
 			b.image(host, b.built[image], b.stack.Prefect.Image, b.stack.Caddy.Image)
 		case generation.ImagePrefect, generation.ImageBusiness:
 			b.image(host, b.built[image], b.stack.Prefect.Image)
+		case generation.ImageBackup:
+			b.image(host, b.built[image], b.stack.Postgres.Image, b.stack.Backup.Image)
 		default:
 			b.pulled(host, image)
 		}

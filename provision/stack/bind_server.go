@@ -86,6 +86,7 @@ func (b *binder) serverRole(h *inventory.Host) error {
 		}
 	}
 	more["caddy"] = needed{after: append([]resource.ID{caddyConfig.ID(), caddyFiles.ID(), b.named}, b.allTokens()...)}
+	b.backups(host, identity)
 	order, containers := b.containers(naming.RoleServer, in, rendered, more)
 	for _, part := range order {
 		c := containers[part]

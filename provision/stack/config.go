@@ -44,6 +44,8 @@ type Stack struct {
 	Scale Scale `toml:"scale"`
 	// Retention says how long things are kept in the database.
 	Retention Retention `toml:"retention"`
+	// Backup says how the database, the artifacts and the stack's secrets are backed up.
+	Backup Backup `toml:"backup"`
 	// Docker says where the engine comes from and which networks it makes.
 	Docker Docker `toml:"docker"`
 
@@ -201,6 +203,10 @@ func Of(g generation.Generation) *Stack {
 			CutRuns:   CutCrash,
 		},
 		Scale: Scale{Servers: 1},
+		Backup: Backup{
+			Enabled: true, At: "03:30", Verify: VerifyDaily, Image: "restic/restic:0.18.1",
+			Keep: Keep{Daily: 7, Weekly: 4, Monthly: 6},
+		},
 		Docker: Docker{
 			Source: DockerAuto,
 			Subnets: Subnets{

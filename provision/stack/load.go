@@ -49,6 +49,7 @@ func load(doc *strict.Document) (*Stack, strict.Problems) {
 	}
 	inventory.Queues(c.Document, "agent.queues", s.Agent.Queues)
 	c.retention(s)
+	c.backup(s)
 	switch most := s.Generation().Servers; {
 	case s.Scale.Servers < 1:
 		c.Add("scale.servers", "must be 1 or more", "")

@@ -1,0 +1,4 @@
+# unit, timer: the files of both units. disable and reread are functions of the init system.
+disable || true
+rm -f "$unit" "$timer"
+reread
