@@ -154,6 +154,8 @@ type HostStatus struct {
 	Absent   bool             `json:"absent,omitempty"` // a droplet that does not exist, or is not set up
 	Services []ServiceStatus  `json:"services"`
 	Problems []string         `json:"problems,omitempty"`
+	// Backup is on the host that makes them.
+	Backup *BackupStatus `json:"backup,omitempty"`
 	// AtWork says who changes the host at the moment, and since when.
 	AtWork string `json:"at_work,omitempty"`
 }
@@ -196,6 +198,7 @@ func (p *Pass) Status(ctx context.Context) ([]HostStatus, error) {
 			hs.Services = append(hs.Services, ServiceStatus{name, remote.Sanitize(c.Name), remote.Sanitize(c.Image), remote.Sanitize(c.State), remote.Sanitize(c.Health), c.Started, c.Restarts})
 		}
 		if hs.Error == "" {
+			hs.Backup = p.backupStatus(w, on[name], h.Has(inventory.RoleServer))
 			for _, r := range on[name] {
 				if c, ok := r.(resource.Checker); ok {
 					for _, problem := range c.Check(w) {

@@ -69,6 +69,14 @@ var (
 
 		"scale.servers": from("1", "8"),
 
+		"backup.repository":   pattern(`^/[A-Za-z0-9._/@+-]+$`),
+		"backup.at":           pattern(`^([01][0-9]|2[0-3]):[0-5][0-9]$`),
+		"backup.verify":       oneOf(stack.VerifyDaily, stack.VerifyWeekly, stack.VerifyNever),
+		"backup.keep.daily":   from("0", "1000"),
+		"backup.keep.weekly":  from("0", "1000"),
+		"backup.keep.monthly": from("0", "1000"),
+		"backup.image":        notEmpty,
+
 		"docker.key":    pattern(`^(0[xX])?( *[0-9A-Fa-f]){40} *$`),
 		"docker.source": oneOf(stack.DockerAuto, stack.DockerOfficial, stack.DockerDistro, stack.DockerPresent),
 	}

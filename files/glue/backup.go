@@ -32,7 +32,7 @@ var (
 		When:     backedUp,
 		Define: func(in generation.Input, _ generation.Site) (compose.Service, error) {
 			return compose.Service{
-				Entrypoint:  []string{"/opt/provision/dump"},
+				Entrypoint:  []string{"/opt/provision/backup-dump"},
 				Environment: map[string]string{"PGHOST": "postgres", "PGPORT": "5432"},
 				Volumes:     []compose.Mount{compose.WritableBind(work(in, "dump"), "/dump")},
 				CPUShares:   128,
@@ -47,7 +47,7 @@ var (
 		Define: func(in generation.Input, _ generation.Site) (compose.Service, error) {
 			readOnly := func(m compose.Mount) compose.Mount { m.ReadOnly = true; return m }
 			return compose.Service{
-				Entrypoint: []string{"/opt/provision/repository"},
+				Entrypoint: []string{"/opt/provision/backup-repository"},
 				// Locks of a repository name the host. A container's own name would be another one each time.
 				Hostname: in.Stack.Container("backup"),
 				Environment: map[string]string{
@@ -76,7 +76,7 @@ var (
 		When: backedUp,
 		Define: func(in generation.Input, _ generation.Site) (compose.Service, error) {
 			return compose.Service{
-				Entrypoint: []string{"/opt/provision/prove"},
+				Entrypoint: []string{"/opt/provision/backup-prove"},
 				Volumes:    []compose.Mount{compose.WritableBind(work(in, "proof"), "/proof")},
 				ShmSize:    "256m",
 				CPUShares:  128,

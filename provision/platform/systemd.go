@@ -4,7 +4,7 @@ package platform
 type Init interface {
 	// Reread has it read unit files that were changed.
 	Reread() string
-	// Enable has a unit start at boot, Disable takes that back, Enabled prints "enabled" if it does.
+	// Enable has a unit start at boot, Disable takes that back and ends it, Enabled prints "enabled" if it does.
 	Enable(unit string) string
 	Disable(unit string) string
 	Enabled(unit string) string
@@ -23,7 +23,7 @@ type systemd struct{}
 
 func (systemd) Reread() string             { return "systemctl daemon-reload" }
 func (systemd) Enable(unit string) string  { return "systemctl enable " + unit }
-func (systemd) Disable(unit string) string { return "systemctl disable " + unit }
+func (systemd) Disable(unit string) string { return "systemctl disable --now " + unit }
 func (systemd) Enabled(unit string) string { return "systemctl is-enabled " + unit }
 func (systemd) Active(unit string) string  { return "systemctl is-active " + unit }
 func (systemd) Start(unit string) string   { return "systemctl enable --now " + unit }

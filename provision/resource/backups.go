@@ -136,7 +136,7 @@ func (b *Backups) Do(ctx context.Context, r *Run, _ Change) error {
 // removeBackups takes the units away. Backups stay.
 func removeBackups() string {
 	init := platform.Systemd
-	return remote.Function("disable", init.Disable("--now "+backupName+".timer")) + remote.Function("reread", init.Reread()) +
+	return remote.Function("disable", init.Disable(backupName+".timer")) + remote.Function("reread", init.Reread()) +
 		scripts.With("backups_remove", "unit", backupUnit, "timer", backupTimer)
 }
 
@@ -152,15 +152,15 @@ type BackupState struct {
 // State reads what the host has said.
 func (b *Backups) State(w World) (BackupState, Know) {
 	rec, know := w.Fact(b.ID())
-	s := BackupState{Last: pairs(rec.Fields["last"]), Newest: pairs(rec.Fields["newest"]), SameDisk: rec.Fields["samedisk"] != ""}
+	s := BackupState{Last: Pairs(rec.Fields["last"]), Newest: Pairs(rec.Fields["newest"]), SameDisk: rec.Fields["samedisk"] != ""}
 	if s.Last["result"] == "running" && rec.Fields["busy"] == "" {
 		s.Last["result"], s.Last["why"] = "failed", "it was killed, or the host went down"
 	}
 	return s, know
 }
 
-// pairs reads lines of a key and a value.
-func pairs(text string) map[string]string {
+// Pairs reads lines of a key and a value.
+func Pairs(text string) map[string]string {
 	var out map[string]string
 	for line := range strings.Lines(text) {
 		key, value, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")

@@ -58,6 +58,7 @@ type composeService struct {
 	SecurityOpt     []string             `yaml:"security_opt"`
 	PidsLimit       int64                `yaml:"pids_limit"`
 	MemLimit        string               `yaml:"mem_limit"`
+	CPUShares       int64                `yaml:"cpu_shares"`
 	Logging         composeLogging       `yaml:"logging"`
 	Labels          pairs                `yaml:"labels"`
 	Ulimits         map[string]yaml.Node `yaml:"ulimits"`

@@ -56,6 +56,7 @@ func stackPrograms() map[string]func(*proc) int {
 		},
 	}
 	all[glueBridge] = bridgeMain
+	all["backup-dump"], all["backup-repository"], all["backup-prove"] = backupDump, backupRepository, backupProve
 	return all
 }
 

@@ -276,18 +276,22 @@ func (h *Host) readUnitFiles() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, i := range infos {
-		if name, ok := strings.CutSuffix(i.Name(), ".service"); ok && h.units[name] == nil {
+		name, ok := strings.CutSuffix(i.Name(), ".service")
+		if (ok || strings.HasSuffix(name, ".timer")) && h.units[name] == nil {
 			h.units[name] = &unit{}
 		}
 	}
 }
 
-// unitCommand is what a unit of such a file runs: the text of its ExecStart=/bin/sh -c '...'.
+// unitCommand is what a unit of such a file runs: the text of its ExecStart=/bin/sh -c '...', or its ExecStart=/bin/sh FILE.
 func (h *Host) unitCommand(name string) string {
 	b, _ := h.sys.Tree.ReadFile(unitFiles + "/" + name + ".service")
 	for l := range strings.Lines(string(b)) {
 		if text, ok := strings.CutPrefix(strings.TrimSpace(l), "ExecStart=/bin/sh -c '"); ok {
 			return strings.TrimSuffix(text, "'")
+		}
+		if file, ok := strings.CutPrefix(strings.TrimSpace(l), "ExecStart=/bin/sh /"); ok {
+			return "exec /bin/sh /" + file
 		}
 	}
 	return ""

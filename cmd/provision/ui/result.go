@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"provision/provision"
 	"provision/provision/report"
@@ -74,6 +75,9 @@ func Status(w io.Writer, s Style, url string, hosts []provision.HostStatus, next
 				fmt.Fprintf(w, "  restarted %s", Count(c.Restarts, "time"))
 			}
 			fmt.Fprintln(w)
+		}
+		if line := backups(s, h.Backup, time.Now()); line != "" {
+			fmt.Fprintln(w, "  "+line)
 		}
 		for _, p := range h.Problems {
 			fmt.Fprintf(w, "  %s %s\n", s.red("problem:"), p)
