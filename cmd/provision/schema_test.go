@@ -75,13 +75,18 @@ func TestSchema(t *testing.T) {
 	check(0, "verify", "--smoke")
 	check(0, "status")
 	check(0, "credentials")
+	check(0, "backups")
+	check(0, "backup")
+	check(0, "backups")
+	check(0, "status")
+	check(0, "credentials", "--recovery")
 	if err := server.WriteFile(demoDrift, "edited", 0o644); err != nil {
 		t.Fatal(err)
 	}
 	check(2, "plan", "--detailed-exitcode")
 	server.Close()
 	check(10, "status")
-	for _, kind := range []string{"connect", "observe", "plan", "lock", "round", "change", "progress", "note", "verify", "report", "error", "status", "credentials", "valid", "topology", "version"} {
+	for _, kind := range []string{"connect", "observe", "plan", "lock", "round", "change", "progress", "note", "verify", "report", "error", "status", "credentials", "backup", "backups", "valid", "topology", "version"} {
 		if seen[kind] == 0 {
 			t.Errorf("no line of type %s was printed", kind)
 		}

@@ -108,7 +108,7 @@ func (b *Backups) Diff(w World) []Change {
 		c.Act, c.Why = Add, "nothing makes backups of this stack"
 	case strings.TrimSpace(rec.Fields["directories"]) != b.wantedDirectories():
 		c.Why = "its directories are not there, or do not belong to whom they should"
-	case rec.Fields["sums"] != digest([]byte(service))+" "+digest([]byte(timer)):
+	case strings.TrimSpace(rec.Fields["sums"]) != digest([]byte(service))+"\n"+digest([]byte(timer)):
 		c.Why = "its units differ"
 	case rec.Fields["enabled"] != "enabled" || rec.Fields["active"] != "active":
 		c.Why = "its timer does not run"

@@ -1,2 +1,2 @@
 # dir, repository: as in backups_probe.sh. Where either says that there were backups, their password is not made anew.
-if [ -e "$repository/config" ] || [ -n "$(ls -A "$dir/receipts" 2>/dev/null)" ]; then yes; else no; fi
+if [ -e "$repository/config" ] || [ -n "$(ls "$dir/receipts" 2>/dev/null)" ]; then yes; else no; fi

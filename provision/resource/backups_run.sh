@@ -69,7 +69,7 @@ if [ -n "$prove" ]; then
 fi
 
 step='removing old backups'
-proved=$(grep -l '^verdict proved' "$dir/receipts"/* 2>/dev/null | while read -r f; do printf '%s %s\n' "$(get "$f" began)" "${f##*/}"; done | sort -n | tail -n 1)
+proved=$(grep -l '^verdict proved' "$dir/receipts"/* 2>/dev/null | while read -r f; do printf '%s %s\n' "$(get "$f" began)" "${f##*/}"; done | sort | tail -n 1)
 if [ -n "$proved" ]; then
 	echo "$step"
 	once backup-store forget "${proved#* }" >"$work/removed"

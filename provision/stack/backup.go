@@ -72,12 +72,7 @@ func (c checker) backup(s *Stack) {
 		c.Add("backup.keep", "would keep no backup", "write enabled = false, if there shall be none")
 	}
 	c.image("backup.image", b.Image)
-	if s.Postgres.URL.Set() {
-		if c.Has("backup") && b.Enabled {
-			c.Add("backup", "a database elsewhere is backed up by whoever runs it, not by provision", "write enabled = false")
-		}
-		b.Enabled = false
-	}
+	b.Enabled = b.Enabled && !s.Postgres.URL.Set() // who runs a database elsewhere backs it up
 }
 
 // repository is the directory of the backups.
