@@ -31,6 +31,9 @@ func testSingle(t *testing.T) {
 	s.contains(progress, "Completed in container business-logic-all")
 	s.again(1)
 
+	s.backedUp(host)
+	s.badBackups(host)
+
 	// Broken by hand: each is named by the plan and healed.
 	s.edit("inventory.toml", `user = "careful"`, `user = "ops"`)
 	s.edit("inventory.toml", "[sudo]\npassword = { env = \"LAB_SUDO\" }\n", "")

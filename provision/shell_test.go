@@ -79,7 +79,7 @@ func allScripts(t *testing.T) map[string]string {
 		host := func(context.Context, string) (resource.Host, error) { return to, nil }
 		for _, r := range s.Resources {
 			for _, act := range []resource.Act{resource.Add, resource.Modify, resource.Replace, resource.Remove, resource.Reload, resource.Await} {
-				for _, id := range []resource.ID{r.ID(), {Host: r.ID().Host, Kind: "container", Name: "x"}, {Host: r.ID().Host, Kind: "networks", Name: "x"}, {Host: r.ID().Host, Kind: "files in", Name: "x"}} {
+				for _, id := range []resource.ID{r.ID(), {Host: r.ID().Host, Kind: "container", Name: "x"}, {Host: r.ID().Host, Kind: "networks", Name: "x"}, {Host: r.ID().Host, Kind: "backups"}, {Host: r.ID().Host, Kind: "files in", Name: "x"}} {
 					if _, ok := r.(*resource.Leftovers); !ok && id != r.ID() {
 						continue
 					}

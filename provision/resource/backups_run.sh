@@ -11,8 +11,10 @@ work=$dir/work began=$(date +%s) step='its begin' id=''
 # The lock is this process's alone: what it leaves behind when it is killed, the next one ends.
 exec 9>>"$dir/lock"
 flock -n 9 || { echo 'another backup is being made' >&2; exit 75; }
-put() { sync "$1"; mv -fT "$1" "$2"; sync "${2%/*}"; }
+put() { sync "$1"; mv -f "$1" "$2"; sync "${2%/*}"; }
 tell() { { printf '%s\n' "began $began" "ended $(date +%s)" "step $step" "$@"; [ -z "$id" ] || printf 'id %s\n' "$id"; } >"$dir/last.new"; put "$dir/last.new" "$dir/last"; }
+# begin says which step it is, to who waits and to who finds out later that it was killed in it.
+begin() { echo "$step"; tell 'result running'; }
 ended() {
 	code=$?
 	docker rm -f "$container" >/dev/null 2>&1 || true
@@ -20,7 +22,8 @@ ended() {
 	[ "$code" -ne 0 ] || return 0
 	cat "$work/said" >&2 || true
 	why=$(grep . "$work/said" 2>/dev/null | tail -n 1 | cut -c1-400) || why=''
-	[ -z "$id" ] || receipt failed "$why"
+	# What was proved before this is not taken back by what came after it.
+	[ "$step" != 'proving it' ] || receipt failed "$why"
 	tell 'result failed' "code $code" "why ${why:-it was ended}"
 }
 # once SERVICE [ARGUMENT...] runs a service to its end.
@@ -38,28 +41,30 @@ receipt() {
 	} >"$dir/receipts/.new"
 	put "$dir/receipts/.new" "$dir/receipts/$id"
 }
+# newest is when the newest proved backup was begun, and its id.
+newest() { for f in "$dir/receipts"/*; do if [ -f "$f" ] && [ "$(get "$f" verdict)" = proved ]; then echo "$(get "$f" began) ${f##*/}"; fi; done | sort | tail -n 1; }
 : >"$work/said"
 trap ended EXIT
 trap 'exit 143' HUP INT TERM
-tell 'result running'
 
 step='the dump of the database'
-echo "$step"
+begin
 rm -f "$work/receipt" "$work/stored" "$work/fetched.txt" "$work/proof.txt"
 once backup-dump >"$work/receipt"
 { echo 'format 1'; echo "stack $stack"; echo "identity $(cat "$stackdir/id")"; echo "began $began"; [ -z "$kind" ] || echo "kind $kind"; cat "$work/receipt"; } >"$work/store/receipt.txt"
 
 step='storing it in the repository'
-echo "$step"
+begin
 export KIND="$kind"
 once ${kind:+-e KIND} backup-store store >"$work/stored"
 id=$(get "$work/stored" id)
 receipt unproved
 
-case $verify in daily) prove=yes ;; never) prove='' ;; *) prove=yes; [ -z "$(find "$dir/receipts" -type f -mtime -6 -exec grep -l '^verdict proved' {} + 2>/dev/null)" ] || prove='' ;; esac
+last=$(newest)
+case $verify in daily) prove=yes ;; never) prove='' ;; *) prove=yes; [ -z "$last" ] || [ "$((began - ${last% *}))" -gt 518400 ] || prove='' ;; esac
 if [ -n "$prove" ]; then
 	step='proving it'
-	echo "$step"
+	begin
 	t=$(date +%s)
 	once backup-store fetch "$id" >"$work/fetched.txt"
 	# shellcheck disable=SC2046 # extensions are words
@@ -69,9 +74,9 @@ if [ -n "$prove" ]; then
 fi
 
 step='removing old backups'
-proved=$(grep -l '^verdict proved' "$dir/receipts"/* 2>/dev/null | while read -r f; do printf '%s %s\n' "$(get "$f" began)" "${f##*/}"; done | sort | tail -n 1)
+proved=$(newest)
 if [ -n "$proved" ]; then
-	echo "$step"
+	begin
 	once backup-store forget "${proved#* }" >"$work/removed"
 	while read -r word old; do [ "$word" != removed ] || rm -f "$dir/receipts/$old"; done <"$work/removed"
 fi

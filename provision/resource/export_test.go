@@ -28,3 +28,6 @@ type Machine = machine
 
 // SetNonce says which run's nonce the digest of a given value is salted with.
 func (f *SecretFile) SetNonce(nonce string) { f.nonce = nonce }
+
+// Units are the texts of the units.
+func (b *Backups) Units() (service, timer string) { return b.units() }

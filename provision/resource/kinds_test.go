@@ -252,3 +252,40 @@ func TestPulledImageHasManyNames(t *testing.T) {
 		t.Errorf("that of another registry: %+v", got)
 	}
 }
+
+func TestBackupsDiff(t *testing.T) {
+	t.Parallel()
+	b := &Backups{Host: "h", Stack: "s", Dir: "/b", Repository: "/b/repository", At: "03:30", UID: "999"}
+	service, timer := b.Units()
+	sums := Digest([]byte(service)) + "\n" + Digest([]byte(timer))
+	const good = "0:0 700 directory\n0:0 700 directory\n0:0 700 directory\n0:0 700 directory\n0:0 700 directory\n0:0 700 directory\n999:999 700 directory\n999:999 700 directory\n"
+	as := func(more ...string) facts {
+		return facts{b.ID(): yes(append([]string{"directories", good, "sums", sums, "enabled", "enabled", "active", "active"}, more...)...)}
+	}
+	runDiff(t, b, []diffCase{
+		{Name: "there", Facts: as()},
+		{Name: "unknown", Facts: facts{b.ID(): unknown("x")}},
+		{Name: "never there", Facts: facts{b.ID(): no()}, Want: "add: nothing makes backups of this stack"},
+		{Name: "a directory of others", Facts: as("directories", strings.Replace(good, "0:0 700", "0:0 755", 1)), Want: "change: its directories are not there"},
+		{Name: "the database's directory is root's", Facts: as("directories", strings.Replace(good, "999:999", "0:0", 1)), Want: "change: its directories are not there"},
+		{Name: "another unit", Facts: as("sums", sums+"0"), Want: "change: its units differ"},
+		{Name: "not at boot", Facts: as("enabled", "disabled"), Want: "change: its timer does not run"},
+		{Name: "stopped", Facts: as("active", "inactive"), Want: "change: its timer does not run"},
+	})
+	for name, tc := range map[string]struct {
+		facts facts
+		want  string
+	}{
+		"never run": {as(), ""},
+		"good":      {as("last", "result good\n"), ""},
+		"runs":      {as("last", "result running\nstep the dump\n", "busy", "yes"), ""},
+		"killed":    {as("last", "result running\nstep the dump\n"), "h: the last backup failed at the dump: it was killed, or the host went down"},
+		"failed":    {as("last", "result failed\nstep the dump\nwhy \x1b[2J full\n"), `h: the last backup failed at the dump: \x1b[2J full`},
+		"unknown":   {facts{b.ID(): unknown("x")}, ""},
+	} {
+		got := strings.Join(b.Warn(world{Facts: tc.facts}), "; ")
+		if tc.want == "" && got != "" || !strings.HasPrefix(got, tc.want) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}

@@ -85,14 +85,17 @@ func backupRepository(p *proc) int {
 		p.Printf("id %s\nadded_bytes 5\n", id)
 		return 0
 	case "fetch":
-		if code := p.sh(`cd /repository/snapshots/"$1"; cat store/receipt.txt; rm -rf /work/proof/database; cp -r dump/database /work/proof/database; cp dump/rows.txt /work/proof/rows.txt; echo 'artifacts 0'`, p.Argv[2]); code != 0 {
+		if code := p.sh(`cd /repository/snapshots/"$1"; cat store/receipt.txt; rm -rf /work/proof/database; cp -r dump/database /work/proof/database; cp dump/rows.txt /work/proof/rows.txt; chown -R 999:999 /work/proof/database /work/proof/rows.txt; echo 'artifacts 0'`, p.Argv[2]); code != 0 {
 			p.Errorf("the repository does not give the backup back\n")
 			return 1
 		}
 		return 0
 	case "forget":
-		return p.sh(`cd /repository/snapshots; n=0
-for id in $(ls -t); do n=$((n + 1)); [ "$n" -le "$KEEP_DAILY" ] || [ "$id" = "$1" ] || { rm -rf "$id"; echo "removed $id"; }; done`, p.Argv[2])
+		return p.sh(`proved=$1; cd /repository/snapshots; set -- *; left=$#
+for id; do echo "$(sed -n 's/^began //p' "$id/store/receipt.txt") $id"; done | sort | while read -r _ id; do
+	[ "$left" -le "$KEEP_DAILY" ] || [ "$id" = "$proved" ] || { rm -rf "$id"; echo "removed $id"; }
+	left=$((left - 1))
+done`, p.Argv[2])
 	}
 	p.Unsupported(fmt.Sprintf("repository %s", p.Argv[1]))
 	return 64
