@@ -22,6 +22,9 @@ var verbTable = []verb{
 	{looking, "", (*cli).credentialsVerb},
 	{looking, "", (*cli).graphVerb},
 
+	{data, "", (*cli).rotateVerb},
+	{data, "", (*cli).destroyVerb},
+
 	{machines, "", (*cli).dropletVerb},
 	{machines, "droplet", (*cli).dropletListVerb},
 	{machines, "droplet", (*cli).dropletCreateVerb},
