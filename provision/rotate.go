@@ -79,7 +79,7 @@ func (s *System) paused(wanted map[resource.ID]bool) (out []*resource.Paused) {
 	stop := func(c *resource.Service, secret resource.ID, why string) {
 		p := byID[c.ID()]
 		if p == nil {
-			p = &resource.Paused{Host: c.Host, Container: c.Container, Why: why, Note: c.Note}
+			p = &resource.Paused{Host: c.Host, Container: c.Container, Why: why}
 			byID[c.ID()] = p
 			out = append(out, p)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -51,8 +52,9 @@ from before must not stay.`,
 	wait := cmd.Flags().Duration("lock-wait", 0, "how long to wait while another run is working on a host")
 	c.skipFlag(cmd)
 	rotating := func(sys *provision.System, names []string) (*provision.System, error) { return sys.Rotating(names) }
-	return change(c, cmd, rotating, func(now, stop context.Context, p *provision.Pass, _ []string) (*rotatedResult, error) {
+	return change(c, cmd, rotating, func(now, stop context.Context, p *provision.Pass, names []string) (*rotatedResult, error) {
 		p.LockWait = *wait
+		c.command += " " + strings.Join(names, " ")
 		rotated, result, err := p.Rotate(now, stop)
 		if err != nil && report.ExitCode(err) != report.ExitUnreachable || len(rotated.Secrets) == 0 {
 			return nil, err

@@ -58,6 +58,7 @@ func (l *Leftovers) Stays(w World) (out []string) {
 		}
 	}
 	rec, _ := w.Fact(l.ID())
+	d, _ := docker(w, l.Host)
 	var files []string
 	for p := range strings.Lines(rec.Fields["files"]) {
 		p = strings.TrimSuffix(p, "\n")
@@ -65,7 +66,8 @@ func (l *Leftovers) Stays(w World) (out []string) {
 			files = append(files, path.Base(p))
 		}
 	}
-	if len(files) > 0 && (len(out) > 0 || !l.ended(w) && len(doomed) == 0) {
+	// With the last volume, what it was read with goes as well.
+	if len(files) > 0 && l.dataHere(w, rec, d) && (len(out) > 0 || len(doomed) == 0 || l.Destroyed.Elsewhere) {
 		slices.Sort(files)
 		if l.Destroyed.Elsewhere {
 			out = append(out, "the data in the database elsewhere, which postgres.url names")

@@ -149,12 +149,17 @@ func (l *Leftovers) oldImages(d dockerFacts) (out []string) {
 	return out
 }
 
+// dataHere tells whether a volume of the stack is or may be here. Volumes outlive an engine that is removed, and a mark says that there
+// was one.
+func (l *Leftovers) dataHere(w World, rec Record, d dockerFacts) bool {
+	return slices.Contains(slices.Collect(maps.Values(d.Volumes)), l.Stack) || strings.Contains("\n"+rec.Fields["files"], "\n"+l.base()+"/volume.") && !l.ended(w)
+}
+
 // oldFiles are the changes that remove files: one for the tokens of each host that is gone, one for
 // each other directory of ours.
 func (l *Leftovers) oldFiles(w World, rec Record, d dockerFacts) []Change {
 	keep := slices.Clone(l.Files)
-	// Volumes outlive an engine that is removed, and a mark says that there was one here.
-	if slices.Contains(slices.Collect(maps.Values(d.Volumes)), l.Stack) || strings.Contains("\n"+rec.Fields["files"], "\n"+l.base()+"/volume.") && !l.ended(w) {
+	if l.dataHere(w, rec, d) {
 		keep = append(keep, l.Keep...)
 	}
 	groups := map[ID][]string{}

@@ -31,7 +31,6 @@ type Paused struct {
 	// Secrets are those that it is stopped for, and Why says how it uses them.
 	Secrets []ID
 	Why     string
-	Note    string // what its end interrupts
 	// Before are those that stop earlier on the same host: who asks before who answers.
 	Before []ID
 }
@@ -52,7 +51,7 @@ func (p *Paused) Diff(w World) []Change {
 	}
 	for _, id := range p.Secrets {
 		if w.Option(RotateOption(id)) {
-			return []Change{{ID: p.ID(), Act: Modify, Risk: Interrupts, Why: p.Why, Note: p.Note}}
+			return []Change{{ID: p.ID(), Act: Modify, Why: p.Why}}
 		}
 	}
 	return nil
