@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"provision/provision"
+	"provision/provision/cloud/digitalocean/digitaloceantest"
 	"provision/provision/report"
 	"provision/remote/remotetest"
 )
@@ -251,6 +252,28 @@ func TestRotateElsewhere(t *testing.T) {
 	}
 	refusesOld(t, s, "run:worker-1", old)
 	s.unchanged()
+}
+
+// TestRotateOnDroplets: what is kept beside the data for a new droplet is the new value, too.
+func TestRotateOnDroplets(t *testing.T) {
+	t.Parallel()
+	p := arrangeCloud(t, digitaloceantest.Options{}, small)
+	p.converge("prefect", "worker")
+	h := p.host("prefect")
+	files := []string{"server/secrets/postgres/password", "server/secrets/login/ui_password"}
+	old := map[string]string{}
+	for _, f := range files {
+		old[f] = content(t, h, base+"/"+f)
+	}
+	if _, _, err := p.rotating("database", "ui").rotate(); err != nil {
+		t.Fatal(explain(err))
+	}
+	for _, f := range files {
+		if now := content(t, h, base+"/"+f); now == old[f] || content(t, h, "/mnt/prefect-data/keep/"+f) != now {
+			t.Errorf("%s: replaced %t, and beside the data is another one", f, now != old[f])
+		}
+	}
+	p.converge("prefect", "worker")
 }
 
 // TestRotateBeforeApply: on blank hosts there is nothing to replace, and nothing is done.

@@ -3,6 +3,7 @@ package resource
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -17,11 +18,17 @@ type Destroyed struct {
 	Elsewhere bool
 }
 
+// volumeName is every name that the engine lets a volume have. A host may claim others.
+var volumeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+
 // volumes are those of the stack that are on the host: they have its label, or the mark that it made them.
 func (l *Leftovers) volumes(w World) (names []string) {
 	d, _ := docker(w, l.Host)
 	rec, _ := w.Fact(l.ID())
 	for _, name := range sortedKeys(d.Volumes) {
+		if !volumeName.MatchString(name) {
+			continue
+		}
 		if d.Volumes[name] == l.Stack || strings.Contains("\n"+rec.Fields["files"]+"\n", "\n"+l.base()+"/volume."+name+"\n") {
 			names = append(names, name)
 		}
