@@ -29,7 +29,7 @@ caddy: ## the Caddy that some tests need, as .cache/bin/caddy: some minutes the 
 	$(GO) run ./e2e/labctl caddy .cache/bin
 
 # The tests of provision that others run a sample of.
-SCENARIOS := ^Test(Cut|Drift|EveryFaultOfEveryCallConverges|Hostile.*|Killed|KilledLater|PerpetualDifferences|Shellcheck|TrustKilled)$$
+SCENARIOS := ^Test(Cut|DestroyKilled|Drift|EveryFaultOfEveryCallConverges|Hostile.*|Killed|KilledLater|PerpetualDifferences|RotateKilled|Shellcheck|TrustKilled)$$
 scenarios: ## the long scenarios in full: every point to be killed at, every cut, every random inventory, all generated ssh_configs and known_hosts, 1 GiB each way
 	$(GO) test -count=1 -timeout 30m -run '$(SCENARIOS)' ./provision/
 	$(GO) test -count=1 -timeout 30m -run '^Test(MemoryIsFlat|Generated.*)$$' ./remote/

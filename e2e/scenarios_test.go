@@ -23,6 +23,7 @@ var scenarios = []struct {
 	{"killed", testKilled, nil},
 	{"packages", testDockersOwnRepository, nil},
 	{"lived", testLived, nil},
+	{"rotated", testRotated, nil},
 	{"production", testProduction, nil},
 	{"attacked", testAttacked, nil},
 	{"attacked2", testAttacked2, nil},

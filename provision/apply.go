@@ -21,7 +21,12 @@ var ErrDeclined = &report.Error{Code: report.ExitFailed, Cause: "not confirmed, 
 
 // Apply goes in rounds: diff, run, observe again, until nothing differs; then it verifies. The
 // report is returned also beside an error. stop ends it after the changes in hand, ctx at once.
-func (p *Pass) Apply(ctx, stop context.Context) (result *report.Report, err error) {
+func (p *Pass) Apply(ctx, stop context.Context) (*report.Report, error) {
+	return p.carryOut(ctx, stop, nil)
+}
+
+// carryOut is Apply with a further proof at its end, from the facts of the last look.
+func (p *Pass) carryOut(ctx, stop context.Context, proof func(context.Context, plan.Facts) error) (result *report.Report, err error) {
 	begun := time.Now()
 	result = &report.Report{URL: p.System.Inventory.URL, User: p.System.Stack.UI.User}
 	defer func() {
@@ -93,7 +98,11 @@ func (p *Pass) Apply(ctx, stop context.Context) (result *report.Report, err erro
 	}
 	result.Unchanged = len(p.System.Resources) - len(changed)
 	result.Unreachable = plan.Unreachable
-	return result, errors.Join(p.check(looking, facts), p.LeftOut(plan))
+	err = p.check(looking, facts)
+	if err == nil && proof != nil {
+		err = proof(looking, facts)
+	}
+	return result, errors.Join(err, p.LeftOut(plan))
 }
 
 // again observes every host once more and says what still differs.

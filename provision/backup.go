@@ -119,7 +119,7 @@ func (p *Pass) Backup(ctx context.Context) (*Backup, error) {
 	var step string
 	steps := &lines{say: func(line string) {
 		step = remote.Sanitize(line)
-		p.emit(report.Event{Type: "note", Host: b.Host, Step: "backup", Text: fmt.Sprintf("%s, after %s", step, time.Since(start).Round(time.Second))})
+		p.emit(report.Event{Type: "note", Host: b.Host, Text: fmt.Sprintf("%s, after %s", step, time.Since(start).Round(time.Second))})
 	}}
 	err = c.Stream(ctx, remote.Stream{Script: scripts.With("backup_make", "program", b.Program), Root: true, Stdout: steps})
 	if err := p.backupError(b.Host, step, err); err != nil {

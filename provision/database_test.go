@@ -19,6 +19,15 @@ func TestAnotherMajorVersion(t *testing.T) {
 	s.converge()
 }
 
+// TestPasswordOfExistingData loses the database's password together with its container: the data that are there have the old one.
+func TestPasswordOfExistingData(t *testing.T) {
+	t.Parallel()
+	s := arrange(t, single)
+	s.converge()
+	sh(t, s, 0, "docker rm -f prefect-postgres prefect-server; rm -r "+base+"/server/secrets/postgres")
+	s.converge()
+}
+
 // TestKeyOfExistingData loses the key that the data is encrypted with, in ways that leave a file behind:
 // no new one is made. A link to another secret is not followed: that secret is made anew.
 func TestKeyOfExistingData(t *testing.T) {

@@ -49,6 +49,7 @@ type Pass struct {
 	eventMu sync.Mutex
 	begin   sync.Once
 	hosts   *fleet.Fleet
+	rotated rotation
 	nonce   string
 }
 
@@ -177,8 +178,11 @@ func (p *Pass) Plan(ctx context.Context) (*report.Plan, plan.Facts, error) {
 }
 
 func (p *Pass) diff(facts plan.Facts) (*report.Plan, error) {
+	if err := p.spare(); err != nil {
+		return nil, err
+	}
 	gone := p.fleet().Gone()
-	out, err := p.System.Diff(facts, p.Options, gone)
+	out, err := p.System.Diff(facts, p.asked(facts), gone)
 	if p.System.hasCloud() {
 		p.System.SpareMachines(out, gone, p.System.HostNames())
 	}

@@ -99,6 +99,10 @@ func allScripts(t *testing.T) map[string]string {
 				t.Fatal(do)
 			}
 		}
+		to.name = "stop before a rotation"
+		if err := (&resource.Paused{Host: "a", Container: "x"}).Do(t.Context(), run, resource.Change{}); err != nil {
+			t.Fatal(err)
+		}
 		to.name = "packages"
 		for _, family := range []string{"debian", "rocky"} {
 			f, _ := platform.Find(family)

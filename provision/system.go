@@ -29,6 +29,9 @@ type System struct {
 
 	// cloud is what the inventory declares machines in; nil for none.
 	cloud cloud.Provider
+	// rotate are the secrets that are to get new values.
+	rotate []resource.ID
+	steady *System // the system without that
 	// cloudOnly says that no host is dialled.
 	cloudOnly bool
 }

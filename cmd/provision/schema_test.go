@@ -80,13 +80,16 @@ func TestSchema(t *testing.T) {
 	check(0, "backups")
 	check(0, "status")
 	check(0, "credentials", "--recovery")
+	check(0, "rotate", "ui", "--yes")
+	check(40, "rotate", "encryption-key")
 	if err := server.WriteFile(demoDrift, "edited", 0o644); err != nil {
 		t.Fatal(err)
 	}
 	check(2, "plan", "--detailed-exitcode")
+	check(0, "destroy", "--confirm", "prefect")
 	server.Close()
 	check(10, "status")
-	for _, kind := range []string{"connect", "observe", "plan", "lock", "round", "change", "progress", "note", "verify", "report", "error", "status", "credentials", "backup", "backups", "valid", "topology", "version"} {
+	for _, kind := range []string{"connect", "observe", "plan", "lock", "round", "change", "progress", "note", "verify", "report", "error", "status", "credentials", "backup", "backups", "valid", "topology", "version", "rotated", "destroyed"} {
 		if seen[kind] == 0 {
 			t.Errorf("no line of type %s was printed", kind)
 		}

@@ -19,6 +19,7 @@ var resultLines = []string{
 	"validate -i $I", "validate -i $I --json", "graph -i $I", "graph -i $I --json", "graph -i $I --format mermaid", "graph -i $I --format svg",
 	"plan -i $I", "plan -i $I --json", "verify -i $I", "verify -i $I --json", "status -i $I", "status -i $I --json",
 	"credentials -i $I", "credentials -i $I --json", "apply -i $I --yes", "apply -i $I --yes --json",
+	"rotate ui -i $I --yes", "rotate ui -i $I --yes --json",
 	// What fails already fails with the output as well.
 	"validate -i $I --stack none.toml --json", "plan -i $I --limit nobody --json",
 }

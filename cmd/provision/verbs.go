@@ -24,6 +24,8 @@ var verbTable = []verb{
 
 	{data, "", (*cli).backupVerb},
 	{data, "", (*cli).backupsVerb},
+	{data, "", (*cli).rotateVerb},
+	{data, "", (*cli).destroyVerb},
 
 	{machines, "", (*cli).dropletVerb},
 	{machines, "droplet", (*cli).dropletListVerb},

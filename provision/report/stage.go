@@ -25,7 +25,7 @@ func StageOf(c resource.Change) string {
 		return "secrets"
 	case "volume", "database":
 		return "data"
-	case "container", "caddy":
+	case "container", "caddy", "stop":
 		return "services"
 	case "pool", "deployments", "prefect", "route":
 		return "prefect"

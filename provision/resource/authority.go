@@ -91,6 +91,8 @@ func (a *Authority) Diff(w World) []Change {
 		return change(Replace, all, "its files do not belong together")
 	case rec.Fields["keymode"] != a.UID+" 400":
 		return change(Replace, all, "owner or mode of its key differ")
+	case following && a.copied(w) && known && end.Sub(now) >= renewBefore: // somebody asked for a new one
+		return change(Modify, promote, "the next one is trusted everywhere")
 	case following && a.copied(w):
 		return change(Modify, promote, "it ends on %s, and the next one is trusted everywhere", end.Format(time.DateOnly))
 	}

@@ -45,11 +45,19 @@ const renewBefore = 90 * 24 * time.Hour
 func (n NextAuthority) Diff(w World) []Change {
 	rec, know := w.Fact(n.Present.ID())
 	end, now, known := n.Present.ends(w, rec)
-	if know != Yes || !known || rec.Fields["next"] == "yes" || w.Pending(n.Present.ID()) || end.Sub(now) >= renewBefore {
+	asked := w.Option(RotateOption(n.Present.ID()))
+	if asked && know == No {
+		return nothingToRotate(n.Present.ID(), "the stack has no certificate authority")
+	}
+	if know != Yes || !known || rec.Fields["next"] == "yes" || w.Pending(n.Present.ID()) || end.Sub(now) >= renewBefore && !asked {
 		return nil
 	}
+	why := fmt.Sprintf("the present one ends on %s", end.Format(time.DateOnly))
+	if asked {
+		why = "a new one was asked for"
+	}
 	return []Change{{
-		ID: n.ID(), Act: Add, Why: fmt.Sprintf("the present one ends on %s", end.Format(time.DateOnly)),
+		ID: n.ID(), Act: Add, Why: why,
 		Note: "agents trust both, then Caddy changes over to it",
 	}}
 }

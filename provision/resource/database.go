@@ -10,6 +10,7 @@ import (
 type DatabaseLogin struct {
 	Host, Container string
 	Password        ID // mounted as /run/secrets/password
+	Volume          ID // with the data, which have a password of their own
 }
 
 var (
@@ -30,8 +31,10 @@ func (d *DatabaseLogin) Probe(s *Script) {
 
 func (d *DatabaseLogin) Diff(w World) []Change {
 	rec, know := w.Fact(d.ID())
+	_, data := w.Fact(d.Volume)
 	switch {
-	case w.Pending(d.Password) && know != No:
+	// Without a container nobody could be asked, but data that are there have a password, and not the one that is about to be made.
+	case w.Pending(d.Password) && (know != No || data == Yes):
 		return []Change{{ID: d.ID(), Act: Modify, Why: "the password changes"}}
 	case know == No && rec.Fields["refused"] != "":
 		return []Change{{ID: d.ID(), Act: Modify, Why: "the database refuses the password in the file"}}

@@ -99,7 +99,7 @@ func (i *Identity) Diff(w World) []Change {
 		return refuse("the identity on the host is damaged: "+remote.Sanitize(rec.Fields["id"]),
 			fmt.Sprintf("restore %s/id from a backup or from another host of the stack", i.base()))
 	}
-	if i.Host == i.Server {
+	if i.Host == i.Server && !i.Cleaned {
 		if why, hint := i.unborn(w, rec, know); why != "" && !w.Option("new-data") {
 			return refuse(why, hint)
 		} else if why != "" && know == Yes {

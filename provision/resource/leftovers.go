@@ -3,6 +3,7 @@ package resource
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"path"
 	"regexp"
@@ -37,7 +38,9 @@ type Leftovers struct {
 	BackedUp bool
 	// Readers are those who read a directory as a whole, and so see that files in it are removed.
 	Readers map[string][]ID
-	After   []ID // all other resources of the host: what is wanted is there before anything is removed
+	// Destroyed is what becomes of the stack's data where all of it is destroyed; nil for a host that merely loses a part of it.
+	Destroyed *Destroyed
+	After     []ID // all other resources of the host: what is wanted is there before anything is removed
 }
 
 var (
@@ -71,6 +74,9 @@ type Stopped struct{ Container, Note string }
 func (l *Leftovers) Diff(w World) []Change {
 	var out []Change
 	remove := func(kind, name, why, note string) *Change {
+		if l.Destroyed != nil {
+			why = "the stack is destroyed"
+		}
 		out = append(out, Change{ID: ID{l.Host, kind, name}, Act: Remove, Why: why, Note: note})
 		return &out[len(out)-1]
 	}
@@ -97,11 +103,19 @@ func (l *Leftovers) Diff(w World) []Change {
 	}
 	for _, name := range sortedKeys(d.Networks) {
 		if d.Networks[name].Stack == l.Stack && !slices.Contains(l.Networks, name) {
+			if foreign := d.Foreign[name]; l.Destroyed != nil && len(foreign) > 0 {
+				return []Change{{
+					ID: l.ID(), Act: Refuse, Risk: Preflight, Why: fmt.Sprintf("on the stack's network %s are containers that do not belong to the stack: %s", name, strings.Join(foreign, ", ")),
+					Hint: fmt.Sprintf("on %s: docker network disconnect %s %s", l.Host, name, foreign[0]),
+				}}
+			}
 			remove("network", name, "it is no longer wanted here", "")
 		}
 	}
 	rec, filesKnow := w.Fact(l.ID())
-	if guard := NetworkGuardID(l.Host); !l.Guarded && rec.Fields["guard"] != "" {
+	// The rules belong to whichever stack is on the host.
+	identity, _ := w.Fact(IdentityID(l.Host))
+	if guard := NetworkGuardID(l.Host); !l.Guarded && rec.Fields["guard"] != "" && identity.Fields["other"] == "" {
 		remove(guard.Kind, guard.Name, "no network of the stack is wanted here any more", "")
 	}
 	if backups := BackupsID(l.Host); !l.BackedUp && rec.Fields["backups"] != "" {
@@ -110,10 +124,16 @@ func (l *Leftovers) Diff(w World) []Change {
 	for _, ref := range l.oldImages(d) {
 		remove("image", ref, "it is no longer used", "")
 	}
-	if know == Unknown || filesKnow != Yes {
+	if know == Unknown {
 		return out
 	}
-	return append(out, l.oldFiles(rec, d)...)
+	for _, name := range l.doomed(w) {
+		remove("volume", name, "", "its data are lost for good; then the files go that they could not be read without")
+	}
+	if filesKnow != Yes {
+		return out
+	}
+	return append(out, l.oldFiles(w, rec, d)...)
 }
 
 // oldImages are the images that were built here for the stack and that it does not name any more.
@@ -134,12 +154,17 @@ func (l *Leftovers) oldImages(d dockerFacts) (out []string) {
 	return out
 }
 
+// dataHere tells whether a volume of the stack is or may be here. Volumes outlive an engine that is removed, and a mark says that there
+// was one.
+func (l *Leftovers) dataHere(w World, rec Record, d dockerFacts) bool {
+	return slices.Contains(slices.Collect(maps.Values(d.Volumes)), l.Stack) || strings.Contains("\n"+rec.Fields["files"], "\n"+l.base()+"/volume.") && !l.ended(w)
+}
+
 // oldFiles are the changes that remove files: one for the tokens of each host that is gone, one for
 // each other directory of ours.
-func (l *Leftovers) oldFiles(rec Record, d dockerFacts) []Change {
+func (l *Leftovers) oldFiles(w World, rec Record, d dockerFacts) []Change {
 	keep := slices.Clone(l.Files)
-	// Volumes outlive an engine that is removed, and a mark says that there was one here.
-	if slices.Contains(slices.Collect(maps.Values(d.Volumes)), l.Stack) || strings.Contains("\n"+rec.Fields["files"], "\n"+l.base()+"/volume.") {
+	if l.dataHere(w, rec, d) {
 		keep = append(keep, l.Keep...)
 	}
 	groups := map[ID][]string{}
@@ -158,6 +183,9 @@ func (l *Leftovers) oldFiles(rec Record, d dockerFacts) []Change {
 	for id, paths := range groups {
 		slices.Sort(paths)
 		c := Change{ID: id, Act: Remove, Why: "they are no longer wanted here", Diff: removed(paths)}
+		if l.Destroyed != nil {
+			c.Why = "the stack is destroyed"
+		}
 		if id.Kind == "tokens of" {
 			c.Why = "it is no agent host of this stack any more; from now on its tokens open nothing"
 			if !slices.Contains(l.Agents, id.Name) && !slices.Contains(l.Cleaned, id.Name) {
@@ -201,7 +229,7 @@ func removals(diff string) (paths []string) {
 func (l *Leftovers) Do(ctx context.Context, r *Run, c Change) error {
 	var script string
 	switch c.ID.Kind {
-	case "container", "network", "image":
+	case "container", "network", "image", "volume":
 		script = scripts.With("leftovers_remove", "kind", c.ID.Kind, "n", c.ID.Name)
 	case "networks":
 		script = removeGuard()

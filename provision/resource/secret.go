@@ -109,6 +109,12 @@ func (f *SecretFile) Diff(w World) []Change {
 		return nil
 	}
 	lost := f.lost(rec, know)
+	if w.Option(RotateOption(f.ID())) {
+		if lost != "" {
+			return nothingToRotate(f.ID(), lost)
+		}
+		return []Change{{ID: f.ID(), Act: Replace, Why: "a new value was asked for", Note: "the old value opens nothing any more"}}
+	}
 	if lost != "" && f.Precious != (ID{}) && !ofOthers(w, f.Precious, f.Stack) {
 		switch _, k := w.Fact(f.Precious); k {
 		case Unknown:
@@ -216,7 +222,8 @@ func (f *SecretFile) value(ctx context.Context, r *Run, c Change) (Secret, error
 		return r.Value(ctx, f.Source)
 	case f.Given != nil:
 		return f.Given(ctx)
-	case c.Act == Add: // should there be a file all the same, it stays
+	case c.Act == Add, // should there be a file all the same, it stays
+		c.Act == Replace:
 		return f.Generate(ctx, r)
 	}
 	current, err := f.Read(ctx, r)

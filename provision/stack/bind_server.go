@@ -93,7 +93,7 @@ func (b *binder) serverRole(h *inventory.Host) error {
 		b.add(c)
 		switch part {
 		case "postgres":
-			b.add(&resource.DatabaseLogin{Host: host, Container: c.Container, Password: password[0]})
+			b.add(&resource.DatabaseLogin{Host: host, Container: c.Container, Password: password[0], Volume: b.dataVolume()})
 		case "server":
 			b.add(&resource.PrefectState{Host: host, Container: c.Container, Stack: name, Pool: naming.Pool, Ask: b.stack.Generation().Glue.Observe}, b.pool(c))
 		case "caddy":
