@@ -93,6 +93,7 @@ func composeVariants(g generation.Generation) map[string]variant {
 		all["server-scaled"] = server(g, func(s *generation.Input) { s.Servers = 2 })
 	}
 	all["server-retention"] = server(g, func(s *generation.Input) { s.Retention = generation.Retention{Runs: 90 * time.Hour, Events: time.Hour} })
+	all["agent-pickles"] = agent(g, func(a *generation.Input) { a.AnyPickles = true })
 	if g.CutRuns {
 		all["agent-retry"] = agent(g, func(a *generation.Input) { a.RetryCutRuns = true })
 	}

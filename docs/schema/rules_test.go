@@ -61,6 +61,8 @@ var (
 		"business_logic.api":       oneOf(stack.APIFlows, stack.APIAll),
 		"business_logic.cut_runs":  oneOf(stack.CutCrash, stack.CutRetry),
 
+		"business_logic.pickled_results": oneOf(stack.PicklesOwn, stack.PicklesAny),
+
 		"deployments[]":      needs("flow"),
 		"deployments[].flow": pattern(`^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$`),
 		"deployments[].schedule": func(s *jsonschema.Schema) {

@@ -31,6 +31,9 @@ var businessPart = generation.Part{
 			"BRIDGE_LIMIT":                         "1000", // the agent's limit counts; were it here too, another one would replace business-logic
 			"BRIDGE_DRAIN_SECONDS":                 strconv.Itoa(int(in.StopGrace / time.Second)),
 		}
+		if in.AnyPickles {
+			env["PROVISION_PICKLED_RESULTS"] = "any" // of the guard
+		}
 		s := compose.Service{
 			Command:     []string{"provision-bridge", "serve"},
 			WorkingDir:  "/opt/business",

@@ -42,6 +42,9 @@ var businessPart = generation.Part{
 		if in.RetryCutRuns {
 			env["PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR"] = "reschedule"
 		}
+		if in.AnyPickles {
+			env["PROVISION_PICKLED_RESULTS"] = "any" // of the guard
+		}
 		s := compose.Service{
 			Command:     []string{"provision-bridge", "serve"},
 			WorkingDir:  "/opt/business",

@@ -134,6 +134,7 @@ type Input struct {
 
 	Retention    Retention
 	RetryCutRuns bool // a run that is cut off begins again
+	AnyPickles   bool // flows read results that are pickles from storages that others may write, too
 	Servers      int  // of Prefect, that answer beside each other; 0 is one
 	DatabasePort int  // of a database elsewhere, whose url is in the server's secrets; 0 is the stack's own
 

@@ -31,7 +31,7 @@ func (b *binder) input(h *inventory.Host) generation.Input {
 		TLS: b.inv.TLS.Mode, PublicURL: b.inv.URL, Settings: b.stack.Prefect.Settings, AgentHere: h.Has(inventory.RoleServer) && h.Has(inventory.RoleAgent),
 		CA: b.ownCA(), ExtraHosts: extra, Queues: b.stack.Queues(h), Concurrency: b.stack.Concurrency(h), StopGrace: b.stack.BusinessLogic.StopGrace,
 		Serve: b.serve(), APIAll: b.stack.BusinessLogic.API == APIAll, Proxy: b.inv.Site.Proxy, NoProxy: b.inv.Site.NoProxy,
-		Retention: b.stack.Retention.forServer(), RetryCutRuns: b.stack.BusinessLogic.CutRuns == CutRetry, Servers: b.stack.Scale.Servers, DatabasePort: b.databasePort(),
+		Retention: b.stack.Retention.forServer(), RetryCutRuns: b.stack.BusinessLogic.CutRuns == CutRetry, AnyPickles: b.stack.BusinessLogic.PickledResults == PicklesAny, Servers: b.stack.Scale.Servers, DatabasePort: b.databasePort(),
 		Backup: b.stack.backups(),
 	}
 }

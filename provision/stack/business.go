@@ -17,6 +17,7 @@ func (c checker) businessLogic(s *Stack) bool {
 	if b.CutRuns == CutRetry && !s.Generation().CutRuns {
 		c.Add("business_logic.cut_runs", "Prefect "+s.Prefect.Version+" has no way to begin a run again that was cut off", fmt.Sprintf("write %q", CutCrash))
 	}
+	c.OneOf("business_logic.pickled_results", b.PickledResults, PicklesOwn, PicklesAny)
 	const key = "business_logic.path"
 	if b.Path == "" {
 		return false

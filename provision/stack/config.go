@@ -104,6 +104,8 @@ type BusinessLogic struct {
 	StopGrace time.Duration `toml:"stop_grace"`
 	// CutRuns is what becomes of flows that are not ready by then: "crash" or "retry" (they begin again in the next container).
 	CutRuns string `toml:"cut_runs"`
+	// PickledResults says where kept results may be pickles, which run code where they are read: "own" (in the host's own container) or "any" (also in storages that others can write).
+	PickledResults string `toml:"pickled_results"`
 }
 
 // Deployment makes one flow runnable.
@@ -169,6 +171,12 @@ const (
 	CutRetry = "retry"
 )
 
+// Which results may be pickles where flows read them.
+const (
+	PicklesOwn = "own"
+	PicklesAny = "any"
+)
+
 // Where an engine comes from.
 const (
 	DockerAuto     = "auto"
@@ -201,6 +209,8 @@ func Of(g generation.Generation) *Stack {
 			API:       APIFlows,
 			StopGrace: 2 * time.Minute,
 			CutRuns:   CutCrash,
+
+			PickledResults: PicklesOwn,
 		},
 		Scale: Scale{Servers: 1},
 		Backup: Backup{

@@ -192,7 +192,7 @@ subnets = { agent = "192.168.50.0/24" }
 	}
 	want.UI.Password.Env = "UI"
 	want.Agent.Queues = []string{"a", "b"}
-	want.BusinessLogic = BusinessLogic{Path: filepath.Join(dir, "my flows"), Execution: ExecutionServe, API: APIAll, StopGrace: 90 * time.Second, CutRuns: CutCrash}
+	want.BusinessLogic = BusinessLogic{Path: filepath.Join(dir, "my flows"), Execution: ExecutionServe, API: APIAll, StopGrace: 90 * time.Second, CutRuns: CutCrash, PickledResults: PicklesOwn}
 	want.Deployments = []Deployment{
 		{
 			Flow: "reports/daily.py:daily", Name: "default", Queue: "host-worker-1", Schedule: &Schedule{Interval: 15 * time.Minute},

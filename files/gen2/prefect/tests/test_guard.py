@@ -28,6 +28,25 @@ blob = base64.encodebytes(cloudpickle.dumps(X())).decode()
 """
 DOCUMENT = '{"type": "COMPLETED", "name": "Completed", "data": {"encoding": "cloudpickle", "blob": blob}}'
 
+# What one host has put into a storage that several write, and another one reads.
+SHARED = PICKLE + """
+import asyncio, json, sys, uuid
+from prefect.blocks.core import Block
+from prefect.filesystems import LocalFileSystem, RemoteFileSystem
+from prefect.results import PersistedResult
+open("acts_when_imported.py", "w").write("import os; open(os.environ['MARK'], 'w')")
+sys.path.insert(0, os.getcwd())
+storage = RemoteFileSystem(basepath="memory://shared" + os.environ["MARK"])
+Block._from_block_document = lambda _: storage
+class Client:
+    async def read_block_document(self, _): return None
+async def read(data, **serializer):
+    await storage.write_path("key", json.dumps({"serializer": serializer, "data": data}).encode())
+    stored = PersistedResult(serializer_type="json", storage_block_id=uuid.uuid4(), storage_key="key")
+    blob = await stored._read_blob(client=Client())
+    return blob.serializer.loads(blob.data)
+"""
+
 # An API in this process, which has all the time that a busy machine takes.
 PATIENT = """
 import prefect.client.base as base
@@ -69,6 +88,14 @@ ATTACKS = {
         open("acts_when_imported.py", "w").write("import os; open(os.environ['MARK'], 'w')")
         sys.path.insert(0, os.getcwd())
         JSONSerializer().loads(json.dumps({"__class__": "pydantic.v1.PyObject", "data": "acts_when_imported.x"}).encode())"""),
+    "a pickle of a shared storage": SHARED + "asyncio.run(read(blob, type='pickle'))",
+    "a compressed pickle of a shared storage": SHARED + textwrap.dedent("""
+        import lzma
+        asyncio.run(read(base64.encodebytes(lzma.compress(blob.encode())).decode(), type="compressed", serializer={"type": "pickle"}))"""),
+    "a library of a shared storage": SHARED + "asyncio.run(read('', type='pickle', picklelib='acts_when_imported'))",
+    "a compression of a shared storage": SHARED + "asyncio.run(read('', type='compressed/json', compressionlib='acts_when_imported'))",
+    "a JSON library of a shared storage": SHARED + "asyncio.run(read('[]', type='json', jsonlib='acts_when_imported', object_decoder=None))",
+    "a decoder of a shared storage": SHARED + "asyncio.run(read(json.dumps({'touch': 1, os.environ['MARK']: 2}), type='json', object_decoder='subprocess.call'))",
     "a stored result out of its storage": PICKLE + textwrap.dedent("""
         import asyncio, json, uuid
         from types import SimpleNamespace as Row
@@ -147,14 +174,26 @@ assert state.is_completed() and state.result() == 3, state
 print("all completed")
 """
 
+# What is no attack: JSON of a shared storage, and pickles of a directory of this machine.
+KEPT = SHARED + """
+assert asyncio.run(read('{"a": [1]}', type="json")) == {"a": [1]}
+kept = base64.encodebytes(cloudpickle.dumps([2])).decode()
+if os.environ.get("PROVISION_PICKLED_RESULTS") == "any":
+    assert asyncio.run(read(kept, type="pickle")) == [2]
+storage = LocalFileSystem(basepath=os.getcwd())
+assert asyncio.run(read(kept, type="pickle")) == [2]
+print("all read")
+"""
+
 
 @unittest.skipIf(prefect is None, "there is no Prefect here")
 class Guard(unittest.TestCase):
-    def python(self, code, directory):
+    def python(self, code, directory, **settings):
         environment = dict(os.environ, PREFECT_HOME=os.path.join(directory, "home"), PYTHONWARNINGS="ignore", PREFECT_LOGGING_LEVEL="CRITICAL",
                            PREFECT_API_URL="", PREFECT_TASKS_REFRESH_CACHE="false")
-        for name in ("PREFECT_DEFAULT_RESULT_STORAGE_BLOCK", "PREFECT_API_KEY"):
+        for name in ("PREFECT_DEFAULT_RESULT_STORAGE_BLOCK", "PREFECT_API_KEY", "PROVISION_PICKLED_RESULTS"):
             environment.pop(name, None)
+        environment.update(settings)
         path = os.path.join(directory, "flows.py")
         with open(path, "w") as file:
             file.write(code)
@@ -184,6 +223,11 @@ class Guard(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             said = self.python(GUARDED + PATIENT + FLOWS, directory)
             self.assertIn("all completed", said)
+
+    def test_what_is_no_attack(self):
+        for settings in ({}, {"PROVISION_PICKLED_RESULTS": "any"}):
+            with self.subTest(**settings), tempfile.TemporaryDirectory() as directory:
+                self.assertIn("all read", self.python(GUARDED + KEPT, directory, MARK=os.path.join(directory, "mark"), **settings))
 
     def test_the_build_sees_that_it_holds(self):
         check = "import runpy\nsys.argv = ['guard']\nrunpy.run_module('provision_guard', run_name='__main__')\n"

@@ -7,12 +7,17 @@ is read, and whether a kept JSON text is a pickle after all. A JSON result names
 ``provision_guard.pth`` loads this file into every Python of the environment before anything of Prefect; what decodes is replaced as soon as its
 module is there. A Prefect without it cannot be imported: then this file has to be looked at.
 
-What it leaves: results are pickles, and who may write to their storage may run code where they are read. A state may name any block that is a
-storage.
+Results are pickles where a flow does not say otherwise, and who writes a pickle runs code where it is read. So those of a storage that others may
+write (a bucket, a share) are refused, whatever names them: a state, a cache, or the file itself, which says how it is read. JSON is read from
+everywhere. PROVISION_PICKLED_RESULTS=any takes this away; [business_logic] pickled_results sets it.
+
+A state may name any block that is a storage.
 
     python -m provision_guard      exit code 0 if all of it holds in this environment; the build of an image runs it
 """
 
+import contextlib
+import contextvars
 import functools
 import importlib.abc
 import importlib.machinery
@@ -27,6 +32,9 @@ LIBRARIES = frozenset((
 ))
 DECODER = "prefect.serializers.prefect_json_object_decoder"
 BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*=*\s*")
+
+# The result store that is being read, with what was refused of it.
+reading = contextvars.ContextVar("reading", default=None)
 
 
 class Refused(ValueError):
@@ -49,6 +57,88 @@ def results(module):
         return await read(cls, metadata)
 
     module.ResultStore._from_metadata = classmethod(guarded)
+    store = module.ResultStore
+    store._read, store._aread = _read(store._read), _aread(store._aread)
+    store._exists, store._aexists = _exists(store._exists), _aexists(store._aexists)
+
+
+class _Reading:
+    def __init__(self, store, key):
+        self.store = store
+        self.key = key
+        self.refused = None
+
+    def pickle(self):
+        """Refuses one that another host may have written. A directory of this machine is written by flows of this machine alone."""
+        from prefect.filesystems import LocalFileSystem
+        storage = self.store.result_storage
+        if isinstance(storage, LocalFileSystem) or os.environ.get("PROVISION_PICKLED_RESULTS") == "any":
+            return
+        self.refused = Refused(
+            "the result %r is a pickle in a storage that others may write (%s), and a pickle runs code where it is read: it is refused; "
+            "have it kept as JSON (result_serializer=\"json\")" % (self.key, type(storage).__name__)
+        )
+        raise self.refused
+
+    def tell(self):
+        """To look whether a result is there is to read it, and Prefect takes any error for a no."""
+        if self.refused is not None:
+            from prefect.logging import get_logger, get_run_logger
+            try:
+                logger = get_run_logger()
+            except Exception:  # outside of a run
+                logger = get_logger("results")
+            logger.warning("%s; what would be read from there is made again", self.refused)
+
+
+@contextlib.contextmanager
+def _reads(store, key):
+    now = _Reading(store, key)
+    token = reading.set(now)
+    try:
+        yield now
+    finally:
+        reading.reset(token)
+
+
+def _read(read):
+    @functools.wraps(read)
+    def guarded(self, key, *arguments, **named):
+        with _reads(self, key):
+            return read(self, key, *arguments, **named)
+
+    return guarded
+
+
+def _aread(read):
+    @functools.wraps(read)
+    async def guarded(self, key, *arguments, **named):
+        with _reads(self, key):
+            return await read(self, key, *arguments, **named)
+
+    return guarded
+
+
+def _exists(exists):
+    @functools.wraps(exists)
+    def guarded(self, key):
+        with _reads(self, key) as now:
+            found = exists(self, key)
+        now.tell()
+        return found
+
+    return guarded
+
+
+def _aexists(exists):
+    @functools.wraps(exists)
+    async def guarded(self, key):
+        with _reads(self, key) as now:
+            found = await exists(self, key)
+        now.tell()
+        return found
+
+    return guarded
 
 
 def serializers(module):
@@ -57,6 +147,7 @@ def serializers(module):
         setattr(module, name, _named(getattr(module, name)))
     for owner in (module.PickleSerializer, module.CompressedSerializer):
         owner.loads = _base64(owner.loads)
+    module.PickleSerializer.loads = _own(module.PickleSerializer.loads)
     module.JSONSerializer.loads = _decoded(module.JSONSerializer.loads)
     module.prefect_json_object_decoder = _types(module.prefect_json_object_decoder)
 
@@ -77,6 +168,17 @@ def _base64(loads):
     def guarded(self, blob):
         if not BASE64.fullmatch(blob):
             raise Refused("the result is none of a serializer of type %r: it is refused" % self.type)
+        return loads(self, blob)
+
+    return guarded
+
+
+def _own(loads):
+    @functools.wraps(loads)
+    def guarded(self, blob):
+        now = reading.get()
+        if now is not None:
+            now.pickle()
         return loads(self, blob)
 
     return guarded
@@ -156,7 +258,7 @@ def main():
         from prefect import serializers as module
         from prefect.results import ResultStore
         functions = (
-            ResultStore._from_metadata.__func__, module.validate_picklelib, module.validate_compressionlib, module.PickleSerializer.loads,
+            ResultStore._from_metadata.__func__, ResultStore._read, ResultStore._aread, ResultStore._exists, ResultStore._aexists, module.validate_picklelib, module.validate_compressionlib, module.PickleSerializer.loads,
             module.CompressedSerializer.loads, module.JSONSerializer.loads, module.prefect_json_object_decoder,
         )
     except (ImportError, AttributeError) as error:

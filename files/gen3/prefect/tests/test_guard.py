@@ -41,6 +41,19 @@ def kept(content):
     open(path, "w").write(content)
     return path
 """
+# A storage that several hosts write, and what one of them has put there for the others.
+SHARED = PICKLE + """
+import json, lzma
+from prefect.filesystems import RemoteFileSystem
+from prefect.results import ResultStore
+from prefect.serializers import JSONSerializer
+storage = RemoteFileSystem(basepath="memory://shared" + os.environ["MARK"])
+def put(content):
+    storage.write_path("key", content.encode(), _sync=True)
+def record(result, **serializer):
+    put(json.dumps({"metadata": {"storage_key": "key", "serializer": serializer}, "result": result}))
+store = ResultStore(result_storage=storage)
+"""
 MODULE = """
 import os, sys
 open("acts_when_imported.py", "w").write("import os; open(os.environ['MARK'], 'w')\\ndef loads(text): pass\\n")
@@ -73,6 +86,25 @@ ATTACKS = {
     "a compressed text that is read as a compressed pickle": STATE + PICKLE + textwrap.dedent("""
         import lzma
         read(kept(base64.b64encode(lzma.compress(json.dumps(blob).encode())).decode()), type="compressed/pickle")"""),
+    "a pickle of a shared storage": SHARED + "record(blob, type='pickle')\nstore.read('key')",
+    "a pickle of a shared storage, awaited": SHARED + "import asyncio\nrecord(blob, type='pickle')\nasyncio.run(store.aread('key'))",
+    "a pickle where a flow keeps JSON": SHARED + "record(blob, type='pickle')\nResultStore(result_storage=storage, serializer=JSONSerializer()).read('key')",
+    "a compressed pickle of a shared storage": SHARED + textwrap.dedent("""
+        record(base64.b64encode(lzma.compress(blob.encode())).decode(), type="compressed", serializer={"type": "pickle"})
+        store.read("key")"""),
+    "a pickle without a word of how it is read": SHARED + "put(blob)\nstore.read('key')",
+    "a pickle whose record is elsewhere": SHARED + textwrap.dedent("""
+        from prefect.filesystems import LocalFileSystem
+        records = LocalFileSystem(basepath=os.getcwd())
+        records.write_path("key", json.dumps({"storage_key": "key", "serializer": {"type": "pickle"}}).encode(), _sync=True)
+        put(blob)
+        ResultStore(result_storage=storage, metadata_storage=records).read("key")"""),
+    # Prefect reads a result to see whether it is there, and says no to what cannot be read.
+    "a pickle that is looked for": SHARED + "record(blob, type='pickle')\nif not store.exists('key'): raise ValueError('to see it is refused')",
+    "a pickle that is looked for, awaited": SHARED + textwrap.dedent("""
+        import asyncio
+        record(blob, type="pickle")
+        if not asyncio.run(store.aexists("key")): raise ValueError("to see it is refused")"""),
     "a function in a JSON result": LOADS % '{"__class__": "subprocess.call", "data": {"args": ["touch", os.environ["MARK"]]}}',
     "a type of a JSON result": MODULE + LOADS % '{"__class__": "acts_when_imported.x", "data": 1}',
     "an exception of a JSON result": MODULE + "try:\n    " + (LOADS % '{"__exc_type__": "acts_when_imported.x", "message": ""}').replace("\n", "\n    ")
@@ -155,14 +187,46 @@ print(parent())
 """
 
 
+# What several hosts may do with one storage.
+TOGETHER = """
+import os
+from prefect import flow, task
+from prefect.cache_policies import INPUTS, TASK_SOURCE
+from prefect.filesystems import RemoteFileSystem
+RemoteFileSystem(basepath="memory://shared").save("shared", _sync=True)
+made = []
+@task(persist_result=True, cache_policy=INPUTS + TASK_SOURCE, result_storage="remote-file-system/shared", result_serializer="json")
+def plain(n):
+    made.append("plain")
+    return {"n": n}
+@task(persist_result=True, cache_policy=INPUTS + TASK_SOURCE, result_storage="remote-file-system/shared")
+def pickled(n):
+    made.append("pickled")
+    return {"n": n}
+@task(persist_result=True, cache_policy=INPUTS + TASK_SOURCE)
+def own(n):
+    made.append("own")
+    return {"n": n}
+@flow
+def again(n):
+    return [one(n) for one in (plain, pickled, own)]
+@flow(persist_result=True, result_storage="remote-file-system/shared", result_serializer="json")
+def kept(n): return [n]
+assert again(1) == again(1) == 3 * [{"n": 1}]
+assert kept(7, return_state=True).result(_sync=True) == [7]
+print("made", *made)
+"""
+
+
 @unittest.skipIf(NO_PREFECT, NO_PREFECT)
 class Guard(unittest.TestCase):
-    def python(self, code, directory):
+    def python(self, code, directory, **settings):
         environment = dict(os.environ, PREFECT_HOME=os.path.join(directory, "home"), PREFECT_LOCAL_STORAGE_PATH=os.path.join(directory, "storage"),
                            PYTHONWARNINGS="ignore", PREFECT_LOGGING_LEVEL="CRITICAL", PREFECT_LOGGING_TO_API_ENABLED="false", PREFECT_SERVER_ANALYTICS_ENABLED="false",
                            PREFECT_SERVER_ALLOW_EPHEMERAL_MODE="true", PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS="300")
-        for name in ("PREFECT_API_URL", "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK", "PREFECT_API_KEY", "PREFECT_CLIENT_CUSTOM_HEADERS"):
+        for name in ("PREFECT_API_URL", "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK", "PREFECT_API_KEY", "PREFECT_CLIENT_CUSTOM_HEADERS", "PROVISION_PICKLED_RESULTS"):
             environment.pop(name, None)
+        environment.update(settings)
         path = os.path.join(directory, "flows.py")
         with open(path, "w") as file:
             file.write(code)
@@ -192,6 +256,17 @@ class Guard(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             said = self.python(GUARDED + FLOWS, directory)
             self.assertIn("all completed", said)
+
+    def test_a_storage_of_several_hosts(self):
+        """JSON counts for all; a pickle is made again, and the run says why; where the stack takes pickles from everywhere it counts as well."""
+        with tempfile.TemporaryDirectory() as directory:
+            said = self.python(GUARDED + TOGETHER, directory, PREFECT_LOGGING_LEVEL="WARNING")
+        self.assertIn("made plain pickled own pickled\n", said)
+        self.assertIn("is a pickle in a storage that others may write (RemoteFileSystem)", said)
+        with tempfile.TemporaryDirectory() as directory:
+            said = self.python(GUARDED + TOGETHER, directory, PREFECT_LOGGING_LEVEL="WARNING", PROVISION_PICKLED_RESULTS="any")
+        self.assertIn("made plain pickled own\n", said)
+        self.assertNotIn("refused", said)
 
     def test_the_build_sees_that_it_holds(self):
         check = "import runpy\nsys.argv = ['guard']\nrunpy.run_module('provision_guard', run_name='__main__')\n"
