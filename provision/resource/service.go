@@ -59,8 +59,17 @@ func (s *Service) Needs() []ID {
 	return append(append(needs, s.Files...), s.After...)
 }
 
-// read are the arguments of mountsdigest.
-func (s *Service) read() []string { return append([]string{s.Salt}, s.Mounts...) }
+// read are the arguments of mountsdigest. A file that nobody reads any more is removed after the container was
+// replaced, so that what else is in the directories does not count: the container would be replaced again.
+func (s *Service) read() []string {
+	out := []string{s.Salt}
+	for _, f := range s.Files {
+		if slices.ContainsFunc(s.Mounts, func(dir string) bool { return strings.HasPrefix(f.Name, dir+"/") }) {
+			out = append(out, f.Name)
+		}
+	}
+	return out
+}
 
 func (s *Service) Probe(sc *Script) {
 	sc.Once("docker", scripts.With("docker_state"))

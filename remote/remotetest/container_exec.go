@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"provision/remote/remotetest/unix"
 )
@@ -115,29 +116,28 @@ func (d *docker) sick(c *container) string {
 }
 
 // runInside runs a program in a container for the engine itself, with the docker lock held.
-func (d *docker) runInside(c *container, argv []string, service bool) (code int, stays bool, text string) {
+func (d *docker) runInside(c *container, argv []string, service bool) (code int, stays bool, printed string) {
 	base := d.h.proc(d.h.sys.NewProc(unix.Cred{}, nil, "/"))
 	base.engine = &engineRun{service: service}
 	defer base.End()
 	in := c.process(base, "", nil, "")
 	defer in.End()
-	var out strings.Builder
-	w := unix.WriterDesc(&out)
+	out, text := unix.TextDesc()
 	null, err := d.h.sys.Tree.Open(unix.Cred{}, "/dev/null", os.O_RDONLY, 0)
 	if err != nil {
 		return 1, false, err.Error()
 	}
 	in.SetFD(0, unix.FileDesc(null))
-	in.SetFD(1, w)
-	in.SetFD(2, w.Dup())
+	in.SetFD(1, out)
+	in.SetFD(2, out.Dup())
 	code = in.Exec(argv)
-	return code, in.engine.stays, out.String()
+	return code, in.engine.stays.Load(), text()
 }
 
 // engineRun marks a process that the engine runs while it holds its lock.
 type engineRun struct {
 	service bool
-	stays   bool
+	stays   atomic.Bool // which a process may still say that the program has left behind
 }
 
 // stay says that this program goes on in the background as the container's own process. Run in any
@@ -146,7 +146,7 @@ func (p *proc) stay() int {
 	if p.engine == nil || !p.engine.service {
 		p.Unsupported("a service in the foreground")
 	}
-	p.engine.stays = true
+	p.engine.stays.Store(true)
 	return 0
 }
 

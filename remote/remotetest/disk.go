@@ -86,13 +86,17 @@ func (h *Host) disk(dev string) *Disk {
 
 // mountedAt is the disk below a path, and its device.
 func (h *Host) mountedAt(dir string) (dev string, d *Disk) {
+	return h.mounted(func(at string) bool { return dir == at || strings.HasPrefix(dir, at+"/") })
+}
+
+func (h *Host) mounted(where func(at string) bool) (dev string, d *Disk) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for dev, d := range h.disks {
 		d.mu.Lock()
 		at := d.mounted
 		d.mu.Unlock()
-		if at != "" && (dir == at || strings.HasPrefix(dir, at+"/")) {
+		if at != "" && where(at) {
 			return dev, d
 		}
 	}
@@ -181,8 +185,8 @@ func mkfsMain(p *proc) int {
 // findmntMain is findmnt -n [-o SOURCE] --mountpoint DIR.
 func findmntMain(p *proc) int {
 	o := p.Anywhere("n", "o:M:", map[string]string{"mountpoint": "M:"})
-	dev, d := p.host.mountedAt(o.Value["M"])
-	if d == nil || d.mounted != o.Value["M"] {
+	dev, d := p.host.mounted(func(at string) bool { return at == o.Value["M"] })
+	if d == nil {
 		return 1
 	}
 	p.Printf("%s\n", dev)
@@ -220,7 +224,10 @@ func blockdevMain(p *proc) int {
 
 func dumpe2fsMain(p *proc) int {
 	d := p.theDisk(p.Anywhere("h", "", nil).Args)
-	p.Printf("Filesystem volume name:   provision\nBlock count:              %d\nBlock size:               %d\n", d.blocks, 1<<20)
+	d.mu.Lock()
+	blocks := d.blocks
+	d.mu.Unlock()
+	p.Printf("Filesystem volume name:   provision\nBlock count:              %d\nBlock size:               %d\n", blocks, 1<<20)
 	return 0
 }
 

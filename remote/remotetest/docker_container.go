@@ -294,7 +294,7 @@ func (c *container) process(p *proc, user string, env map[string]string, dir str
 	if uid == "postgres" {
 		u, g = 999, 999
 	}
-	in.Cred = unix.Cred{UID: u, GID: g}
+	in.SetCred(unix.Cred{UID: u, GID: g})
 	return in
 }
 

@@ -115,7 +115,10 @@ func (f *Fleet) Close() {
 		wg.Go(h.Close)
 	}
 	wg.Wait()
-	for _, d := range f.databases {
+	f.mu.Lock()
+	databases := slices.Clone(f.databases)
+	f.mu.Unlock()
+	for _, d := range databases {
 		d.close()
 	}
 }

@@ -237,8 +237,15 @@ func (h *Host) Reboot() {
 
 // Unplug takes the host off the network: what runs on it goes on, connections end, new ones are refused.
 func (h *Host) Unplug() {
-	_ = h.listener.Close()
+	h.stopListening()
 	h.Disconnect()
+}
+
+func (h *Host) stopListening() {
+	h.mu.Lock()
+	l := h.listener
+	h.mu.Unlock()
+	_ = l.Close()
 }
 
 // Plug puts an unplugged host back where it was.
@@ -247,7 +254,9 @@ func (h *Host) Plug() error {
 	if err != nil {
 		return err
 	}
+	h.mu.Lock()
 	h.listener = l
+	h.mu.Unlock()
 	h.sys.Work.Go(func() { _ = h.server.Serve(l) })
 	return nil
 }
@@ -256,7 +265,7 @@ func (h *Host) Plug() error {
 func (h *Host) Close() {
 	h.docker.powerOff()
 	h.sys.PowerOff()
-	_ = h.listener.Close()
+	h.stopListening()
 	_ = h.server.Close()
 	h.Disconnect()
 	h.sys.Work.Wait()

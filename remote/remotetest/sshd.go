@@ -72,6 +72,7 @@ func (h *Host) serve(l net.Listener) (err error) {
 	}
 	if !h.options.NoSFTP {
 		h.server.SubsystemHandlers["sftp"] = func(s ssh.Session) {
+			defer h.sys.Work.Begin()()
 			h.count(func(c *Counts) { c.SFTP++ })
 			h.serveSFTP(s, h.sys.Login(s.User()))
 		}
@@ -101,7 +102,8 @@ func (h *Host) count(f func(*Counts)) {
 // session runs one command line in the user's login shell. It ends when the shell has ended and
 // nobody holds its output any more; what goes on without a connection gets SIGPIPE when it writes.
 func (h *Host) session(s ssh.Session) {
-	if h.sys.Alive().Err() != nil {
+	defer h.sys.Work.Begin()()
+	if h.sys.Alive().Err() != nil { // who closes the host waits for what was counted before
 		return
 	}
 	h.count(func(c *Counts) { c.Execs++ })
@@ -162,8 +164,6 @@ func (h *Host) session(s ssh.Session) {
 			}
 		})
 	}
-	h.sys.Work.Add(1)
-	defer h.sys.Work.Done()
 	code := p.Program(func(p *unix.Proc) int { return h.loginShell(p, s.RawCommand()) })
 	p.End()
 	outputs.Wait()

@@ -50,7 +50,7 @@ func sudoMain(p *proc) int {
 	for k, v := range env {
 		clean[k] = v
 	}
-	code := p.Run(args, func(child *unix.Proc) { child.Cred, child.Env = c, clean })
+	code := p.Run(args, func(child *unix.Proc) { child.SetCred(c); child.Env = clean })
 	if code == 127 {
 		if probe := *p.Proc; true {
 			probe.Env = clean

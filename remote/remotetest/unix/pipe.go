@@ -3,6 +3,7 @@ package unix
 import (
 	"context"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -67,6 +68,14 @@ func FileDesc(h *Handle) *Desc {
 func WriterDesc(w io.Writer) *Desc {
 	var mu sync.Mutex
 	return newDesc(&Desc{write: func(_ context.Context, b []byte) (int, error) { mu.Lock(); defer mu.Unlock(); return w.Write(b) }})
+}
+
+// TextDesc collects what is written. What a program has left behind may still write when the text is read.
+func TextDesc() (d *Desc, text func() string) {
+	var mu sync.Mutex
+	var b strings.Builder
+	write := func(_ context.Context, p []byte) (int, error) { mu.Lock(); defer mu.Unlock(); return b.Write(p) }
+	return newDesc(&Desc{write: write}), func() string { mu.Lock(); defer mu.Unlock(); return b.String() }
 }
 
 const pipeSize = 64 << 10

@@ -28,8 +28,8 @@ func (e Exited) Error() string { return "exit status " + strconv.Itoa(int(e)) }
 type Proc struct {
 	sys             *System
 	PID, PPID, pgid int
-	Session         int // the first process of the login or service that it descends from
-	Cred            Cred
+	Session         int  // the first process of the login or service that it descends from
+	Cred            Cred // changed by SetCred
 	Argv            []string
 	Env             map[string]string
 	Dir             string
@@ -61,7 +61,7 @@ func (s *System) NewProc(c Cred, env map[string]string, dir string) *Proc {
 	return p
 }
 
-// register puts a process into the table. Others may look at it from here on: its argv and group are
+// register puts a process into the table. Others may look at it from here on: its argv and credentials are
 // changed with the table's lock held. One without a session leads its own.
 func (s *System) register(p *Proc) {
 	p.start, p.Done = s.Now(), make(chan struct{})
@@ -107,6 +107,13 @@ func (p *Proc) SetArgv(argv []string) {
 	p.sys.mu.Lock()
 	defer p.sys.mu.Unlock()
 	p.Argv = argv
+}
+
+// SetCred changes whose process it is, which others look at before they send it a signal.
+func (p *Proc) SetCred(c Cred) {
+	p.sys.mu.Lock()
+	defer p.sys.mu.Unlock()
+	p.Cred = c
 }
 
 // SetFD puts a description at a number and closes what was there.

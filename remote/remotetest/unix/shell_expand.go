@@ -222,8 +222,9 @@ func (s *shell) redirect(rd *syntax.Redirect) bool {
 		if !ok {
 			return false
 		}
+		var mu sync.Mutex
 		rest := strings.NewReader(text)
-		s.p.SetFD(n, newDesc(&Desc{read: func(_ context.Context, b []byte) (int, error) { return rest.Read(b) }}))
+		s.p.SetFD(n, newDesc(&Desc{read: func(_ context.Context, b []byte) (int, error) { mu.Lock(); defer mu.Unlock(); return rest.Read(b) }}))
 		return true
 	}
 	word, ok := s.literal(rd.Word)

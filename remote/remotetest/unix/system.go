@@ -52,8 +52,8 @@ type Port struct {
 type System struct {
 	Options
 	Tree *Tree
-	Work sync.WaitGroup // all that runs
-	Held atomic.Int32   // programs that a test holds: meanwhile the time limits of others stand still
+	Work Work         // all that runs
+	Held atomic.Int32 // programs that a test holds: meanwhile the time limits of others stand still
 
 	mu       sync.Mutex
 	boot     context.Context
