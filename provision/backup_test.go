@@ -256,3 +256,41 @@ func TestBackupOff(t *testing.T) {
 	}
 	s.backup()
 }
+
+// TestBackupOutlives: a stack that is destroyed with its volumes leaves its backups, and what opens them.
+func TestBackupOutlives(t *testing.T) {
+	t.Parallel()
+	s := arrange(t, layout{agents: 1})
+	s.converge()
+	s.backup()
+	const password = base + "/server/secrets/backup/repository_password"
+	read := func() string {
+		text, err := s.server.ReadFile(password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	before, repository := read(), paths(s.server, backups+"/repository")
+	a := s.attempt()
+	var err error
+	if a.System, err = a.System.Destroying(true); err != nil {
+		t.Fatal(err)
+	}
+	gone, err := a.DestroyStack(a.ctx, a.ctx)
+	a.end()
+	if err != nil || !slices.ContainsFunc(gone.Left, func(l string) bool {
+		return strings.Contains(l, "the backups in "+backups+"/repository on prefect, and "+password+", which opens them")
+	}) {
+		t.Fatalf("%s %+v", explain(err), gone)
+	}
+	if read() != before || paths(s.server, backups+"/repository") != repository {
+		t.Error("the backups, or what opens them, are not as they were")
+	}
+	if left := paths(s.server, base); left != password {
+		t.Errorf("left: %s", left)
+	}
+	if left := paths(s.server, "/etc/systemd/system"); strings.Contains(left, "backup") {
+		t.Errorf("left: %s", left)
+	}
+}

@@ -81,6 +81,9 @@ func (l *Leftovers) Stays(w World) (out []string) {
 		}
 		out = append(out, fmt.Sprintf("%s on %s, without which the data cannot be read or continued: %s", l.base(), l.Host, strings.Join(files, ", ")))
 	}
+	if rec.Fields["backedup"] != "" {
+		out = append(out, fmt.Sprintf("the backups in %s on %s, and %s, which opens them", l.Repository, l.Host, l.RepositoryPassword))
+	}
 	return out
 }
 

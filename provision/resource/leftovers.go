@@ -34,8 +34,10 @@ type Leftovers struct {
 	Order []Stopped
 	// Guarded says that the host has networks of the stack, and with them the rules that close these.
 	Guarded bool
-	// BackedUp says that the host makes backups.
-	BackedUp bool
+	// BackedUp says that the host makes backups. BackupsDir and Repository are where they are, and RepositoryPassword is the file that opens
+	// them, which stays as long as there are any.
+	BackedUp                                   bool
+	BackupsDir, Repository, RepositoryPassword string
 	// Readers are those who read a directory as a whole, and so see that files in it are removed.
 	Readers map[string][]ID
 	// Destroyed is what becomes of the stack's data where all of it is destroyed; nil for a host that merely loses a part of it.
@@ -59,7 +61,8 @@ func (l *Leftovers) Needs() []ID  { return append([]ID{EngineID(l.Host)}, l.Afte
 func (l *Leftovers) base() string { return naming.Stack(l.Stack).Dir() }
 
 func (l *Leftovers) Probe(s *Script) {
-	s.Record(l.ID(), scripts.With("leftovers_probe", "b", l.base(), "unit", guardUnit, "timer", backupTimer))
+	s.Record(l.ID(), scripts.With("leftovers_probe", "b", l.base(), "unit", guardUnit, "timer", backupTimer)+
+		scripts.With("leftovers_backups", "dir", l.BackupsDir, "repository", l.Repository))
 }
 
 // ownName is every name that provision gives to a file; nothing else is removed.
@@ -118,7 +121,7 @@ func (l *Leftovers) Diff(w World) []Change {
 	if guard := NetworkGuardID(l.Host); !l.Guarded && rec.Fields["guard"] != "" && identity.Fields["other"] == "" {
 		remove(guard.Kind, guard.Name, "no network of the stack is wanted here any more", "")
 	}
-	if backups := BackupsID(l.Host); !l.BackedUp && rec.Fields["backups"] != "" {
+	if backups := BackupsID(l.Host); !l.BackedUp && rec.Fields["backups"] != "" && identity.Fields["other"] == "" {
 		remove(backups.Kind, backups.Name, "no backups of the stack are made here any more; those that there are stay", "")
 	}
 	for _, ref := range l.oldImages(d) {
@@ -166,6 +169,9 @@ func (l *Leftovers) oldFiles(w World, rec Record, d dockerFacts) []Change {
 	keep := slices.Clone(l.Files)
 	if l.dataHere(w, rec, d) {
 		keep = append(keep, l.Keep...)
+	}
+	if rec.Fields["backedup"] != "" {
+		keep = append(keep, l.RepositoryPassword)
 	}
 	groups := map[ID][]string{}
 	for p := range strings.Lines(rec.Fields["files"]) {

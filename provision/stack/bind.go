@@ -339,7 +339,10 @@ func (b *binder) encryptionKey() string { return b.base + "/server/secrets/serve
 
 // leftovers adds what looks for things that nothing else on the host stands for.
 func (b *binder) leftovers(h *inventory.Host) {
-	l := &resource.Leftovers{Host: h.Name, Stack: b.stack.Name, Agents: b.agents, Cleaned: b.cleaned, Order: b.stopping, Keep: []string{b.base + "/id", b.base + "/salt", b.base + "/born", b.encryptionKey(), b.repositoryPassword()}}
+	l := &resource.Leftovers{
+		Host: h.Name, Stack: b.stack.Name, Agents: b.agents, Cleaned: b.cleaned, Order: b.stopping, Keep: []string{b.base + "/id", b.base + "/salt", b.base + "/born", b.encryptionKey()},
+		BackupsDir: b.names.Backups(), Repository: b.stack.repository(), RepositoryPassword: b.repositoryPassword(),
+	}
 	for _, v := range naming.Volumes {
 		l.Keep = append(l.Keep, b.base+"/volume."+b.names.Volume(v))
 	}
