@@ -22,7 +22,7 @@ func TestACloudIsAFolder(t *testing.T) {
 	reasons := map[string]string{
 		"cmd/provision/droplet.go": verbs, "cmd/provision/droplet_destroy.go": verbs, "cmd/provision/verbs.go": verbs, "provision/droplets.go": verbs,
 		"cmd/provision/init_answers.go": asks, "cmd/provision/init_items.go": asks,
-		"cmd/provision/allow.go": says, "cmd/provision/apply.go": says, "cmd/provision/status.go": says, "provision/plan/saved.go": says, "provision/fleet/place.go": says,
+		"cmd/provision/allow.go": says, "cmd/provision/destroy.go": says, "cmd/provision/apply.go": says, "cmd/provision/status.go": says, "provision/plan/saved.go": says, "provision/fleet/place.go": says,
 		"provision/resource/disk.go": says, "provision/resource/metadata.go": says,
 		"cmd/provision/ui/droplets.go": shows, "cmd/provision/ui/graph.go": shows, "cmd/provision/ui/place.go": shows, "cmd/provision/ui/plan.go": shows,
 		"cmd/provision/ui/result.go": shows,

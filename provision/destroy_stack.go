@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"fmt"
 
 	"provision/provision/plan"
 	"provision/provision/report"
@@ -48,10 +47,6 @@ func (p *Pass) DestroyStack(ctx, stop context.Context) (*Remains, error) {
 		return nil
 	})
 	out.Removed = result != nil && len(result.Outcomes) > 0
-	for _, name := range p.System.dropletNames() {
-		if !p.fleet().Absent(name) {
-			out.Left = append(out.Left, fmt.Sprintf("%s %s; to destroy it: provision droplet destroy %s", p.System.cloud.Noun(), name, name))
-		}
-	}
+	out.Left = append(out.Left, p.machinesLeft()...)
 	return out, err
 }

@@ -67,6 +67,16 @@ func (s *System) CloudOnly(names []string) (*System, error) {
 	return &only, nil
 }
 
+// machinesLeft are those that are there, each with what destroys it.
+func (p *Pass) machinesLeft() (out []string) {
+	for _, name := range p.System.dropletNames() {
+		if !p.fleet().Absent(name) {
+			out = append(out, fmt.Sprintf("%s %s; to destroy it: provision droplet destroy %s", p.System.cloud.Noun(), name, name))
+		}
+	}
+	return out
+}
+
 func (s *System) dropletNames() (names []string) {
 	for _, h := range s.Inventory.Hosts {
 		if h.Machine != nil {
