@@ -43,6 +43,8 @@ receipt() {
 }
 # newest is when the newest proved backup was begun, and its id.
 newest() { for f in "$dir/receipts"/*; do if [ -f "$f" ] && [ "$(get "$f" verdict)" = proved ]; then echo "$(get "$f" began) ${f##*/}"; fi; done | sort | tail -n 1; }
+# Backups are in the order in which they were begun.
+while [ -f "$dir/last" ] && [ "$(get "$dir/last" began)" = "$began" ]; do sleep 1; began=$(date +%s); done
 : >"$work/said"
 trap ended EXIT
 trap 'exit 143' HUP INT TERM
