@@ -167,7 +167,7 @@ func TestTrustKilled(t *testing.T) {
 	each(runs, func(n int) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, uint64(n)))
-			s := arrange(t, []layout{single, split}[n%2])
+			s := arrange(t, alternately(n/2, []layout{single, split}[n%2]))
 			var story []string
 			for range 4 {
 				w := way{[]string{"internal", "internal", "off", "files", "acme"}[random.IntN(5)], []string{here, there}[random.IntN(2)]}
