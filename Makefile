@@ -43,8 +43,9 @@ test-glue = if [ -n "$(2)" ]; then export PROVISION_GENERATION=$(1) PYTHONPATH=$
 	for dir in files/glue/python files/gen$(1)/prefect; do $(2) -W ignore::ResourceWarning -m unittest discover -s $$dir/tests || exit 1; done; \
 	else echo "skipped: the Python of generation $(1) is not here for the tests of files/glue/python and files/gen$(1)/prefect"; fi
 
-# Tests that compare much with other programs, one after the other: there is no race to find, and much to wait for.
-COMPARISONS := ^Test(Generated.*|MemoryIsFlat|RealUserland)$$
+# Tests that compare much with other programs or work on much text, one thing after the other, and the examples, which other tests
+# have the parts of: there is no race to find, and much to wait for.
+COMPARISONS := ^Test(Architecture.*|Completion.*|Compose(Definitions|Golden|Hardening|IsDeterministic|ValuesStayValues)|Examples|Generated.*|MemoryIsFlat|Page|RealUserland|ShellFiles)$$
 race: ## the tests with the race detector, the long scenarios in a smaller sample
 	$(GOTEST) -race -short -shuffle=on -timeout 30m -skip '$(COMPARISONS)' ./...
 

@@ -341,3 +341,14 @@ func isCode(err error, codes ...int) bool { return slices.Contains(codes, report
 
 // prefect3 is a stack of the generation of Prefect 3.
 var prefect3 = "[prefect]\nversion = \"" + stack.Generations()[1].Prefect + "\"\n"
+
+// servers2 is one of Prefect 3 with several servers.
+var servers2 = prefect3 + "[scale]\nservers = 2\n"
+
+// alternately has every second of many sites be of Prefect 3, with several servers.
+func alternately(n int, l layout) layout {
+	if n%2 == 1 {
+		l.stack = servers2 + l.stack
+	}
+	return l
+}

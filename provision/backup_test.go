@@ -162,30 +162,41 @@ func TestBackupOnce(t *testing.T) {
 // TestBackupKilled: the host goes down in each step. It is said, and the next backup finds nothing in its way.
 func TestBackupKilled(t *testing.T) {
 	t.Parallel()
-	for _, at := range []string{"the dump of the database", "storing it in the repository", "proving it"} {
-		t.Run(at, func(t *testing.T) {
+	for name, last := range map[string]string{
+		"the dump of the database": "backup-dump", "storing it in the repository": "store", "proving it": "fetch", "proving it, loaded": "backup-prove", "removing old backups": "forget",
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := arrange(t, layout{agents: 1})
+			at, _, _ := strings.Cut(name, ",")
+			var armed atomic.Bool
+			s.fleet.InContainer(func(c remotetest.Call) (int, bool) {
+				if words := append(slices.Clone(c.Argv), path.Base(c.Argv[0])); !slices.Contains(words, last) || !armed.Swap(false) {
+					return 0, false
+				}
+				down := make(chan struct{})
+				go func() {
+					defer close(down)
+					s.server.Reboot()
+				}()
+				<-down
+				return 137, true
+			})
 			s.converge()
 			good := s.backup()
+			armed.Store(true)
 			a := s.attempt()
-			a.on = func(e report.Event) {
-				if e.Type == "note" && strings.HasPrefix(e.Text, at) {
-					s.server.Reboot()
-				}
-			}
 			_, err := a.Backup(a.ctx)
 			a.end()
-			if err == nil {
+			if err == nil || armed.Load() {
 				t.Fatalf("it was not interrupted:\n%s", a.story())
 			}
 			s.converge()
-			_, status := s.listed()
-			// It may have come to the next step before the host heard of it.
-			if !strings.Contains(status.Failed, "it was killed, or the host went down") || status.Newest == nil || status.Newest.Verdict == provision.BackupFailed {
+			all, status := s.listed()
+			if status.Failed != at+": it was killed, or the host went down" || status.Newest == nil || status.Newest.Verdict == provision.BackupFailed {
 				t.Errorf("%+v", status)
 			}
-			if all, _ := s.listed(); !slices.ContainsFunc(all, func(b provision.Backup) bool { return b.ID == good.ID && b.Verdict == provision.BackupProved }) {
+			if !slices.ContainsFunc(all, func(b provision.Backup) bool { return b.ID == good.ID && b.Verdict == provision.BackupProved }) {
 				t.Errorf("the one from before is not as it was: %+v", all)
 			}
 			s.backup()

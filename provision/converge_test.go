@@ -10,7 +10,7 @@ import (
 // the cost of one connection and one exec per host.
 func TestConverge(t *testing.T) {
 	t.Parallel()
-	for name, l := range map[string]layout{
+	for name, l := range raced(map[string]layout{
 		"single":     single,
 		"split":      split,
 		"two agents": {agents: 2},
@@ -22,9 +22,9 @@ func TestConverge(t *testing.T) {
 		}},
 		"prefect 3, single":      {stack: prefect3},
 		"prefect 3, split":       {agents: 1, stack: prefect3},
-		"prefect 3, two servers": {agents: 1, stack: prefect3 + "[scale]\nservers = 2\n"},
+		"prefect 3, two servers": {agents: 1, stack: servers2},
 		"prefect 3, serve":       {agents: 1, stack: prefect3 + "[business_logic]\nexecution = \"serve\"\n"},
-	} {
+	}, 5) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := arrange(t, l)

@@ -17,14 +17,17 @@ func TestCut(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 
-	whole := arrange(t, split)
-	if _, err := whole.attempt().apply(); err != nil {
-		t.Fatal(explain(err))
-	}
-	var total [2]int64
-	for i, h := range whole.hosts {
-		c := h.Counts()
-		total[i] = c.BytesIn + c.BytesOut
+	generation := func(n int) layout { return alternately(n/2, split) }
+	var totals [2][2]int64 // by layout and host
+	for n := range totals {
+		whole := arrange(t, generation(2*n))
+		if _, err := whole.attempt().apply(); err != nil {
+			t.Fatal(explain(err))
+		}
+		for i, h := range whole.hosts {
+			c := h.Counts()
+			totals[n][i] = c.BytesIn + c.BytesOut
+		}
 	}
 	type cut struct {
 		host int
@@ -34,15 +37,15 @@ func TestCut(t *testing.T) {
 	for i := range all {
 		host := i % 2
 		// The handshake and the first answer are a small part of all bytes, and worth as many cuts.
-		most := total[host]
-		if i%4 < 2 {
+		most := totals[i/2%2][host]
+		if i%8 < 4 {
 			most = 60_000
 		}
 		all[i] = cut{host, 1 + random.Int64N(most)}
 	}
 	each(cuts, func(i int) {
-		c := all[i]
-		s := arrange(t, split)
+		c, total := all[i], totals[i/2%2]
+		s := arrange(t, generation(i))
 		defer s.fleet.Close()
 		h := s.hosts[c.host]
 		h.CutAfter(c.at)

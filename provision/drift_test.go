@@ -157,7 +157,7 @@ func TestDrift(t *testing.T) {
 	const share = 7 // that are tried on one fleet, one after the other
 	each((len(chosen)+share-1)/share, func(n int) {
 		part := chosen[n*share : min((n+1)*share, len(chosen))]
-		s := arrange(t, split)
+		s := arrange(t, alternately(n+1, split))
 		s.converge()
 		for _, d := range part {
 			t.Run(d.name, func(t *testing.T) { drifted(t, s, d) })

@@ -164,20 +164,26 @@ func (s *site) project(more string) {
 }
 
 // edits are what people change on a stack that runs. Two agent hosts make one that is left.
-var edits = map[string]func(*site){
-	"a flow":        func(s *site) { s.project("# edited\n") },
-	"settings":      func(s *site) { s.stack(ownFlows + "stop_grace = \"3m\"\n[agent]\nconcurrency = 3\n") },
-	"the url":       func(s *site) { s.edit("prefect.demo.test", "other.demo.test") },
-	"a host is out": func(s *site) { s.cut("worker-2") },
-	"no roles": func(s *site) {
+var edits = map[string]struct {
+	agents int
+	stack  string
+	do     func(*site)
+}{
+	"a flow":         {2, ownFlows, func(s *site) { s.project("# edited\n") }},
+	"settings":       {2, servers2, func(s *site) { s.stack(servers2 + "[business_logic]\nstop_grace = \"3m\"\n[agent]\nconcurrency = 3\n") }},
+	"the url":        {2, ownFlows, func(s *site) { s.edit("prefect.demo.test", "other.demo.test") }},
+	"a host is out":  {2, ownFlows, func(s *site) { s.cut("worker-2") }},
+	"another server": {1, prefect3, func(s *site) { s.stack(servers2) }},
+	"one server":     {1, servers2, func(s *site) { s.stack(prefect3) }},
+	"no roles": {2, ownFlows, func(s *site) {
 		table := s.cut("worker-2")
 		text, err := os.ReadFile(s.inventory)
 		if err != nil {
 			s.t.Fatalf("%v", err)
 		}
 		s.write(s.inventory, string(text)+strings.Replace(table, `["agent"]`, "[]", 1))
-	},
-	"the UI's user": func(s *site) { s.stack(ownFlows + "[ui]\nuser = \"ops\"\n") },
+	}},
+	"the UI's user": {1, prefect3, func(s *site) { s.stack(prefect3 + "[ui]\nuser = \"ops\"\n") }},
 }
 
 const ownFlows = "[business_logic]\npath = \"flows\"\n"
@@ -199,7 +205,8 @@ func TestKilledLater(t *testing.T) {
 	t.Parallel()
 	var all []point
 	for _, name := range slices.Sorted(maps.Keys(edits)) {
-		all = append(all, points(t, name, layout{agents: 2, stack: ownFlows}, edits[name])...)
+		e := edits[name]
+		all = append(all, points(t, name, layout{agents: e.agents, stack: e.stack}, e.do)...)
 	}
 	killedAtEach(t, all, 12)
 }
@@ -209,7 +216,20 @@ func TestKilledLater(t *testing.T) {
 // ended.
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	all := append(points(t, "single", single, nil), points(t, "split", split, nil)...)
+	var all []point
+	for name, l := range map[string]layout{"single": single, "split": split} {
+		// Of each generation one half: what moves between them is the same.
+		for n, p := range points(t, name, l, nil) {
+			if n%2 == 0 {
+				all = append(all, p)
+			}
+		}
+		for n, p := range points(t, name+", two servers", alternately(1, l), nil) {
+			if n%2 == 1 {
+				all = append(all, p)
+			}
+		}
+	}
 	killedAtEach(t, all, 8)
 }
 

@@ -24,13 +24,12 @@ func replaced(r *report.Report) map[string]int {
 // removed after the container was replaced.
 func TestReplacedOnce(t *testing.T) {
 	t.Parallel()
-	two := prefect3 + "[scale]\nservers = 2\n"
 	for _, tt := range []struct {
 		name, before, after string
 		gone                string // file
 		want                []string
 	}{
-		{"one server of two", two, prefect3, "/server/secrets/server/redis_password", []string{"prefect prefect-server"}},
+		{"one server of two", servers2, prefect3, "/server/secrets/server/redis_password", []string{"prefect prefect-server"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -79,7 +78,7 @@ func TestMountsDigest(t *testing.T) {
 		"gen2":   {agents: 1, stack: "[prefect]\nversion = \"2.20.25\"\n"},
 		"gen3":   {agents: 1, stack: prefect3},
 		"single": {stack: prefect3},
-		"two":    {agents: 1, stack: prefect3 + "[scale]\nservers = 2\n"},
+		"two":    {agents: 1, stack: servers2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -33,24 +33,31 @@ func dnfState(t *testing.T, s *site) (state []string) {
 	return append(state, string(packages))
 }
 
-// TestDockersOwnRepositoryOnRocky installs from a mirror that its owner signs, which is the only way there; the mirror shows one
+// TestDockersOwnRepositoryWithDnf installs from a mirror that its owner signs, which is the only way there; the mirror shows one
 // more key, which is not trusted.
-func TestDockersOwnRepositoryOnRocky(t *testing.T) {
+func TestDockersOwnRepositoryWithDnf(t *testing.T) {
 	t.Parallel()
-	s, mirror := mirrored(t, "rocky 9", "auto")
-	mirror.Key = append(bytes.Clone(mirror.Key), signers()[1].public...)
-	s.server.SetDockerRepository(mirror)
-	s.converge()
-	sh(t, s, 0, "rpm -q docker-ce docker-buildx-plugin gpg-pubkey-"+signers()[0].fingerprint[32:])
-	sh(t, s, 0, "! rpm -q gpg-pubkey-"+signers()[1].fingerprint[32:])
-	got, _ := s.server.ReadFile(dnfSources)
-	for _, want := range []string{"baseurl=" + mirrorURL + "/rhel/9/$basearch/stable\n", "gpgcheck=1\n", "gpgkey=file://" + dnfKey + "\n"} {
-		if !strings.Contains(string(got), want) {
-			t.Errorf("no %q in\n%s", want, got)
-		}
-	}
-	if key, _ := s.server.ReadFile(dnfKey); bytes.Count(key, []byte("BEGIN")) != 1 {
-		t.Errorf("%s", key)
+	for distro, below := range map[string]string{
+		"rhel 9": "rhel/9", "rocky 9": "rhel/9", "almalinux 10": "rhel/10", "centos 10": "centos/10", "fedora 42": "fedora/42",
+	} {
+		t.Run(distro, func(t *testing.T) {
+			t.Parallel()
+			s, mirror := mirrored(t, distro, "auto")
+			mirror.Key = append(bytes.Clone(mirror.Key), signers()[1].public...)
+			s.server.SetDockerRepository(mirror)
+			s.converge()
+			sh(t, s, 0, "rpm -q docker-ce docker-buildx-plugin gpg-pubkey-"+signers()[0].fingerprint[32:])
+			sh(t, s, 0, "! rpm -q gpg-pubkey-"+signers()[1].fingerprint[32:])
+			got, _ := s.server.ReadFile(dnfSources)
+			for _, want := range []string{"baseurl=" + mirrorURL + "/" + below + "/$basearch/stable\n", "gpgcheck=1\n", "gpgkey=file://" + dnfKey + "\n"} {
+				if !strings.Contains(string(got), want) {
+					t.Errorf("no %q in\n%s", want, got)
+				}
+			}
+			if key, _ := s.server.ReadFile(dnfKey); bytes.Count(key, []byte("BEGIN")) != 1 {
+				t.Errorf("%s", key)
+			}
+		})
 	}
 }
 

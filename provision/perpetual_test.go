@@ -60,8 +60,15 @@ func files(t *rapid.T, dir string) layout {
 	b.Reset()
 	name := rapid.StringMatching(`[a-z][a-z0-9]{0,10}(-[a-z0-9]{1,5})?`).Draw(t, "name")
 	fmt.Fprintf(&b, "name = %q\n", name)
-	b.WriteString(maybe("settings", "[prefect]\nsettings = { PREFECT_LOGGING_LEVEL = \"DEBUG\", PREFECT_API_DEFAULT_LIMIT = \""+fmt.Sprint(number("limit", 1, 200))+"\" }\n"))
-	b.WriteString(maybe("images", "[postgres]\nimage = \""+oneOf("database", "postgres:13.3", "postgres:16", "registry.example.org/postgres:14.2-alpine")+"\"\n[caddy]\nimage = \"caddy:2.8\"\n"))
+	three := rapid.Bool().Draw(t, "Prefect 3")
+	databases := []string{"postgres:13.3", "postgres:16", "registry.example.org/postgres:14.2-alpine"}
+	if three {
+		b.WriteString(prefect3 + maybe("settings", "settings = { PREFECT_LOGGING_LEVEL = \"DEBUG\" }\n") + maybe("servers", fmt.Sprintf("[scale]\nservers = %d\n", number("number of servers", 1, 3))))
+		databases = databases[1:2]
+	} else {
+		b.WriteString(maybe("settings", "[prefect]\nsettings = { PREFECT_LOGGING_LEVEL = \"DEBUG\", PREFECT_API_DEFAULT_LIMIT = \""+fmt.Sprint(number("limit", 1, 200))+"\" }\n"))
+	}
+	b.WriteString(maybe("images", "[postgres]\nimage = \""+oneOf("database", databases...)+"\"\n[caddy]\nimage = \"caddy:2.8\"\n"))
 	b.WriteString(maybe("ui", "[ui]\nuser = \""+rapid.StringMatching(`[a-z][a-z0-9._-]{0,12}`).Draw(t, "user")+"\"\n"+
 		maybe("password", "password = { command = [\"printf\", \"a long password, 'quoted' $(x)\"] }\n")))
 	queues := []string{"default"}
@@ -96,8 +103,12 @@ func files(t *rapid.T, dir string) layout {
 	}
 	l.table = func(name string) string { return tables[name] }
 
-	fmt.Fprintf(&b, "[business_logic]\nexecution = %q\napi = %q\nstop_grace = \"%ds\"\n%s", oneOf("execution", "bridge", "serve"), oneOf("api", "flows", "all"), number("grace", 1, 600),
-		maybe("path", "path = \"flows\"\n"))
+	fmt.Fprintf(&b, "[business_logic]\nexecution = %q\napi = %q\nstop_grace = \"%ds\"\n", oneOf("execution", "bridge", "serve"), oneOf("api", "flows", "all"), number("grace", 1, 600))
+	if three {
+		b.WriteString(maybe("retries", "cut_runs = \"retry\"\n"))
+	} else { // the lock of the project in flows is of Prefect 2
+		b.WriteString(maybe("path", "path = \"flows\"\n"))
+	}
 	for i := range number("deployments", 0, 3) {
 		fmt.Fprintf(&b, "[[deployments]]\nflow = \"hello.py:hello\"\nname = \"d%d\"\nqueue = %q\n", i, oneOf("queue", polled...))
 		b.WriteString(oneOf("schedule", "", "schedule = { cron = \"0 6 * * *\", timezone = \"Europe/Berlin\" }\n", "schedule = { interval = \"15m\" }\n"))

@@ -61,7 +61,7 @@ const (
 func TestTrust(t *testing.T) {
 	t.Parallel()
 	internal := way{"internal", here}
-	for name, ways := range map[string][]any{
+	for name, ways := range raced(map[string][]any{
 		"off and back":                 {internal, way{"off", here}, internal},
 		"files and back":               {internal, way{"files", here}, internal},
 		"acme and back":                {internal, way{"acme", here}, internal},
@@ -82,7 +82,7 @@ func TestTrust(t *testing.T) {
 		"Caddy's volume emptied":   {internal, "rm -rf /var/lib/docker/volumes/prefect-caddy/_data/*; docker restart prefect-caddy"},
 		"its own name lost":        {internal, "rm " + base + "/server/caddy/authority"},
 		"its own name overwritten": {internal, "sed 's/ca [0-9a-f]*/ca 0123456789abcdef/' " + base + "/server/caddy/authority >/root/a; cat /root/a >" + base + "/server/caddy/authority; docker restart prefect-caddy"},
-	} {
+	}, 5) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := arrange(t, split)
@@ -167,7 +167,7 @@ func TestTrustKilled(t *testing.T) {
 	each(runs, func(n int) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, uint64(n)))
-			s := arrange(t, []layout{single, split}[n%2])
+			s := arrange(t, alternately(n/2, []layout{single, split}[n%2]))
 			var story []string
 			for range 4 {
 				w := way{[]string{"internal", "internal", "off", "files", "acme"}[random.IntN(5)], []string{here, there}[random.IntN(2)]}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
+	"path"
 	"strings"
 	"testing"
 
@@ -31,6 +33,26 @@ func schema(t *testing.T) func(line string) error {
 	}
 }
 
+// declared are the types of lines in the schema.
+func declared(t *testing.T) (kinds []string) {
+	t.Helper()
+	var schema struct {
+		OneOf []struct {
+			Ref string `json:"$ref"`
+		}
+	}
+	if err := json.Unmarshal([]byte(readText(t, schemaFile)), &schema); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range schema.OneOf {
+		kinds = append(kinds, strings.TrimSuffix(path.Base(line.Ref), "Line"))
+	}
+	if len(kinds) < 10 {
+		t.Fatalf("%q alone", kinds)
+	}
+	return kinds
+}
+
 // TestSchema holds what --json prints to the documented schema: every verb, where it succeeds and
 // where it fails.
 func TestSchema(t *testing.T) {
@@ -46,9 +68,10 @@ func TestSchema(t *testing.T) {
 	if err := os.WriteFile(inventory, bytes.Replace(text, []byte("stack = \"stack.toml\"\n"), nil, 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]int{}
+	seen, called := map[string]int{}, map[string]bool{}
 	check := func(code int, args ...string) {
 		t.Helper()
+		called[args[0]] = true
 		got, out, errs := capture(t, append(args, "--json", "-i", inventory)...)
 		if got != code {
 			t.Fatalf("%v: exit %d, want %d\n%s\n%s", args, got, code, out, errs)
@@ -89,8 +112,14 @@ func TestSchema(t *testing.T) {
 	check(0, "destroy", "--confirm", "prefect")
 	server.Close()
 	check(10, "status")
-	for _, kind := range []string{"connect", "observe", "plan", "lock", "round", "change", "progress", "note", "verify", "report", "error", "status", "credentials", "backup", "backups", "valid", "topology", "version", "rotated", "destroyed"} {
-		if seen[kind] == 0 {
+	for _, cmd := range verbs(t) {
+		name := strings.TrimPrefix(cmd.CommandPath(), "provision ")
+		if name != "completion" && silent[name] == "" && !called[name] {
+			t.Errorf("%s was not called", name)
+		}
+	}
+	for _, kind := range declared(t) {
+		if kind != "droplets" && seen[kind] == 0 {
 			t.Errorf("no line of type %s was printed", kind)
 		}
 	}

@@ -78,6 +78,9 @@ func (d *docker) create(s spec) (*container, error) {
 	}
 	argv := slices.Concat(config.Entrypoint, config.Cmd)
 	if len(argv) == 0 {
+		if i.files == "" { // the real image has a command, most likely
+			d.h.sys.Unknown("how a container of image " + s.image + " starts: give it a case in pulled, in remote/remotetest/docker_image.go")
+		}
 		return nil, errors.New("No command specified") //nolint:staticcheck // the engine's words
 	}
 	c := &container{image: i, hash: s.hash, Container: Container{

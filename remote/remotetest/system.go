@@ -24,11 +24,14 @@ func families() map[string]family {
 	return map[string]family{
 		"debian 11": debian("11", "bullseye"), "debian 12": debian("12", "bookworm"), "debian 13": debian("13", "trixie"),
 		"ubuntu 22.04": ubuntu("22.04", "jammy"), "ubuntu 24.04": ubuntu("24.04", "noble"), "ubuntu 26.04": ubuntu("26.04", "resolute"),
-		"alpine 3.22": {id: "alpine", version: "3.22.1", pretty: "Alpine Linux v3.22"},
-		"rocky 8":     {id: "rocky", version: "8.10", pretty: "Rocky Linux 8.10 (Green Obsidian)", systemd: true, dnf: true},
-		"rocky 9":     {id: "rocky", version: "9.6", pretty: "Rocky Linux 9.6 (Blue Onyx)", systemd: true, dnf: true},
-		"fedora 42":   {id: "fedora", version: "42", pretty: "Fedora Linux 42 (Server Edition)", systemd: true, dnf: true},
-		"arch":        {id: "arch", pretty: "Arch Linux", systemd: true},
+		"alpine 3.22":  {id: "alpine", version: "3.22.1", pretty: "Alpine Linux v3.22"},
+		"rocky 8":      {id: "rocky", version: "8.10", pretty: "Rocky Linux 8.10 (Green Obsidian)", systemd: true, dnf: true},
+		"rocky 9":      {id: "rocky", version: "9.6", pretty: "Rocky Linux 9.6 (Blue Onyx)", systemd: true, dnf: true},
+		"rhel 9":       {id: "rhel", version: "9.6", pretty: "Red Hat Enterprise Linux 9.6 (Plow)", systemd: true, dnf: true},
+		"almalinux 10": {id: "almalinux", version: "10.0", pretty: "AlmaLinux 10.0 (Purple Lion)", systemd: true, dnf: true},
+		"centos 10":    {id: "centos", version: "10", pretty: "CentOS Stream 10 (Coughlan)", systemd: true, dnf: true},
+		"fedora 42":    {id: "fedora", version: "42", pretty: "Fedora Linux 42 (Server Edition)", systemd: true, dnf: true},
+		"arch":         {id: "arch", pretty: "Arch Linux", systemd: true},
 	}
 }
 
