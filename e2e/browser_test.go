@@ -25,10 +25,20 @@ import (
 
 var statistics = regexp.MustCompile(`(?m)^connect-src https://[a-z0-9-]+\.amplitude\.com/.*$`)
 
-// browser opens the UI through Caddy's HTTPS in a real browser, logs in, and sees the smoke run that
-// has ended. The browser trusts this one key and nothing else beyond its own store; that the key is
-// certified by the stack's root was checked before.
-func (s *site) browser(server *lab.Host) {
+// browsing is a real browser that is logged in at the UI through Caddy's HTTPS. It trusts this one key and nothing else beyond its own store; that the
+// key is certified by the stack's root is checked before.
+type browsing struct {
+	*site
+	ctx  context.Context
+	page url.URL // without a path
+}
+
+// watching has every page keep what the Content-Security-Policy refuses of the UI, and count the websockets that it opens by itself.
+const watching = `window.refused = []; document.addEventListener("securitypolicyviolation", e => window.refused.push(e.violatedDirective + " " + e.blockedURI));
+window.sockets = 0; window.WebSocket = new Proxy(WebSocket, {construct(target, given) { window.sockets++; return new target(...given) }})`
+
+// browse begins one, which has this long. The function ends it.
+func (s *site) browse(server *lab.Host, limit time.Duration) (*browsing, func()) {
 	s.Helper()
 	root := x509.NewCertPool()
 	if !root.AppendCertsFromPEM([]byte(s.on(server, "cat /var/lib/provision/prefect/server/secrets/caddy/root.crt"))) {
@@ -60,64 +70,80 @@ func (s *site) browser(server *lab.Host) {
 		chromedp.Flag("disable-quic", true), chromedp.Flag("ignore-certificate-errors-spki-list", base64.StdEncoding.EncodeToString(spki[:])),
 		chromedp.UserDataDir(s.TempDir()))
 	alloc, stop := chromedp.NewExecAllocator(s.Context(), options...)
-	defer stop()
 	tab, stopTab := chromedp.NewContext(alloc)
-	defer stopTab()
-	ctx, cancel := context.WithTimeout(tab, 40*time.Second)
-	defer cancel()
-	// What the Content-Security-Policy refuses of the UI is collected on every page.
-	if _, err := chromedp.Call(ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{
-		Source: `window.refused = []; document.addEventListener("securitypolicyviolation", e => window.refused.push(e.violatedDirective + " " + e.blockedURI))`,
-	}); err != nil {
+	ctx, cancel := context.WithTimeout(tab, limit)
+	end := func() { cancel(); stopTab(); stop() }
+	if _, err := chromedp.Call(ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: watching}); err != nil {
+		end()
 		s.Fatal(err)
 	}
 	if err := chromedp.Do(ctx, chromedp.Navigate(page.String())); err != nil {
+		end()
 		s.Fatalf("log in: %v", err)
 	}
-	page.User = nil
-	// A page fills itself from the API and may load another one, so it is asked until it says what is waited for.
-	ask := func(what, expression, words string) (said string) {
-		s.Helper()
-		for ; ; time.Sleep(500 * time.Millisecond) {
-			var err error
-			said, err = chromedp.Run(ctx, chromedp.Evaluate[string](expression))
-			if err == nil && regexp.MustCompile(words).MatchString(said) {
-				return said
-			}
-			if ctx.Err() != nil {
-				s.Fatalf("%s: %v, last seen: %q", what, err, said)
-			}
+	page.User, page.Path = nil, ""
+	return &browsing{s, ctx, *page}, end
+}
+
+// open goes to a path of the UI.
+func (b *browsing) open(path string) {
+	b.Helper()
+	page := b.page
+	page.Path, page.RawQuery, _ = strings.Cut(path, "?")
+	if err := chromedp.Do(b.ctx, chromedp.Navigate(page.String())); err != nil {
+		b.Fatalf("open %s: %v", path, err)
+	}
+}
+
+// ask has a page evaluate an expression until it says what is waited for: a page fills itself from the API and may load another one.
+func (b *browsing) ask(what, expression, words string) (said string) {
+	b.Helper()
+	for ; ; time.Sleep(500 * time.Millisecond) {
+		var err error
+		said, err = chromedp.Run(b.ctx, chromedp.Evaluate[string](expression))
+		if err == nil && regexp.MustCompile(words).MatchString(said) {
+			return said
+		}
+		if b.ctx.Err() != nil {
+			b.Fatalf("%s: %v, last seen: %q", what, err, said)
 		}
 	}
-	refused := func(where string) {
-		s.Helper()
-		list, err := chromedp.Run(ctx, chromedp.Evaluate[string](`window.refused.join("\n")`))
-		// The second UI of Prefect 3 asks for the settings of its usage statistics, whatever the server's own settings say. It may not.
-		if rest := strings.TrimSpace(statistics.ReplaceAllString(list, "")); err != nil || rest != "" {
-			s.Errorf("%s: the browser refused %q: %v", where, rest, err)
-		}
+}
+
+// unrefused wants the Content-Security-Policy to have refused nothing of the page that is open.
+func (b *browsing) unrefused(where string) {
+	b.Helper()
+	list, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`window.refused.join("\n")`))
+	// The second UI of Prefect 3 asks for the settings of its usage statistics, whatever the server's own settings say. It may not.
+	if rest := strings.TrimSpace(statistics.ReplaceAllString(list, "")); err != nil || rest != "" {
+		b.Errorf("%s: the browser refused %q: %v", where, rest, err)
 	}
+}
+
+// browser sees the smoke run that has ended, and its graph.
+func (s *site) browser(server *lab.Host) {
+	s.Helper()
+	b, end := s.browse(server, 40*time.Second)
+	defer end()
 	var shot []byte
 	for _, path := range s.of.ui {
-		page.Path = path
-		if err := chromedp.Do(ctx, chromedp.Navigate(page.String())); err != nil {
-			s.Fatalf("open %s: %v", path, err)
-		}
-		ask(path, "document.body.innerText", "(?s)provision-smoke.*Completed|Completed.*provision-smoke")
-		refused(path)
-		if shot, err = chromedp.Run(ctx, chromedp.CaptureScreenshot()); err != nil {
+		b.open(path)
+		b.ask(path, "document.body.innerText", "(?s)provision-smoke.*Completed|Completed.*provision-smoke")
+		b.unrefused(path)
+		var err error
+		if shot, err = chromedp.Run(b.ctx, chromedp.CaptureScreenshot()); err != nil {
 			s.Fatalf("screenshot: %v", err)
 		}
 		// The graph of a run needs the most: it compiles functions and draws on a canvas.
-		run, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector('a[href*="/flow-run/"]').href`))
+		run, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.querySelector('a[href*="/flow-run/"]').href`))
 		if err != nil {
 			s.Fatalf("%s: a link to a run: %v", path, err)
 		}
-		if err := chromedp.Do(ctx, chromedp.Navigate(run)); err != nil {
+		if err := chromedp.Do(b.ctx, chromedp.Navigate(run)); err != nil {
 			s.Fatalf("%s: open a run: %v", path, err)
 		}
-		ask(path+": the graph of the run", `String(document.querySelector("canvas") !== null)`, "^true$")
-		refused(path + ": the page of a run")
+		b.ask(path+": the graph of the run", `String(document.querySelector("canvas") !== null)`, "^true$")
+		b.unrefused(path + ": the page of a run")
 	}
 	dir := os.Getenv("PROVISION_E2E_ARTIFACTS")
 	if dir == "" {

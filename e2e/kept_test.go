@@ -67,6 +67,7 @@ func keptSite(t *testing.T, name string, of *generation) (*site, []*lab.Host) {
 			}
 		}
 		s.writeInventory()
+		s.databaseAuthority()
 		s.apply()
 		s.again(len(kind.hosts))
 		s.keep(kind)
@@ -74,7 +75,8 @@ func keptSite(t *testing.T, name string, of *generation) (*site, []*lab.Host) {
 	}
 	t.Logf("a %s site is restored after %s", kind.name, time.Since(start).Round(time.Second))
 	s.writeInventory()
-	s.apply() // waits for what the boot starts, and tells the stack where an address is another one
+	s.databaseAuthority() // as where it was made: with another list of authorities all images would be built again
+	s.apply()             // waits for what the boot starts, and tells the stack where an address is another one
 	t.Logf("and ready after %s", time.Since(start).Round(time.Second))
 	return s, hosts
 }

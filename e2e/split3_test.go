@@ -34,10 +34,12 @@ func testSplit3(t *testing.T) {
 		s.stage("two blank hosts", func(s *site) { s.blank3(server, worker) })
 		s.keep(gen3.split)
 	} else {
+		gen3.split.end()
 		s.apply()
 	}
 	s.stage("both UIs in a browser", func(s *site) { s.browser(server) })
 	s.stage("flows of the user's own", func(s *site) { s.flows3(server, "uv.lock") })
+	s.stage("logs and events in a browser", func(s *site) { s.telling3(server) })
 	s.stage("tokens may do nothing else", func(s *site) { s.narrow3(server, worker) })
 	s.stage("the worker is deaf", func(s *site) { s.deaf3(server, worker) })
 	s.stage("killed", func(s *site) { s.killed3(server, worker) })
@@ -78,7 +80,7 @@ func (s *site) flows3(server *lab.Host, lock string) {
 		}
 	}
 	s.add("stack.toml", "\n[business_logic]\npath = \"flows\"\n")
-	for _, flow := range []string{"ping", "report", "busy", "patient"} {
+	for _, flow := range []string{"ping", "report", "busy", "patient", "telling"} {
 		s.add("stack.toml", fmt.Sprintf("\n[[deployments]]\nflow = \"desk/%s.py:%s\"\nname = \"default\"\n", flow, flow))
 	}
 	before := s.on(server, "docker ps -q | sort | xargs")

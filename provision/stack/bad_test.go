@@ -72,11 +72,12 @@ stack.toml:3: ui.password: a secret does not belong in this file, which is read,
 stack.toml:2: agent.concurrency: must be 1 or more; how many flow runs one host executes at once
 stack.toml:3: agent.queues[0]: "host-a" is a name for a host's own queue, which it polls in any case
 stack.toml:3: agent.queues[1]: "a;b" is not a queue's name: letters, digits, dots, dashes and underscores, at most 64, no dash first`},
-	{"modes", "[business_logic]\nexecution = \"docker\"\napi = \"flow\"\nstop_grace = \"0s\"\n[docker]\nsource = \"Distro\"", `
+	{"modes", "[business_logic]\nexecution = \"docker\"\napi = \"flow\"\nstop_grace = \"0s\"\npickled_results = \"all\"\n[docker]\nsource = \"Distro\"", `
 stack.toml:2: business_logic.execution: "docker" is unknown here; known: bridge, serve
 stack.toml:3: business_logic.api: "flow" is unknown here; did you mean "flows"?
 stack.toml:4: business_logic.stop_grace: must be longer than nothing
-stack.toml:6: docker.source: "Distro" is unknown here; did you mean "distro"?`},
+stack.toml:5: business_logic.pickled_results: "all" is unknown here; known: own, any
+stack.toml:7: docker.source: "Distro" is unknown here; did you mean "distro"?`},
 
 	{"a short key", "[docker]\nkey = \"0EBFCD88\"", "stack.toml:2: docker.key: \"0EBFCD88\" is not a fingerprint; all 40 hexadecimal digits of the primary key, which `gpg --show-keys FILE` prints: a shorter id can be imitated"},
 

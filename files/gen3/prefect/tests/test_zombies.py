@@ -1,7 +1,7 @@
 """Runs of hosts that never come back, with a server of Prefect itself, heartbeats and windows of seconds, and SIGKILL.
 
-PROVISION_KILLS is how many runs are killed (12 if it is not set), PROVISION_TEST_DATABASE the url of an empty database instead of a file. With
-PROVISION_UNGUARDED=1 the server is Prefect's own, which shows what the guard is for: then the tests fail.
+PROVISION_KILLS is how many runs are killed (12 if it is not set), PROVISION_TEST_DATABASE the url of an empty database instead of a file, which only
+then can be away. With PROVISION_UNGUARDED=1 the server is Prefect's own, which shows what the guard is for: then the tests fail.
 """
 
 import json
@@ -12,11 +12,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import uuid
 from datetime import datetime, timedelta, timezone
 from unittest import mock
+from urllib.parse import urlsplit
 
 import fake
 from provision_glue import automations, pool, zombies
@@ -92,6 +94,50 @@ for line in iter(sys.stdin.readline, ""):
 """
 
 
+class Line:
+    """The server's way to its database, which can be cut."""
+
+    def __init__(self, url):
+        parts = urlsplit(url)
+        self.target = (parts.hostname, parts.port or 5432)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = parts._replace(netloc="%s@127.0.0.1:%d" % (parts.netloc.rpartition("@")[0], self.listener.getsockname()[1])).geturl()
+        self.open = set()
+        self.whole = True
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            near = self.listener.accept()[0]
+            if not self.whole:
+                near.close()
+                continue
+            far = socket.create_connection(self.target)
+            self.open |= {near, far}
+            for source, to in ((near, far), (far, near)):
+                threading.Thread(target=self.carry, args=(source, to), daemon=True).start()
+
+    def carry(self, source, to):
+        try:
+            for data in iter(lambda: source.recv(1 << 16), b""):
+                to.sendall(data)
+        except OSError:
+            pass
+        self.hang_up(source, to)
+
+    def hang_up(self, *ends):
+        for end in ends:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # the other side was faster
+        self.open -= set(ends)
+
+    def cut(self):
+        self.whole = False
+        self.hang_up(*self.open)
+
+
 @unittest.skipIf(NO_PREFECT, NO_PREFECT)
 class Zombies(unittest.TestCase):
     @classmethod
@@ -111,8 +157,10 @@ class Zombies(unittest.TestCase):
             PREFECT_SERVER_ANALYTICS_ENABLED="false", PREFECT_LOGGING_TO_API_ENABLED="false", PYTHONPATH=os.pathsep.join([fake.GLUE, site]),
             PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY="PT1S",
         )
+        cls.line = None
         if os.environ.get("PROVISION_TEST_DATABASE"):
-            cls.environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = os.environ["PROVISION_TEST_DATABASE"]
+            cls.line = Line(os.environ["PROVISION_TEST_DATABASE"])
+            cls.environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = cls.line.url
         cls.server = None
         cls.addClassCleanup(lambda: cls.stop())
         cls.start()
@@ -243,9 +291,27 @@ class Zombies(unittest.TestCase):
         os.kill(process, signal.SIGKILL)
         time.sleep(WITHIN + 5)
         self.start()
+        self.ended_after("the server's start", dead, living)
+
+    def test_outage_of_the_database(self):
+        """The same, where the server was there and its database was not."""
+        if self.line is None:
+            self.skipTest("the database is a file")
+        living = [self.run_of(2 * WITHIN + 25)[0] for _ in range(3)]
+        dead, process = self.run_of(300)
+        for run in living + [dead]:
+            self.assertEqual("RUNNING", self.await_state(run, "RUNNING")["type"])
+        time.sleep(1)
+        self.line.cut()
+        os.kill(process, signal.SIGKILL)
+        time.sleep(WITHIN + 5)
+        self.line.whole = True
+        self.ended_after("its database was back", dead, living)
+
+    def ended_after(self, what, dead, living):
         begun = time.monotonic()
         self.assertEqual("CRASHED", self.await_state(dead, "CRASHED", seconds=WITHIN + SLACK + 10)["type"])
-        print("after an outage the dead run was Crashed %.1f s after the server's start, of %d" % (time.monotonic() - begun, WITHIN), file=sys.stderr)
+        print("after an outage the dead run was Crashed %.1f s after %s, of %d" % (time.monotonic() - begun, what, WITHIN), file=sys.stderr)
         for run in living:
             self.await_state(run, "COMPLETED", seconds=90)
             self.assertEqual("COMPLETED", self.states(run)[-1]["type"])
