@@ -32,7 +32,7 @@ const (
 )
 
 // backedUp is the daily backup as its timer starts it: real PostgreSQL, real restic. It is proved by what is in it.
-func (s *site) backedUp(server *lab.Host) {
+func (s *site) backedUp(server *lab.Host, hosts int) {
 	s.want(server, "systemctl show --property=NextElapseUSecRealtime --value provision-backup.timer | grep -c 03:30", "1")
 	s.on(server, "systemctl start provision-backup.service")
 	list := s.backups()
@@ -41,7 +41,7 @@ func (s *site) backedUp(server *lab.Host) {
 	}
 	said, _ := s.provision(0, "status")
 	s.contains(said, "backups: the newest is "+list[0].ID[:8])
-	s.again(1)
+	s.again(hosts)
 }
 
 // badBackups is what can be wrong with one: each is found, said, and the backups before it stay what they were.

@@ -31,7 +31,7 @@ func testSingle(t *testing.T) {
 	s.contains(progress, "Completed in container business-logic-all")
 	s.again(1)
 
-	s.backedUp(host)
+	s.backedUp(host, 1)
 	s.badBackups(host)
 
 	// Broken by hand: each is named by the plan and healed.

@@ -47,6 +47,7 @@ func testSplit(t *testing.T) {
 		s.contains(status, c)
 	}
 
+	s.backedUp(server, 2)
 	s.browser(server)
 	s.registers(worker)
 
