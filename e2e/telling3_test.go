@@ -12,13 +12,14 @@ import (
 // socket subscribes to an event at the websocket of events, with nothing but the browser's login. The API has one of logs as well, which sends nothing
 // as long as PREFECT_SERVER_LOGS_STREAM_OUT_ENABLED is not set.
 const socket = `(window.heard = [], (() => {
+  const day = n => new Date(Date.now() + n * 864e5).toISOString() // what is not told ends with now
   const socket = new WebSocket("wss://" + location.host + "/api/events/out", ["prefect"])
   socket.onopen = () => socket.send(JSON.stringify({type: "auth", token: null}))
   socket.onclose = e => window.heard.push("closed: " + e.code)
   socket.onmessage = ({data}) => {
     const said = JSON.parse(data)
     window.heard.push(said.event ? said.event.resource["prefect.resource.id"] : said.type)
-    if (said.type === "auth_success") socket.send(JSON.stringify({type: "filter", filter: {event: {name: ["desk.word"]}}}))
+    if (said.type === "auth_success") socket.send(JSON.stringify({type: "filter", filter: {event: {name: ["desk.word"]}, occurred: {since: day(-1), until: day(1)}}}))
   }
 })(), "")`
 
