@@ -58,7 +58,7 @@ func (s *site) badBackups(server *lab.Host) {
 			"the password of this stack does not open the repository", "",
 		},
 		{
-			"a full disk under the repository", "mount -t tmpfs -o size=64k,mode=0700 tmpfs " + backupsDir + "/repository", "umount " + backupsDir + "/repository", "no space left on device", "",
+			"a full disk under the repository", "mount -t tmpfs -o size=64k,mode=0700 tmpfs " + backupsDir + "/repository; rm " + backupsDir + "/made", "umount " + backupsDir + "/repository", "no space left on device", "",
 		},
 		{
 			"no room for the dump", "mount -t tmpfs -o size=1m,mode=0700,uid=999,gid=999 tmpfs " + backupsDir + "/work/dump", "umount " + backupsDir + "/work/dump", "there is no room for the dump", "",

@@ -153,7 +153,7 @@ func (p *Pass) Backups(ctx context.Context) ([]Backup, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := p.fleet().Run(ctx, b.Host, "list the backups", scripts.With("backup_list", "dir", b.Dir, "repository", b.Repository), time.Minute)
+	out, err := p.fleet().Run(ctx, b.Host, "list the backups", scripts.With("backup_list", "dir", b.Dir), time.Minute)
 	if err != nil {
 		return nil, err
 	}

@@ -103,7 +103,7 @@ func TestBackupFails(t *testing.T) {
 					return 0, false
 				}
 				fmt.Fprintln(c.Stderr, "a reason \x1b[2J of its own")
-				return 28, true
+				return 65, true
 			})
 			s.converge()
 			good := s.backup()
@@ -224,7 +224,7 @@ func TestBackupPassword(t *testing.T) {
 		t.Fatalf("%+v %v", kit, err)
 	}
 	removed(serverHost, password)(t, s)
-	s.refused("repository_password", backups+"/repository", "put the file back from a backup", "move "+backups+"/repository away yourself")
+	s.refused("repository_password", backups+"/repository", "put the file back from a backup", "move "+backups+"/repository and the receipts")
 	if err := s.server.WriteFile(password, kit.Password, 0o400); err != nil {
 		t.Fatal(err)
 	}
@@ -303,5 +303,46 @@ func TestBackupOutlives(t *testing.T) {
 	}
 	if left := paths(s.server, "/etc/systemd/system"); strings.Contains(left, "backup") {
 		t.Errorf("left: %s", left)
+	}
+}
+
+// TestBackupDiskAway: a repository that is not there is not begun anew in its place.
+func TestBackupDiskAway(t *testing.T) {
+	t.Parallel()
+	s := arrange(t, layout{agents: 1, stack: "[backup]\nrepository = \"/mnt/b\"\n"})
+	s.converge()
+	s.backup()
+	sh(t, s, serverHost, "mv /mnt/b /mnt/away")
+	plan, err := s.attempt().plan()
+	if err != nil || !plan.Empty() || !slices.ContainsFunc(plan.Warnings, func(w string) bool { return strings.Contains(w, "the backups in /mnt/b are not there") }) {
+		t.Errorf("%v\n%s%q", err, announced(plan), plan.Warnings)
+	}
+	a := s.attempt()
+	_, err = a.Backup(a.ctx)
+	a.end()
+	if report.ExitCode(err) != report.ExitStep || !strings.Contains(explain(err), "is its disk mounted?") {
+		t.Errorf("%s", explain(err))
+	}
+	if _, err := s.server.Stat("/mnt/b"); err == nil {
+		t.Error("a repository was begun in its place")
+	}
+	sh(t, s, serverHost, "mv /mnt/away /mnt/b")
+	s.backup()
+	if all, _ := s.listed(); len(all) != 2 {
+		t.Errorf("%+v", all)
+	}
+}
+
+// TestBackupDirectoryInUse: a directory that others use is left as it is.
+func TestBackupDirectoryInUse(t *testing.T) {
+	t.Parallel()
+	s := arrange(t, layout{agents: 1, stack: "[backup]\nrepository = \"/srv/others\"\n"})
+	sh(t, s, serverHost, "mkdir -p /srv/others; chmod 0755 /srv/others; echo theirs >/srv/others/file")
+	_, err := s.attempt().apply()
+	if report.ExitCode(err) != report.ExitStep || !strings.Contains(explain(err), "/srv/others is in use by something else") {
+		t.Fatalf("%s", explain(err))
+	}
+	if info, err := s.server.Stat("/srv/others"); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("%v %v", info, err)
 	}
 }

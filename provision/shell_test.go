@@ -119,7 +119,7 @@ func allScripts(t *testing.T) map[string]string {
 		for _, script := range []string{
 			lock.With("lock_take", "root", resource.Root, "lock", resource.LockPath, "code", "75"), lock.With("lock_begin", "note", note, "who", "ada"),
 			lock.With("lock_read", "note", note), lock.With("lock_own", "note", note, "mark", "pid 1 2") + `touch -c "$note"`,
-			lock.With("lock_await", "label", resource.LabelStack), lock.With("lock_end", "p", "1", "s", "2"), scripts.With("login_read", "f", "/f"), scripts.With("backup_make", "program", "/p"), scripts.With("backup_list", "dir", "/d", "repository", "/r"),
+			lock.With("lock_await", "label", resource.LabelStack), lock.With("lock_end", "p", "1", "s", "2"), scripts.With("login_read", "f", "/f"), scripts.With("backup_make", "program", "/p"), scripts.With("backup_list", "dir", "/d"),
 		} {
 			to.put(script)
 		}

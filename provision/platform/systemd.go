@@ -10,9 +10,10 @@ type Init interface {
 	Enabled(unit string) string
 	// Active prints "active" if a unit runs, or waits for its time.
 	Active(unit string) string
-	// Start starts a unit and has it start at boot, Restart ends and starts it, Status says how it is.
+	// Start starts a unit and has it start at boot, Restart ends and starts it, Stop ends it, Status says how it is.
 	Start(unit string) string
 	Restart(unit string) string
+	Stop(unit string) string
 	Status(unit string) string
 }
 
@@ -28,4 +29,5 @@ func (systemd) Enabled(unit string) string { return "systemctl is-enabled " + un
 func (systemd) Active(unit string) string  { return "systemctl is-active " + unit }
 func (systemd) Start(unit string) string   { return "systemctl enable --now " + unit }
 func (systemd) Restart(unit string) string { return "systemctl restart " + unit }
+func (systemd) Stop(unit string) string    { return "systemctl stop " + unit }
 func (systemd) Status(unit string) string  { return "systemctl status --no-pager --lines 20 " + unit }

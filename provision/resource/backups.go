@@ -50,7 +50,7 @@ const (
 
 // Text is the program that makes one backup.
 func (b *Backups) Text() []byte {
-	return []byte("#!/bin/sh\n" + scripts.With("backups_run", "dir", b.Dir, "stack", b.Stack, "stackdir", b.StackDir, "project", b.Project, "at", b.ProjectDir,
+	return []byte("#!/bin/sh\n" + scripts.With("backups_run", "dir", b.Dir, "stack", b.Stack, "repository", b.Repository, "stackdir", b.StackDir, "project", b.Project, "at", b.ProjectDir,
 		"container", b.Container, "verify", b.Verify))
 }
 
@@ -106,6 +106,8 @@ func (b *Backups) Diff(w World) []Change {
 		return nil
 	case know == No:
 		c.Act, c.Why = Add, "nothing makes backups of this stack"
+	case rec.Fields["lost"] != "":
+		return nil // see Warn: a directory that is made in its place would hide where the backups are
 	case strings.TrimSpace(rec.Fields["directories"]) != b.wantedDirectories():
 		c.Why = "its directories are not there, or do not belong to whom they should"
 	case strings.TrimSpace(rec.Fields["sums"]) != digest([]byte(service))+"\n"+digest([]byte(timer)):
@@ -129,15 +131,15 @@ func (b *Backups) Do(ctx context.Context, r *Run, _ Change) error {
 	service, timer := b.units()
 	own, database := b.directories()
 	_, err := r.Sh(ctx, b.Host, remote.Args(append(own, database...)...)+startAtBoot(backupName+".timer")+
-		scripts.With("backups_change", "unit", backupUnit, "service", service, "timer", backupTimer, "text", timer, "uid", b.UID, "count", fmt.Sprint(len(own))))
+		scripts.With("backups_change", "unit", backupUnit, "service", service, "timer", backupTimer, "text", timer, "uid", b.UID, "count", fmt.Sprint(len(own)), "repository", b.Repository))
 	return err
 }
 
 // removeBackups takes the units away. Backups stay.
-func removeBackups() string {
+func removeBackups(dir string) string {
 	init := platform.Systemd
-	return remote.Function("disable", init.Disable(backupName+".timer")) + remote.Function("reread", init.Reread()) +
-		scripts.With("backups_remove", "unit", backupUnit, "timer", backupTimer)
+	return remote.Function("disable", init.Disable(backupName+".timer")+"\n"+init.Stop(backupName+".service")) + remote.Function("reread", init.Reread()) +
+		scripts.With("backups_remove", "unit", backupUnit, "timer", backupTimer, "dir", dir)
 }
 
 // BackupState is what a host knows of its backups.
@@ -178,6 +180,9 @@ func Pairs(text string) map[string]string {
 // Warn says that the last backup failed. The one before is as good as it was.
 func (b *Backups) Warn(w World) []string {
 	state, know := b.State(w)
+	if rec, _ := w.Fact(b.ID()); know == Yes && rec.Fields["lost"] != "" {
+		return []string{fmt.Sprintf("%s: the backups in %s are not there, and none is made before they are: is its disk mounted? Where they are gone for good, remove %s/made", b.Host, b.Repository, b.Dir)}
+	}
 	if know != Yes || state.Last["result"] != "failed" {
 		return nil
 	}

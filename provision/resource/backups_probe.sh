@@ -8,8 +8,9 @@ else
 	v active "$(backupsactive 2>/dev/null)"
 	[ ! -f "$dir/last" ] || v last "$(head -c 4000 "$dir/last")"
 	[ ! -f "$dir/lock" ] || flock -n "$dir/lock" true || v busy yes
-	x=$(for receipt in "$dir/receipts"/*; do [ ! -f "$receipt" ] || { grep -q '^verdict failed' "$receipt" || printf '%s %s\n' "$(sed -n 's/^began //p' "$receipt" | head -n 1)" "$receipt"; }; done | sort | tail -n 1)
+	x=$(for receipt in "$dir/receipts"/*; do [ ! -f "$receipt" ] || { grep -q '^verdict failed' "$receipt" || [ ! -e "$repository/snapshots/${receipt##*/}" ] || printf '%s %s\n' "$(sed -n 's/^began //p' "$receipt" | head -n 1)" "$receipt"; }; done | sort | tail -n 1)
 	[ -z "$x" ] || v newest "$(head -c 4000 "${x#* }")"
 	[ "$(stat -c %d "$repository" 2>/dev/null)" != "$(stat -c %d "$data" 2>/dev/null)" ] || v samedisk yes
+	if [ -f "$dir/made" ] && [ "$(cat "$dir/made")" = "$repository" ] && [ ! -f "$repository/config" ]; then v lost yes; fi
 	yes
 fi

@@ -271,6 +271,7 @@ func TestBackupsDiff(t *testing.T) {
 		{Name: "another unit", Facts: as("sums", sums+"0"), Want: "change: its units differ"},
 		{Name: "not at boot", Facts: as("enabled", "disabled"), Want: "change: its timer does not run"},
 		{Name: "stopped", Facts: as("active", "inactive"), Want: "change: its timer does not run"},
+		{Name: "its disk is away", Facts: as("directories", strings.Replace(good, "0:0 700 directory", "none", 1), "lost", "yes")},
 	})
 	for name, tc := range map[string]struct {
 		facts facts
@@ -281,6 +282,7 @@ func TestBackupsDiff(t *testing.T) {
 		"runs":      {as("last", "result running\nstep the dump\n", "busy", "yes"), ""},
 		"killed":    {as("last", "result running\nstep the dump\n"), "h: the last backup failed at the dump: it was killed, or the host went down"},
 		"failed":    {as("last", "result failed\nstep the dump\nwhy \x1b[2J full\n"), `h: the last backup failed at the dump: \x1b[2J full`},
+		"away":      {as("lost", "yes", "last", "result good\n"), "h: the backups in /b/repository are not there, and none is made before they are: is its disk mounted?"},
 		"unknown":   {facts{b.ID(): unknown("x")}, ""},
 	} {
 		got := strings.Join(b.Warn(world{Facts: tc.facts}), "; ")

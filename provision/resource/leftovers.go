@@ -240,7 +240,7 @@ func (l *Leftovers) Do(ctx context.Context, r *Run, c Change) error {
 	case "networks":
 		script = removeGuard()
 	case "backups":
-		script = removeBackups()
+		script = removeBackups(l.BackupsDir)
 	default:
 		script = remote.Args(removals(c.Diff)...) + scripts.With("leftovers_files", "root", Root, "b", l.base())
 	}

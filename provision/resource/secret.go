@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"strings"
 
+	"provision/files/naming"
 	"provision/remote"
 )
 
@@ -124,7 +125,7 @@ func (f *SecretFile) Diff(w World) []Change {
 			switch f.Precious.Kind {
 			case "volume":
 			case "repository":
-				anew = fmt.Sprintf("To begin with an empty repository, move %s away yourself", f.Precious.Name)
+				anew = fmt.Sprintf("provision credentials --recovery has shown it. To begin with an empty repository, move %s and the receipts of its backups away yourself (%s/receipts)", f.Precious.Name, naming.Stack(f.Stack).Backups())
 			default:
 				anew = "To begin with empty data, give the stack an empty database"
 			}

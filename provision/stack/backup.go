@@ -55,6 +55,8 @@ func (c checker) backup(s *Stack) {
 		switch {
 		case !directoryName.MatchString(r) || path.Clean(r) != r:
 			c.Add("backup.repository", strict.Show(r)+" is not a directory", `an absolute path of letters, digits, dots, dashes and underscores: "/mnt/backups/prefect"`)
+		case strings.HasPrefix(r+"/", s.Names().Backups()+"/") && r != s.Names().Backups()+"/repository":
+			c.Add("backup.repository", "is where provision works with backups", "leave it out, or name another directory")
 		case strings.HasPrefix(r+"/", s.Names().Dir()+"/"):
 			c.Add("backup.repository", "is within the stack's own directory, where what does not belong there is removed", `for example "/mnt/backups/prefect"`)
 		}

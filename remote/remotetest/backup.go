@@ -92,7 +92,7 @@ func backupRepository(p *proc) int {
 		return 0
 	case "forget":
 		return p.sh(`proved=$1; cd /repository/snapshots; set -- *; left=$#
-for id; do echo "$(sed -n 's/^began //p' "$id/store/receipt.txt") $id"; done | sort | while read -r _ id; do
+for id; do [ "$(sed -n 's/^identity //p' "$id/store/receipt.txt")" = "$(cat /instance/id)" ] || continue; echo "$(sed -n 's/^began //p' "$id/store/receipt.txt") $id"; done | sort | while read -r _ id; do
 	[ "$left" -le "$KEEP_DAILY" ] || [ "$id" = "$proved" ] || { rm -rf "$id"; echo "removed $id"; }
 	left=$((left - 1))
 done`, p.Argv[2])
