@@ -1,8 +1,10 @@
 # unit, service: the file of the service's unit and what it is to hold, timer, text: the same of the timer. The parameters are directories; the
 # first count of them are root's alone, and the others belong to uid. repository: the one of them that may have been there before, and then
 # has to be empty or a repository. start is a function of the init system.
-if [ -d "$repository" ] && [ ! -f "$repository/config" ] && [ -n "$(ls "$repository" | grep -vx lost+found)" ]; then
-	die "$repository is in use by something else: it is neither empty nor a repository"
+if [ ! -f "$repository/config" ]; then
+	for f in "$repository"/*; do
+		[ ! -e "$f" ] || [ "${f##*/}" = lost+found ] || die "$repository is in use by something else: it is neither empty nor a repository"
+	done
 fi
 n=0
 for d; do
