@@ -43,6 +43,7 @@ type User struct {
 // time, except Exec.
 type Host struct {
 	Name     string
+	Number   int // in the order in which the hosts of its lab were made
 	Address  string
 	HostKeys []string // public, "TYPE BASE64" each
 	Options  HostOptions
@@ -72,6 +73,7 @@ func (l *Lab) Host(ctx context.Context, o HostOptions) (*Host, error) {
 		return nil, err
 	}
 	l.mu.Lock()
+	h.Number = len(l.hosts)
 	l.hosts = append(l.hosts, h)
 	l.mu.Unlock()
 	if err := h.prepare(ctx); err != nil {

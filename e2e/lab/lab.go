@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -241,15 +242,16 @@ func read(dir string, log Log) (*Lab, error) {
 		h.dir = filepath.Dir(path)
 		l.hosts = append(l.hosts, h)
 	}
-	byAddress(l.hosts)
+	inOrder(l.hosts)
 	return l, nil
 }
 
-func byAddress(hosts []*Host) {
-	slices.SortFunc(hosts, func(a, b *Host) int { return a.octet() - b.octet() })
+// inOrder has hosts in the order in which they were made: an address that was free may be below those before it.
+func inOrder(hosts []*Host) {
+	slices.SortFunc(hosts, func(a, b *Host) int { return cmp.Or(a.Number-b.Number, a.octet()-b.octet()) })
 }
 
-// Hosts are the hosts made so far, by address.
+// Hosts are the hosts made so far, in that order.
 func (l *Lab) Hosts() []*Host {
 	l.mu.Lock()
 	defer l.mu.Unlock()

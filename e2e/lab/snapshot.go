@@ -88,7 +88,7 @@ func (l *Lab) Restore(ctx context.Context, kind, key string) ([]*Host, error) {
 		h.lab, h.dir = l, filepath.Join(l.dir, "hosts", h.Name)
 		hosts = append(hosts, h)
 	}
-	byAddress(hosts)
+	inOrder(hosts)
 	var before, now []string
 	for _, h := range hosts {
 		before = append(before, h.Address)
