@@ -186,8 +186,8 @@ func TestImageSets(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(map[string][]string{
-		"gen2": {"python:3.8-slim", "postgres:13.3", "caddy:2"},
-		"gen3": {"python:3.13-slim", "postgres:17", "valkey/valkey:8", "caddy:2"},
+		"gen2": {"python:3.8-slim", "postgres:13.3", "caddy:2", "restic/restic:0.18.1"},
+		"gen3": {"python:3.13-slim", "postgres:17", "valkey/valkey:8", "caddy:2", "restic/restic:0.18.1"},
 	}, got); diff != "" {
 		t.Errorf("images (-want +got):\n%s", diff)
 	}
@@ -210,5 +210,15 @@ func TestImageSets(t *testing.T) {
 	}
 	if _, err := chosenSets([]string{"gen1"}); err == nil {
 		t.Error("a set that there is not is taken")
+	}
+}
+
+// Addresses that others have left may be given out in any order.
+func TestHostsInOrder(t *testing.T) {
+	t.Parallel()
+	hosts := []*Host{{Name: "second", Number: 1, Address: "10.77.0.12"}, {Name: "first", Number: 0, Address: "10.77.0.15"}}
+	inOrder(hosts)
+	if hosts[0].Name != "first" {
+		t.Errorf("%s comes first", hosts[0].Name)
 	}
 }
