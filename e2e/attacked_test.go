@@ -21,7 +21,7 @@ func attacked(t *testing.T, name string, of *generation, flows ...string) (*site
 	t.Helper()
 	s, hosts := newSite(t, name, of, lab.HostOptions{
 		Name: "all", Docker: true, Images: true,
-		Users: []lab.User{{Name: "careful", Sudo: "password", Password: sudoCanary}},
+		Users: []lab.User{{Name: "careful", Sudo: "password", Password: sudoCanary(name)}},
 	})
 	s.edit("inventory.toml", `user = "root"`, `user = "careful"`)
 	s.edit("inventory.toml", "[ssh]", "[sudo]\npassword = { env = \"LAB_SUDO\" }\n\n[ssh]")
@@ -74,9 +74,9 @@ func (s *site) privileged(host *lab.Host) {
 	s.api(host, "POST", "/variables/", `{"name":"greeting","value":"good morning"}`)
 	s.api(host, "POST", "/v2/concurrency_limits/", `{"name":"database","limit":1}`)
 	s.on(host, `docker exec -e PREFECT_HOME=/tmp/vault -e PREFECT_API_URL=http://127.0.0.1:4200/api prefect-server python -c 'from prefect.blocks.system import Secret
-Secret(value="`+vaultCanary+`").save("vault")'`)
+Secret(value="`+vaultCanary(s.lab.Name)+`").save("vault")'`)
 	s.run(host, "privileged", "default")
-	if got, want := s.query(host, "select message from log where message like 'good morning%'"), fmt.Sprintf("good morning; %d letters; Completed", len(vaultCanary)); got != want {
+	if got, want := s.query(host, "select message from log where message like 'good morning%'"), fmt.Sprintf("good morning; %d letters; Completed", len(vaultCanary(s.lab.Name))); got != want {
 		s.Errorf("the flow said %q, want %q", got, want)
 	}
 	if got := s.query(host, "select count(*) from artifact where key = 'proof'"); got != "1" {
@@ -93,7 +93,7 @@ const kept = `select concat_ws(' ', (select count(*) from deployment), (select c
 
 func (s *site) narrow(host *lab.Host) {
 	web := s.outside(host)
-	admin := login("admin", uiCanary)
+	admin := login("admin", uiCanary(s.lab.Name))
 	tokenOf := map[string]string{}
 	for _, kind := range []string{"poll", "run"} {
 		tokenOf[kind] = s.on(host, "cat "+tokens+kind)
@@ -272,7 +272,7 @@ func (s *site) proxied(host *lab.Host) {
 
 	// A browser that holds the login, led by another site.
 	own := "https://" + host.Address
-	admin := login("admin", uiCanary)
+	admin := login("admin", uiCanary(s.lab.Name))
 	for _, c := range []struct {
 		want    int
 		headers []string

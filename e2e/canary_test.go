@@ -17,12 +17,10 @@ import (
 	"provision/e2e/lab"
 )
 
-// What the user gives, in a form that nothing else has.
-const (
-	sudoCanary  = "canary-of-sudo-5d21 with blank"
-	uiCanary    = "canary-of-ui-77a0-9c"
-	vaultCanary = "canary-of-the-vault-e913"
-)
+// What the user gives, in a form that nothing else has: another scenario, whose own commands are watched, too, has others.
+func sudoCanary(lab string) string  { return "canary-of-sudo with blank " + lab }
+func uiCanary(lab string) string    { return "canary-of-ui-" + lab }
+func vaultCanary(lab string) string { return "canary-of-the-vault-" + lab }
 
 // watched is what was seen while applies ran.
 type watched struct {
@@ -92,7 +90,7 @@ func (s *site) secretly(host *lab.Host) *watched {
 	if err := os.Mkdir(temporary, 0o700); err != nil {
 		s.Fatal(err)
 	}
-	s.env = append(s.env, "HOME="+w.home, "TMPDIR="+temporary, "LAB_SUDO="+sudoCanary, "LAB_UI="+uiCanary)
+	s.env = append(s.env, "HOME="+w.home, "TMPDIR="+temporary, "LAB_SUDO="+sudoCanary(s.lab.Name), "LAB_UI="+uiCanary(s.lab.Name))
 	s.heard = &bytes.Buffer{}
 	file := func(name string) string { return filepath.Join(w.home, name) }
 	w.watch(func() {
@@ -131,7 +129,7 @@ func (s *site) secretly(host *lab.Host) *watched {
 // secrets of the site by what they are: those that the user gave, and those in the hosts' files.
 func (s *site) secrets(host *lab.Host) map[string]string {
 	s.Helper()
-	out := map[string]string{"the sudo password": sudoCanary, "the UI's password": uiCanary}
+	out := map[string]string{"the sudo password": sudoCanary(s.lab.Name), "the UI's password": uiCanary(s.lab.Name)}
 	files := strings.Fields(s.on(host, `find /var/lib/provision/prefect -path '*/secrets/*' -type f ! -name '*.crt' ! -name authority ! -name ui_password_hashed`))
 	for _, file := range files {
 		value := s.on(host, "cat "+file)
@@ -157,7 +155,7 @@ func (s *site) leaks(host *lab.Host, w *watched) {
 		s.Error("the user's TLS key is not among what is looked for")
 	}
 	maps.Copy(secrets, w.secrets)
-	secrets["the secret block"] = vaultCanary
+	secrets["the secret block"] = vaultCanary(s.lab.Name)
 	in := func(where, text string) {
 		s.Helper()
 		for what, value := range secrets {

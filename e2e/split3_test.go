@@ -96,10 +96,10 @@ func (s *site) busy3(server *lab.Host) {
 	s.api(server, "POST", "/variables/", `{"name":"greeting","value":"good morning"}`)
 	s.api(server, "POST", "/v2/concurrency_limits/", `{"name":"database","limit":1}`)
 	s.on(server, `docker exec -e PREFECT_HOME=/tmp/vault -e PREFECT_API_URL=http://127.0.0.1:4200/api prefect-server /opt/provision/entrypoint python -c 'from prefect.blocks.system import Secret
-Secret(value="`+vaultCanary+`").save("vault")'`)
+Secret(value="`+vaultCanary(s.lab.Name)+`").save("vault")'`)
 	run := s.run(server, "busy", "default")
 	s.until("what the flow has said arrives", time.Minute, func() bool {
-		return s.query(server, "select message from log where flow_run_id = '"+run+"' and message like '%letters%'") == fmt.Sprintf("[2, 4, 6] [0, 1, 2] good morning; %d letters; Completed; 8", len(vaultCanary))
+		return s.query(server, "select message from log where flow_run_id = '"+run+"' and message like '%letters%'") == fmt.Sprintf("[2, 4, 6] [0, 1, 2] good morning; %d letters; Completed; 8", len(vaultCanary(s.lab.Name)))
 	})
 	// What comes over websockets: four task runs of the flow, two that stand for its subflow and for the other deployment's run, and its event.
 	s.until("its task runs are recorded", time.Minute, func() bool {
