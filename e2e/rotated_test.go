@@ -49,7 +49,7 @@ name = "default"
 		s.again(2)
 	})
 	for _, h := range hosts {
-		s.on(h, neighbours(s.of.python)+"\nprintf '[Timer]\\nOnCalendar=yearly\\n' >/etc/systemd/system/neighbour.timer; systemctl daemon-reload; systemctl start neighbour.timer 2>/dev/null || true")
+		s.on(h, neighbours(s.of.python)+"\nprintf '[Timer]\\nOnCalendar=yearly\\n' >/etc/systemd/system/neighbour.timer\nprintf '[Service]\\nExecStart=/bin/true\\n' >/etc/systemd/system/neighbour.service\nsystemctl daemon-reload; systemctl start neighbour.timer")
 	}
 	s.stage("the stack is destroyed and comes back", func(s *site) { s.destroyedAndBack(server, worker) })
 	s.stage("the stack is destroyed with its data", func(s *site) { s.destroyedForGood(server, worker) })
@@ -228,7 +228,8 @@ func (s *site) destroyedAndBack(server, worker *lab.Host) {
 		s.want(h, "docker image ls --format '{{.Repository}}' | grep -c '^prefect-' || true", "0")
 		s.want(h, "ls /etc/systemd/system/provision-networks.service 2>/dev/null || true", "")
 		s.want(h, "iptables -w -t mangle -S | grep -c PROVISION || true", "0")
-		s.want(h, "ls /etc/systemd/system/neighbour.timer", "/etc/systemd/system/neighbour.timer")
+		s.want(h, "ls /etc/systemd/system/provision-backup.* 2>/dev/null || true", "")
+		s.want(h, "systemctl is-active neighbour.timer", "active")
 		s.want(h, seesNeighbours, before)
 	}
 	s.want(worker, "ls -A /var/lib/provision | grep -v '^lock' | grep -v '^engine$' | xargs", "")
