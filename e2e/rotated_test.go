@@ -182,7 +182,12 @@ func (s *site) authorityRotated(server, worker *lab.Host) {
 	before := s.on(server, "cat "+root)
 	old.AppendCertsFromPEM([]byte(before))
 	onServer := s.containers(server)
-	s.provision(0, "rotate", "ca", "--yes")
+	stop := s.away(server, login("admin", s.password(server)))
+	out, said := s.provision(0, "rotate", "ca", "--yes")
+	s.Logf("the API was away for %s", stop().Round(100*time.Millisecond))
+	if strings.Contains(out+said, "Caddy restarts") {
+		s.Errorf("a reload was not enough\n%s%s", out, said)
+	}
 	s.onlyReplaced(server, onServer)
 	after := s.on(server, "cat "+root)
 	if after == before {
@@ -207,7 +212,7 @@ func (s *site) authorityRotated(server, worker *lab.Host) {
 func (s *site) lostNone(server *lab.Host) {
 	before := number(s, s.query(server, complete))
 	s.until("runs go on", 5*time.Minute, func() bool { return number(s, s.query(server, complete)) > before+2 })
-	if bad := s.query(server, "select concat_ws(' ', name, state_type, state_name, (select string_agg(message, '; ') from log where flow_run_id = flow_run.id)) from flow_run where state_type in ('FAILED', 'CRASHED', 'CANCELLED')"); bad != "" {
+	if bad := s.query(server, "select concat_ws(' ', name, state_type, state_name, (select string_agg(concat_ws(' ', timestamp, state_name, state_message), '; ' order by timestamp) from (select timestamp, name state_name, message state_message from flow_run_state where flow_run_id = flow_run.id union all select timestamp, name, message from log where flow_run_id = flow_run.id) said)) from flow_run where state_type in ('FAILED', 'CRASHED', 'CANCELLED')"); bad != "" {
 		s.Errorf("runs were lost:\n%s", bad)
 	}
 	s.Logf("%s runs have completed", s.query(server, complete))

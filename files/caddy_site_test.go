@@ -254,7 +254,16 @@ func TestCaddyQuoting(t *testing.T) {
 // certificate that it has. Under another one a reload is enough, and so it is on the way back from another mode.
 func TestCaddyAuthority(t *testing.T) {
 	t.Parallel()
-	c := caddyVariants()["internal"]
+	for _, name := range []string{"internal", "address", "address6"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			newAuthorities(t, caddyVariants()[name])
+		})
+	}
+}
+
+func newAuthorities(t *testing.T, c Caddyfile) {
+	t.Helper()
 	l := newCaddy(t, c)
 	l.configure(c)
 	l.start()
