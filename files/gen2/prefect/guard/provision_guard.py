@@ -124,7 +124,25 @@ def _decoded(loads):
     return guarded
 
 
+def client(module):
+    """A run that begins while Caddy restarts waits for it, as Prefect does for a server behind it: as often as PREFECT_CLIENT_MAX_RETRIES says."""
+    for kind in (module.PrefectHttpxAsyncClient, module.PrefectHttpxSyncClient):
+        kind._send_with_retry = _patient(kind._send_with_retry)
+
+
+def _patient(send):
+    @functools.wraps(send)
+    def guarded(self, *arguments, retry_exceptions=(), **named):
+        if "PREFECT__FLOW_RUN_ID" in os.environ:
+            from httpx import ConnectError
+            retry_exceptions = (*retry_exceptions, ConnectError)
+        return send(self, *arguments, retry_exceptions=retry_exceptions, **named)
+
+    return guarded
+
+
 GUARDED = {
+    "prefect.client.base": client,
     "prefect.deprecated.data_documents": data_documents,
     "prefect.results": results,
     "prefect.serializers": serializers,
@@ -156,7 +174,9 @@ def main():
         from prefect.deprecated.data_documents import DataDocument
         from prefect.results import PersistedResult
         from prefect import serializers as module
+        from prefect.client import base
         functions = (
+            base.PrefectHttpxAsyncClient._send_with_retry, base.PrefectHttpxSyncClient._send_with_retry,
             DataDocument.decode, PersistedResult._read_blob, module.validate_picklelib, module.validate_compressionlib, module.JSONSerializer.loads,
             module.prefect_json_object_decoder,
         )

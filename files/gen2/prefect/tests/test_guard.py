@@ -185,6 +185,34 @@ assert asyncio.run(read(kept, type="pickle")) == [2]
 print("all read")
 """
 
+# Prefect waits before it asks again: then what it asks begins to listen.
+CONNECTS = """
+import asyncio, http.server, httpx, socket, threading
+from prefect.client import base
+class Answers(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_): pass
+    def do_GET(self):
+        self.send_response(204)
+        self.end_headers()
+def begins(_):
+    if not begun:
+        server = http.server.HTTPServer(bound.getsockname(), Answers, bind_and_activate=False)
+        server.socket = bound
+        server.server_activate()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    begun.append(1)
+async def abegins(seconds): begins(seconds)
+base.time.sleep, base.anyio.sleep = begins, abegins
+async def awaited(url):
+    async with base.PrefectHttpxAsyncClient(enable_csrf_support=False) as client: return await client.get(url)
+def direct(url): return base.PrefectHttpxSyncClient(enable_csrf_support=False).get(url)
+for get in (direct, lambda url: asyncio.run(awaited(url))):
+    begun, bound = [], socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    try: print(get("http://127.0.0.1:%d/" % bound.getsockname()[1]).status_code, "after", len(begun))
+    except httpx.ConnectError: print("given up after", len(begun))
+"""
+
 
 @unittest.skipIf(prefect is None, "there is no Prefect here")
 class Guard(unittest.TestCase):
@@ -228,6 +256,13 @@ class Guard(unittest.TestCase):
         for settings in ({}, {"PROVISION_PICKLED_RESULTS": "any"}):
             with self.subTest(**settings), tempfile.TemporaryDirectory() as directory:
                 self.assertIn("all read", self.python(GUARDED + KEPT, directory, MARK=os.path.join(directory, "mark"), **settings))
+
+    def test_a_run_that_begins_while_nothing_listens(self):
+        """It asks again. Nobody else does: who was given a wrong url hears of it at once."""
+        with tempfile.TemporaryDirectory() as directory:
+            self.assertEqual("204 after 1\n204 after 1\n", self.python(GUARDED + CONNECTS, directory, PREFECT__FLOW_RUN_ID="x"))
+            self.assertEqual("given up after 0\ngiven up after 0\n", self.python(GUARDED + CONNECTS, directory))
+            self.assertEqual("given up after 0\ngiven up after 0\n", self.python(BARE + CONNECTS, directory, PREFECT__FLOW_RUN_ID="x"))
 
     def test_the_build_sees_that_it_holds(self):
         check = "import runpy\nsys.argv = ['guard']\nrunpy.run_module('provision_guard', run_name='__main__')\n"

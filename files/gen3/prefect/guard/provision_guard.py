@@ -226,7 +226,25 @@ def triggers(module):
     silence.install(module)
 
 
+def client(module):
+    """A run that begins while Caddy restarts waits for it, as Prefect does for a server behind it: as often as PREFECT_CLIENT_MAX_RETRIES says."""
+    for kind in (module.PrefectHttpxAsyncClient, module.PrefectHttpxSyncClient):
+        kind._send_with_retry = _patient(kind._send_with_retry)
+
+
+def _patient(send):
+    @functools.wraps(send)
+    def guarded(self, *arguments, retry_exceptions=(), **named):
+        if "PREFECT__FLOW_RUN_ID" in os.environ:
+            from httpx import ConnectError
+            retry_exceptions = (*retry_exceptions, ConnectError)
+        return send(self, *arguments, retry_exceptions=retry_exceptions, **named)
+
+    return guarded
+
+
 GUARDED = {
+    "prefect.client.base": client,
     "prefect.results": results,
     "prefect.serializers": serializers,
     "prefect.server.events.triggers": triggers,
@@ -256,8 +274,10 @@ def main():
     guard = sys.modules.get("provision_guard")
     try:
         from prefect import serializers as module
+        from prefect.client import base
         from prefect.results import ResultStore
         functions = (
+            base.PrefectHttpxAsyncClient._send_with_retry, base.PrefectHttpxSyncClient._send_with_retry,
             ResultStore._from_metadata.__func__, ResultStore._read, ResultStore._aread, ResultStore._exists, ResultStore._aexists, module.validate_picklelib, module.validate_compressionlib, module.PickleSerializer.loads,
             module.CompressedSerializer.loads, module.JSONSerializer.loads, module.prefect_json_object_decoder,
         )

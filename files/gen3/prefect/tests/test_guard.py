@@ -217,6 +217,34 @@ assert kept(7, return_state=True).result(_sync=True) == [7]
 print("made", *made)
 """
 
+# Prefect waits before it asks again: then what it asks begins to listen.
+CONNECTS = """
+import asyncio, http.server, httpx, socket, threading
+from prefect.client import base
+class Answers(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_): pass
+    def do_GET(self):
+        self.send_response(204)
+        self.end_headers()
+def begins(_):
+    if not begun:
+        server = http.server.HTTPServer(bound.getsockname(), Answers, bind_and_activate=False)
+        server.socket = bound
+        server.server_activate()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    begun.append(1)
+async def abegins(seconds): begins(seconds)
+base.time.sleep, base.anyio.sleep = begins, abegins
+async def awaited(url):
+    async with base.PrefectHttpxAsyncClient(enable_csrf_support=False) as client: return await client.get(url)
+def direct(url): return base.PrefectHttpxSyncClient(enable_csrf_support=False).get(url)
+for get in (direct, lambda url: asyncio.run(awaited(url))):
+    begun, bound = [], socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    try: print(get("http://127.0.0.1:%d/" % bound.getsockname()[1]).status_code, "after", len(begun))
+    except httpx.ConnectError: print("given up after", len(begun))
+"""
+
 
 @unittest.skipIf(NO_PREFECT, NO_PREFECT)
 class Guard(unittest.TestCase):
@@ -267,6 +295,13 @@ class Guard(unittest.TestCase):
             said = self.python(GUARDED + TOGETHER, directory, PREFECT_LOGGING_LEVEL="WARNING", PROVISION_PICKLED_RESULTS="any")
         self.assertIn("made plain pickled own\n", said)
         self.assertNotIn("refused", said)
+
+    def test_a_run_that_begins_while_nothing_listens(self):
+        """It asks again. Nobody else does: who was given a wrong url hears of it at once."""
+        with tempfile.TemporaryDirectory() as directory:
+            self.assertEqual("204 after 1\n204 after 1\n", self.python(GUARDED + CONNECTS, directory, PREFECT__FLOW_RUN_ID="x"))
+            self.assertEqual("given up after 0\ngiven up after 0\n", self.python(GUARDED + CONNECTS, directory))
+            self.assertEqual("given up after 0\ngiven up after 0\n", self.python(BARE + CONNECTS, directory, PREFECT__FLOW_RUN_ID="x"))
 
     def test_the_build_sees_that_it_holds(self):
         check = "import runpy\nsys.argv = ['guard']\nrunpy.run_module('provision_guard', run_name='__main__')\n"
