@@ -21,6 +21,9 @@ build: ## the static binary, as bin/provision
 demo: build ## the main job on two simulated hosts, in a few seconds: needs nothing but Go and make
 	./bin/provision demo
 
+# The tests of provision make much garbage and keep little; a process that ends has nothing to wait a second for.
+test race scenarios: export GOGC ?= 300
+race: export GORACE ?= atexit_sleep_ms=0
 test: test-python ## all tests that need no root and no real host; the long scenarios in a sample
 	$(GO) vet ./...
 	$(SAMPLES) $(GOTEST) -short -timeout 30m ./...
@@ -45,7 +48,7 @@ test-glue = if [ -n "$(2)" ]; then export PROVISION_GENERATION=$(1) PYTHONPATH=$
 
 # Tests that compare much with other programs or work on much text, one thing after the other, and the examples, which other tests
 # have the parts of: there is no race to find, and much to wait for.
-COMPARISONS := ^Test(Architecture.*|Completion.*|Compose(Definitions|Golden|Hardening|IsDeterministic|ValuesStayValues)|Examples|Generated.*|MemoryIsFlat|Page|RealUserland|ShellFiles)$$
+COMPARISONS := ^Test(Architecture.*|Completion.*|Compose(Definitions|Golden|Hardening|IsDeterministic|ValuesStayValues)|Docs|Examples|Generated.*|MemoryIsFlat|Page|RealUserland|ShellFiles)$$
 race: ## the tests with the race detector, the long scenarios in a smaller sample
 	$(GOTEST) -race -short -shuffle=on -timeout 30m -skip '$(COMPARISONS)' ./...
 

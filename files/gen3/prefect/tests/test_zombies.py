@@ -218,7 +218,7 @@ class Zombies(unittest.TestCase):
         return sorted(self.patient(lambda: self.api.get("/flow_run_states/?flow_run_id=%s" % run)), key=lambda state: state["timestamp"])
 
     def await_state(self, run, *types):
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE
         while True:
             state = self.patient(lambda: self.api.get("/flow_runs/" + run))["state"]
             if state["type"] in types or time.monotonic() > deadline:
