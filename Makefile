@@ -3,8 +3,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 GO ?= go
 TOOL := $(GO) tool -modfile=tools/go.mod
+# The tests of provision make much garbage and keep little.
+COLLECT := GOGC=300
 # At its end it lists the tests that were skipped, and why.
-GOTEST := $(TOOL) gotestsum --format pkgname --format-hide-empty-pkg --
+GOTEST := $(COLLECT) $(TOOL) gotestsum --format pkgname --format-hide-empty-pkg --
 # Tests with a real Caddy use this one where `make caddy` has made it, or the one in PATH.
 export PROVISION_CADDY ?= $(wildcard $(CURDIR)/.cache/bin/caddy)
 PYTHON38 ?= $(shell ls -d $$HOME/.pyenv/versions/3.8.*/bin/python3.8 /usr/bin/python3.8 /usr/local/bin/python3.8 2>/dev/null | head -1)
@@ -21,9 +23,6 @@ build: ## the static binary, as bin/provision
 demo: build ## the main job on two simulated hosts, in a few seconds: needs nothing but Go and make
 	./bin/provision demo
 
-# The tests of provision make much garbage and keep little; a process that ends has nothing to wait a second for.
-test race scenarios: export GOGC ?= 300
-race: export GORACE ?= atexit_sleep_ms=0
 test: test-python ## all tests that need no root and no real host; the long scenarios in a sample
 	$(GO) vet ./...
 	$(SAMPLES) $(GOTEST) -short -timeout 30m ./...
@@ -34,7 +33,7 @@ caddy: ## the Caddy that some tests need, as .cache/bin/caddy: some minutes the 
 # The tests of provision that others run a sample of.
 SCENARIOS := ^Test(Cut|DestroyKilled|Drift|EveryFaultOfEveryCallConverges|Hostile.*|Killed|KilledLater|PerpetualDifferences|RotateKilled|Shellcheck|TrustKilled)$$
 scenarios: ## the long scenarios in full: every point to be killed at, every cut, every random inventory, all generated ssh_configs and known_hosts, 1 GiB each way
-	$(GO) test -count=1 -timeout 30m -run '$(SCENARIOS)' ./provision/
+	$(COLLECT) $(GO) test -count=1 -timeout 30m -run '$(SCENARIOS)' ./provision/
 	$(GO) test -count=1 -timeout 30m -run '^Test(MemoryIsFlat|Generated.*)$$' ./remote/
 
 test-python: ## the tests of what lands in the images, with the Python of each generation where there is one
@@ -47,10 +46,10 @@ test-glue = if [ -n "$(2)" ]; then export PROVISION_GENERATION=$(1) PYTHONPATH=$
 	else echo "skipped: the Python of generation $(1) is not here for the tests of files/glue/python and files/gen$(1)/prefect"; fi
 
 # Tests that compare much with other programs or work on much text, one thing after the other, and the examples, which other tests
-# have the parts of: there is no race to find, and much to wait for.
+# have the parts of: there is no race to find, and much to wait for. Nor is there one to wait a second for where a process ends.
 COMPARISONS := ^Test(Architecture.*|Completion.*|Compose(Definitions|Golden|Hardening|IsDeterministic|ValuesStayValues)|Docs|Examples|Generated.*|MemoryIsFlat|Page|RealUserland|ShellFiles)$$
 race: ## the tests with the race detector, the long scenarios in a smaller sample
-	$(GOTEST) -race -short -shuffle=on -timeout 30m -skip '$(COMPARISONS)' ./...
+	GORACE=atexit_sleep_ms=0 $(GOTEST) -race -short -shuffle=on -timeout 30m -skip '$(COMPARISONS)' ./...
 
 lint: ## formatting, linters, module files
 	@out=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted (make fmt):"; echo "$$out"; exit 1; }
