@@ -33,7 +33,7 @@ const (
 
 // backedUp is the daily backup as its timer starts it: real PostgreSQL, real restic. It is proved by what is in it.
 func (s *site) backedUp(server *lab.Host, hosts int) {
-	s.want(server, "systemctl show --property=NextElapseUSecRealtime --value provision-backup.timer | grep -c 03:30", "1")
+	s.want(server, "systemctl show --property=NextElapseUSecRealtime --value provision-backup.timer | grep -c "+backupAt+":00", "1")
 	s.on(server, "systemctl start provision-backup.service")
 	list := s.backups()
 	if len(list) == 0 || list[0].Verdict != "proved" || list[0].Rows == 0 {

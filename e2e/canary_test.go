@@ -17,10 +17,11 @@ import (
 	"provision/e2e/lab"
 )
 
-// What the user gives, in a form that nothing else has: another scenario, whose own commands are watched, too, has others.
-func sudoCanary(lab string) string  { return "canary-of-sudo with blank " + lab }
-func uiCanary(lab string) string    { return "canary-of-ui-" + lab }
-func vaultCanary(lab string) string { return "canary-of-the-vault-" + lab }
+// What the user gives, in a form that nothing else has: another scenario, whose own commands are watched, too, has others, and none of
+// them begins with one of these, however its lab is called.
+func sudoCanary(lab string) string  { return "canary-of-sudo with blank " + lab + "." }
+func uiCanary(lab string) string    { return "canary-of-ui-" + lab + "." }
+func vaultCanary(lab string) string { return "canary-of-the-vault-" + lab + "." }
 
 // watched is what was seen while applies ran.
 type watched struct {

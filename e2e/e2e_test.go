@@ -99,8 +99,11 @@ func (s *site) writeInventory() {
 		s.Fatal(err)
 	}
 	s.inventory = inventory
-	s.edit("stack.toml", "[docker]", s.of.stack+"[docker]")
+	s.edit("stack.toml", "[docker]", s.of.stack+"[backup]\nat = \""+backupAt+"\"\n\n[docker]")
 }
+
+// backupAt is the time of the daily backup: far from now, whenever the scenarios run. Those that want a backup make one.
+var backupAt = time.Now().UTC().Add(12 * time.Hour).Format("15:04")
 
 // provision runs the binary and wants this exit code.
 func (s *site) provision(want int, args ...string) (stdout, stderr string) {

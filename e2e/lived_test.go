@@ -120,9 +120,11 @@ func (s *site) caddySetting(server, worker *lab.Host) {
 	onServer, onWorker := s.containers(server), s.containers(worker)
 	since := s.on(server, "docker inspect --format '{{.State.StartedAt}}' prefect-caddy")
 
-	// Carried out from a kept plan, which holds for these facts and no others.
+	// Carried out from a kept plan, which holds for these facts and no others. What the stack does by itself is none of them: the night's
+	// backup, here the first one that there is.
 	kept := filepath.Join(filepath.Dir(s.inventory), "change.plan")
 	s.provision(0, "plan", "--out", kept)
+	s.on(server, "systemctl start provision-backup.service")
 	file := "/var/lib/provision/prefect/agent/compose.yaml"
 	still := s.untouched(server)
 	s.on(worker, "sed -i '1s/^#/%/' "+file)

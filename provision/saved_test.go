@@ -3,12 +3,14 @@ package provision_test
 import (
 	"encoding/json"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"provision/provision/plan"
 	"provision/provision/report"
+	"provision/remote/remotetest"
 )
 
 // keep makes a plan and writes it to a file, and reads it back.
@@ -118,6 +120,35 @@ func TestStalePlan(t *testing.T) {
 			s.write(file, "[agent]\nconcurrency = 4\n")
 			s.converge()
 		})
+	}
+}
+
+// TestKeptPlanOutlivesBackups: what a stack does by itself, at night or while the plan is made, changes nothing that a plan was made for.
+func TestKeptPlanOutlivesBackups(t *testing.T) {
+	t.Parallel()
+	s := arrange(t, layout{agents: 1})
+	s.converge()
+	for _, before := range []string{"the first backup", "another backup"} {
+		path := s.keep()
+		s.backup()
+		if _, err := s.carryOut(path); err != nil {
+			t.Errorf("%s: %s", before, explain(err))
+		}
+	}
+	// Each step of a backup is a container of the stack while it lasts.
+	var during string
+	s.fleet.InContainer(func(c remotetest.Call) (int, bool) {
+		if path.Base(c.Argv[0]) == "backup-dump" && during == "" {
+			during = s.keep()
+		}
+		return 0, false
+	})
+	s.backup()
+	if during == "" {
+		t.Fatal("no plan was made while the backup was")
+	}
+	if _, err := s.carryOut(during); err != nil {
+		t.Errorf("made during a backup: %s", explain(err))
 	}
 }
 

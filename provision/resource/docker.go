@@ -31,6 +31,7 @@ type Container struct {
 	Definition       string
 	Mounts           string
 	Project, Service string
+	OneOff           bool // it does one thing and ends: a migration, a step of a backup
 }
 
 // Running tells whether the container runs and its health check, if it has one, passes.
@@ -67,11 +68,14 @@ func inside(s *Script) {
 // answer has (Id) makes the client read that instead, and there a container without a health check
 // has no Health, which is an error for all containers.
 const (
-	containerFormat = `{{.Name}}|{{.ID}}|{{.Image}}|{{.Config.Image}}|{{.State.Status}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.RestartCount}}|{{.State.ExitCode}}|{{.State.OOMKilled}}|{{.State.StartedAt}}|{{index .Config.Labels "` + LabelDefinition + `"}}|{{index .Config.Labels "` + LabelMounts + `"}}|{{index .Config.Labels "com.docker.compose.project"}}|{{index .Config.Labels "com.docker.compose.service"}}`
+	containerFormat = `{{.Name}}|{{.ID}}|{{.Image}}|{{.Config.Image}}|{{.State.Status}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.RestartCount}}|{{.State.ExitCode}}|{{.State.OOMKilled}}|{{.State.StartedAt}}|{{index .Config.Labels "` + LabelDefinition + `"}}|{{index .Config.Labels "` + LabelMounts + `"}}|{{index .Config.Labels "com.docker.compose.project"}}|{{index .Config.Labels "com.docker.compose.service"}}|{{index .Config.Labels "com.docker.compose.oneoff"}}`
 	allFormat       = `{{.ID}}|{{.Label "` + LabelStack + `"}}|{{.Label "com.docker.compose.project"}}|{{.Names}}|{{.Networks}}`
 	imageFormat     = `{{.ID}}{{range .RepoTags}}|{{.}}{{end}}{{range .RepoDigests}}|{{.}}{{end}}`
 	networkFormat   = `{{.Name}}|{{.ID}}|{{range .IPAM.Config}}{{.Subnet}}{{end}}|{{.Internal}}|{{index .Labels "` + LabelStack + `"}}|{{index .Options "` + bridgeOption + `"}}|{{.EnableIPv6}}`
 )
+
+// containerFields is how many fields containerFormat has.
+const containerFields = 15
 
 // listing are the arguments of listing in docker_listing.sh.
 func listing(stack string, images []string) []string {
@@ -124,7 +128,7 @@ func parseDocker(w World, host string) (dockerFacts, Know) {
 		}
 	}
 	for _, c := range lines(rec.Fields["containers"]) {
-		if len(c) != 14 {
+		if len(c) != containerFields {
 			continue
 		}
 		restarts, _ := strconv.Atoi(c[6])
@@ -133,7 +137,7 @@ func parseDocker(w World, host string) (dockerFacts, Know) {
 		name := remote.Sanitize(strings.TrimPrefix(c[0], "/")) // the engine has no such names, a host can claim them
 		d.Containers[name] = Container{
 			Name: name, ID: c[1], ImageID: c[2], Image: c[3], State: c[4], Health: c[5],
-			Restarts: restarts, ExitCode: code, OOMKilled: c[8] == "true", Started: started, Definition: c[10], Mounts: c[11], Project: c[12], Service: c[13],
+			Restarts: restarts, ExitCode: code, OOMKilled: c[8] == "true", Started: started, Definition: c[10], Mounts: c[11], Project: c[12], Service: c[13], OneOff: c[14] == "True",
 		}
 	}
 	for _, c := range lines(rec.Fields["all"]) {

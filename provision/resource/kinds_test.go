@@ -139,7 +139,7 @@ func TestServiceDiff(t *testing.T) {
 	s := &Service{Host: "h", Stack: "p", Container: "p-x", Service: "x", Definition: "def", Image: "i:1", Mounts: []string{"/d"}, Files: []ID{secret}, After: []ID{NetworkID("h", "net")}}
 	container := func(image, ref, state, health, definition, mounts string) Fact {
 		return engine("images", "sha256:1|i:1\n", "containers",
-			strings.Join([]string{"/p-x", "c1", image, ref, state, health, "0", "1", "false", "2026-01-01T00:00:00Z", definition, mounts, "p", "x"}, "|")+"\n")
+			strings.Join([]string{"/p-x", "c1", image, ref, state, health, "0", "1", "false", "2026-01-01T00:00:00Z", definition, mounts, "p", "x", "False"}, "|")+"\n")
 	}
 	good := container("sha256:1", "i:1", "running", "healthy", "def", "m")
 	d, own := EngineID("h"), yes("mounts", "m")

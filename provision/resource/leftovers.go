@@ -68,9 +68,6 @@ func (l *Leftovers) Probe(s *Script) {
 // ownName is every name that provision gives to a file; nothing else is removed.
 var ownName = regexp.MustCompile(`^/[A-Za-z0-9._/@+-]+$`)
 
-// oneShot is how Compose names a container that it runs once.
-var oneShot = regexp.MustCompile(`-run-[0-9a-f]{6,}$`)
-
 // Stopped is a container of the stack, and what its end means.
 type Stopped struct{ Container, Note string }
 
@@ -86,7 +83,7 @@ func (l *Leftovers) Diff(w World) []Change {
 	d, know := docker(w, l.Host)
 	var containers []string
 	for name := range d.Containers {
-		if AtWork(w, l.Host) != "" && oneShot.MatchString(name) {
+		if AtWork(w, l.Host) != "" && d.Containers[name].OneOff {
 			continue // the migration or the registration of who is at work here
 		}
 		if !slices.Contains(l.Containers, name) && d.Containers[name].Project != "" {

@@ -45,7 +45,7 @@ func TestSystemDiff(t *testing.T) {
 	server := SystemID("s")
 	docker := EngineID("a")
 	listen443 := "   0: 00000000:01BB 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0\n"
-	caddy := "/prefect-caddy|1|sha256:1|c|running||0|0|false|2026-01-01T00:00:00Z|d|m|p|caddy\n"
+	caddy := "/prefect-caddy|1|sha256:1|c|running||0|0|false|2026-01-01T00:00:00Z|d|m|p|caddy|False\n"
 	ours := "net|9da1733b4401aaaa|10.210.0.0/24|false|prefect||false\n"
 	named := "net|0123456789abaaaa|10.210.0.0/24|false|prefect|br-9da1733b4401|false\n"
 	runDiff(t, s, []diffCase{
