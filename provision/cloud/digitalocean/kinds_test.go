@@ -146,7 +146,7 @@ func TestPublicNameDiff(t *testing.T) {
 		{Name: "a host that does not exist", Facts: at(no()), Want: "await: it has to lead to the server"},
 		{Name: "no Caddy yet", Facts: at(engine("")), Want: "await: it has to lead to the server"},
 		{Name: "Docker is stopped", Facts: at(unknown("stopped"))},
-		{Name: "Caddy is there", Facts: at(engine("/prefect-caddy|c1|sha256:1|i:1|exited||0|1|false|2026-01-01T00:00:00Z|def|m|p|x\n"))},
+		{Name: "Caddy is there", Facts: at(engine("/prefect-caddy|c1|sha256:1|i:1|exited||0|1|false|2026-01-01T00:00:00Z|def|m|p|x|False\n"))},
 	})
 }
 
