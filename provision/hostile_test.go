@@ -324,7 +324,7 @@ func TestHostileValues(t *testing.T) {
 		"a compose file":       {put(base+"/agent/compose.yaml", "name:", "# shown "+terminal+"\nname:"), "shown"},
 		"the Caddyfile":        {put(base+"/server/caddy/Caddyfile", "{", "# shown "+terminal+"\n{"), "shown"},
 		"the identity":         {put(base+"/id", "\n", "shown"+terminal+"\n"), "shown"},
-		"a container's name":   {says("inspect --type container", more("/shown"+terminal+strings.Repeat("|"+terminal, 11)+"|prefect-agent|agent")), "shown"},
+		"a container's name":   {says("inspect --type container", more("/shown"+terminal+strings.Repeat("|"+terminal, 11)+"|prefect-agent|agent|False")), "shown"},
 		"a container's image":  {says("inspect --type container", instead(`prefect-prefect:[0-9a-f]{16}`)), "shown"},
 		"a container's state":  {says("inspect --type container", instead(`running`)), "shown"},
 		"a container's health": {says("inspect --type container", instead(`healthy`)), "shown"},
